@@ -1,0 +1,56 @@
+"""Everything that evocnn raises on purpose.
+
+    EvocnnError
+    ├── ExperimentError       the experiment file or an option is wrong
+    ├── DataError             the images or labels cannot be used
+    ├── GeneError             a gene or a chromosome breaks a rule of its own
+    ├── SpaceError            the search space contradicts itself
+    ├── OperatorError         an operator returned something that is no offspring
+    ├── WorkerError           workers cannot be started or reached
+    └── JournalError          the run folder cannot be read, written or continued
+        ├── ReplayError       the journal holds another search than the one that is resumed
+        └── RunLockedError    another process works on the run
+
+Messages read `<thing> must <rule>, but it was <value>; <what to do>`. Each class hands its
+arguments to `Exception`, so that all of them pickle and cross Ray unharmed.
+"""
+
+
+class EvocnnError(Exception):
+    """Base of all errors that evocnn raises on purpose."""
+
+
+class ExperimentError(EvocnnError):
+    """The experiment file or a command-line option is wrong."""
+
+
+class DataError(EvocnnError):
+    """Images or labels are missing, unreadable or unusable."""
+
+
+class GeneError(EvocnnError, ValueError):
+    """A gene or a chromosome breaks a rule of its own."""
+
+
+class SpaceError(EvocnnError, ValueError):
+    """A search space contradicts itself, for instance by limits that nothing can meet."""
+
+
+class OperatorError(EvocnnError):
+    """An operator returned something that is no offspring, or changed its parent."""
+
+
+class WorkerError(EvocnnError):
+    """Workers cannot be started or reached."""
+
+
+class JournalError(EvocnnError):
+    """The run folder cannot be read, written or continued."""
+
+
+class ReplayError(JournalError):
+    """The journal holds another search than the one that is being resumed."""
+
+
+class RunLockedError(JournalError):
+    """Another process works on the run."""

@@ -1,0 +1,190 @@
+"""Alleles: the permitted values of a gene's fields, and how to move among them."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, replace
+from math import exp, log, log10
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from evocnn.errors import GeneError, SpaceError
+from evocnn.genotype.gene import Gene, Value
+
+GeneType = TypeVar("GeneType", bound=Gene)
+STEP = 0.25  # a continuous allele's mutation, as a share of its range (standard deviation)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A list of values; numbers are neighbours in rising order, words have no order."""
+
+    values: tuple[Value, ...]
+
+    def __post_init__(self) -> None:
+        """Put numbers in rising order."""
+        if not self.values:
+            message = "alleles must hold at least one value, but they were []; list the values to choose from"
+            raise SpaceError(message)
+        distinct = tuple(dict.fromkeys(self.values))
+        ordered = distinct if self.is_words else tuple(sorted(distinct, key=_size))
+        object.__setattr__(self, "values", ordered)
+
+    @property
+    def is_words(self) -> bool:
+        """Whether the values have no order."""
+        return any(isinstance(value, str) for value in self.values)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether there is nothing to choose."""
+        return len(self.values) == 1
+
+    def sample(self, rng: np.random.Generator) -> Value:
+        """Return a value, each equally likely."""
+        return self.values[int(rng.integers(len(self.values)))]
+
+    def step(self, value: Value, rng: np.random.Generator) -> Value:
+        """Return another value: a neighbour among numbers, any other among words."""
+        if self.is_words or value not in self.values:
+            others = [other for other in self.values if other != value]
+        else:
+            index = self.values.index(value)
+            others = [*self.values[max(0, index - 1) : index], *self.values[index + 1 : index + 2]]
+        return others[int(rng.integers(len(others)))] if others else value
+
+    def smaller(self, value: Value) -> Value | None:
+        """Return the next smaller value, or None where there is none."""
+        below = [other for other in self.values if _size(other) < _size(value)]
+        return below[-1] if below else None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Real values between two bounds, rounded to three significant digits to stay readable.
+
+    Attributes:
+        low: Least value.
+        high: Greatest value.
+        log: Whether equal ratios, not equal differences, are equally likely.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the bounds."""
+        if not self.low < self.high or (self.log and self.low <= 0):
+            rule = "rise from low to high" + (", above 0 on a log scale" if self.log else "")
+            message = f"a range must {rule}, but it was [{self.low}, {self.high}]; exchange or correct the bounds"
+            raise SpaceError(message)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether there is nothing to choose: never."""
+        return False
+
+    def sample(self, rng: np.random.Generator) -> Value:
+        """Return a value, uniform on the range's scale."""
+        return self._at(float(rng.random()))
+
+    def step(self, value: Value, rng: np.random.Generator) -> Value:
+        """Return the value after a normal step on the range's scale, reflected at the bounds."""
+        position = self._position(float(value)) + STEP * float(rng.standard_normal())  # type: ignore[arg-type]
+        folded = abs(position) % 2
+        return self._at(2 - folded if folded > 1 else folded)
+
+    def smaller(self, value: Value) -> Value | None:  # noqa: ARG002 - a continuous field is no width
+        """Return None: a continuous field is no width."""
+        return None
+
+    def _position(self, value: float) -> float:
+        low, high, value = (log(v) if self.log else v for v in (self.low, self.high, max(value, 1e-300)))
+        return (value - low) / (high - low)
+
+    def _at(self, position: float) -> float:
+        if self.log:
+            value = exp(log(self.low) + position * (log(self.high) - log(self.low)))
+        else:
+            value = self.low + position * (self.high - self.low)
+        digits = 2 - int(np.floor(log10(abs(value)))) if value else 0
+        return min(max(round(value, digits), self.low), self.high)
+
+
+Alleles = Choice | Range
+
+
+@dataclass(frozen=True)
+class GeneAlleles(Generic[GeneType]):
+    """A gene type with the alleles of its fields.
+
+    Attributes:
+        gene: The gene type.
+        fields: Alleles by field; a field without any is held at its default.
+        weight: How often the type is drawn, relative to the others.
+    """
+
+    gene: type[GeneType]
+    fields: Mapping[str, Alleles]
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check that every allele is a value that the gene accepts."""
+        known = {f.name: f for f in fields(self.gene)}
+        for name in self.fields:
+            if name not in known:
+                message = f"a field of {self.gene.name()} must be one of {sorted(known)}, but it was '{name}'; correct it"
+                raise SpaceError(message)
+        missing = [n for n, f in known.items() if f.default is MISSING and n not in self.fields]
+        if missing:
+            message = f"{self.gene.name()} must have alleles for {missing}, but had none; list the values to choose from"
+            raise SpaceError(message)
+        first = {name: _some(alleles)[0] for name, alleles in self.fields.items()}
+        for name, alleles in self.fields.items():
+            for value in _some(alleles):
+                try:
+                    self.gene(**{**first, name: value})
+                except GeneError as error:
+                    message = f"an allele of {self.gene.name()}.{name} is refused: {error}"
+                    raise SpaceError(message) from error
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """The fields that have a choice."""
+        return tuple(name for name, alleles in self.fields.items() if not alleles.is_fixed)
+
+    @property
+    def width(self) -> str | None:
+        """The field that holds the gene's width, if it has one."""
+        return next((f.name for f in fields(self.gene) if f.metadata.get("width")), None)
+
+    def sample(self, rng: np.random.Generator) -> GeneType:
+        """Return a gene with every field drawn."""
+        return self.gene(**{name: alleles.sample(rng) for name, alleles in self.fields.items()})
+
+    def alter(self, gene: GeneType, rng: np.random.Generator) -> GeneType:
+        """Return the gene with one free field moved a step; the same gene where none is free."""
+        if not self.free:
+            return gene
+        name = self.free[int(rng.integers(len(self.free)))]
+        return replace(gene, **{name: self.fields[name].step(getattr(gene, name), rng)})
+
+    def shrink(self, gene: GeneType) -> GeneType | None:
+        """Return the gene at its next smaller width, or None where there is none."""
+        if self.width is None or self.width not in self.fields:
+            return None
+        smaller = self.fields[self.width].smaller(getattr(gene, self.width))
+        return None if smaller is None else replace(gene, **{self.width: smaller})
+
+    def smallest(self) -> GeneType:
+        """Return the gene with the first allele of every field: the narrowest."""
+        return self.gene(**{name: _some(alleles)[0] for name, alleles in self.fields.items()})
+
+
+def _some(alleles: Alleles) -> tuple[Any, ...]:
+    return alleles.values if isinstance(alleles, Choice) else (alleles.low, alleles.high)
+
+
+def _size(value: Value) -> float:
+    """Return what orders alleles: a number itself, the sum of a tuple."""
+    return float(sum(value)) if isinstance(value, tuple) else float(value)

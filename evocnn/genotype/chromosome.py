@@ -1,0 +1,147 @@
+"""The chromosome: layer genes, a head gene and a recipe gene."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
+
+from evocnn.errors import GeneError
+from evocnn.genotype.gene import Counts, Gene, LayerGene, Shape
+from evocnn.genotype.genome import JSON
+from evocnn.genotype.head import Head
+from evocnn.genotype.recipe import Recipe
+
+_NO_LAYERS = "no layers"
+GeneType = TypeVar("GeneType", bound=Gene)
+
+
+@dataclass(frozen=True)
+class Chromosome:
+    """The genome of CNNs. Every chromosome decodes: a gene that cannot apply is inert.
+
+    Attributes:
+        layers: The layer genes; the index is the locus.
+        head: How features become class scores.
+        recipe: How the network is trained.
+    """
+
+    layers: tuple[LayerGene, ...]
+    head: Head
+    recipe: Recipe
+
+    def trace(self, shape: Shape) -> Iterator[tuple[LayerGene, Shape, Shape]]:
+        """Yield each active gene with the shapes before and after it.
+
+        Args:
+            shape: The shape of an input image.
+        """
+        for gene in self.layers:
+            after = gene.output(shape)
+            if after is not None:
+                yield gene, shape, after
+                shape = after
+
+    def canonical(self, shape: Shape) -> "Chromosome":
+        """Return the chromosome without its inert genes: the same network on such images."""
+        active = tuple(gene for gene, _, _ in self.trace(shape))
+        return self if len(active) == len(self.layers) else replace(self, layers=active)
+
+    def features(self, shape: Shape) -> Shape:
+        """Return the shape that the head reads."""
+        for _, _, after in self.trace(shape):
+            shape = after
+        return shape
+
+    def counts(self, shape: Shape, n_classes: int) -> Counts:
+        """Return what the network costs for one image of a shape."""
+        total = Counts()
+        for gene, before, after in self.trace(shape):
+            total += gene.counts(before)
+            shape = after
+        return total + self.head.counts(shape, n_classes)
+
+    @cached_property
+    def key(self) -> str:
+        """Content hash: the first 32 hex digits of the SHA-256 of the JSON form."""
+        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @cached_property
+    def text(self) -> str:
+        """One line: `conv32k3 · pool · res64k3 | gap | sgd lr=.05`."""
+        layers = " · ".join(gene.text for gene in self.layers) or _NO_LAYERS
+        return f"{layers} | {self.head.text} | {self.recipe.text}"
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return the chromosome as plain JSON; each layer names its gene type."""
+        return {
+            "layers": [{"gene": gene.name(), **gene.to_json()} for gene in self.layers],
+            "head": self.head.to_json(),
+            "recipe": self.recipe.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, value: JSON, genes: Iterable[type[LayerGene]]) -> "Chromosome":
+        """Return the chromosome that `to_json` wrote.
+
+        Args:
+            value: What `to_json` returned.
+            genes: The gene types that may occur.
+
+        Raises:
+            GeneError: The value is no chromosome, or names another gene type.
+        """
+        if not isinstance(value, dict) or set(value) != {"layers", "head", "recipe"}:
+            message = f"a chromosome must have layers, head and recipe, but it was {value!r}; write it with to_json"
+            raise GeneError(message)
+        if not isinstance(value["layers"], list):
+            message = f"layers must be a list, but it was {value['layers']!r}; write it with to_json"
+            raise GeneError(message)
+        types = {gene.name(): gene for gene in genes}
+        layers = tuple(_layer(layer, types) for layer in value["layers"])
+        return cls(layers, Head.from_json(value["head"]), Recipe.from_json(value["recipe"]))
+
+    @classmethod
+    def parse(cls, text: str, genes: Iterable[type[LayerGene]]) -> "Chromosome":
+        """Return the chromosome that `text` wrote.
+
+        Args:
+            text: The one-line form.
+            genes: The gene types that may occur.
+
+        Raises:
+            GeneError: A part of the line cannot be read.
+        """
+        parts = [part.strip() for part in text.split("|")]
+        if len(parts) != 3:
+            message = f"a chromosome must have three parts divided by '|', but it was {text!r}; layers | head | recipe"
+            raise GeneError(message)
+        words = [] if parts[0] == _NO_LAYERS else [word.strip() for word in parts[0].split("·")]
+        types = tuple(genes)
+        return cls(
+            tuple(_parse_one(word, types) for word in words),
+            _parse_one(parts[1], (Head,)),
+            _parse_one(parts[2], (Recipe,)),
+        )
+
+
+def _layer(value: JSON, types: dict[str, type[LayerGene]]) -> LayerGene:
+    if not isinstance(value, dict) or value.get("gene") not in types:
+        found = value.get("gene") if isinstance(value, dict) else value
+        message = f"a layer's gene must be one of {sorted(types)}, but it was {found!r}; add the gene to the space"
+        raise GeneError(message)
+    name = value["gene"]
+    fields = {key: item for key, item in value.items() if key != "gene"}
+    return types[str(name)].from_json(fields)
+
+
+def _parse_one(text: str, types: tuple[type[GeneType], ...]) -> GeneType:
+    for gene in types:
+        parsed = gene.parse(text)
+        if parsed is not None:
+            return parsed
+    names = ", ".join(gene.name() for gene in types)
+    message = f"'{text}' must be the text form of one of {names}, but none reads it; see a chromosome's text"
+    raise GeneError(message)

@@ -1,0 +1,250 @@
+"""What a gene is: a frozen record whose fields carry their rule and their text form.
+
+A layer gene defines three things: its shape rule (`output`), its counts (`counts`) and its
+module. The first two need no torch. The modules of the genes in this package live in
+`evocnn.phenotype`; a gene of your own brings its module as a method:
+
+    @dataclass(frozen=True, slots=True)
+    class Blur(LayerGene):
+        size: int = number("k", default=3)
+
+        def output(self, shape): return shape
+        def counts(self, shape): return Counts(activations=prod(shape), operations=1)
+        def module(self, shape): return nn.AvgPool2d(self.size, 1, self.size // 2)
+"""
+
+import re
+from dataclasses import MISSING, Field, dataclass, field, fields
+from functools import cache
+from typing import Any, ClassVar, NamedTuple, Self
+
+from evocnn.errors import GeneError
+from evocnn.genotype.genome import JSON
+
+Value = int | float | str | tuple[int, ...]
+
+
+class Shape(NamedTuple):
+    """The shape of one image's features."""
+
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return self.channels * self.height * self.width
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a layer costs, for one image.
+
+    Attributes:
+        parameters: Trained values.
+        flops: Floating-point operations of convolutions and linear layers, forward;
+            twice the multiply-accumulates, as `torch.utils.flop_counter` counts.
+        activations: Values that the layer's operations write, forward.
+        operations: Number of such operations (kernel launches, forward).
+    """
+
+    parameters: int = 0
+    flops: int = 0
+    activations: int = 0
+    operations: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Return the sum, field by field."""
+        return Counts(
+            self.parameters + other.parameters,
+            self.flops + other.flops,
+            self.activations + other.activations,
+            self.operations + other.operations,
+        )
+
+
+def number(
+    prefix: str | None = None,
+    *,
+    default: Any = MISSING,
+    low: float = 0,
+    below: float = float("inf"),
+    width: bool = False,
+    shown: bool = False,
+) -> Any:
+    """Declare a numeric field of a gene.
+
+    Args:
+        prefix: What precedes the value in the text form, `k` in `conv32k3`; ` name=` if not given.
+        default: The value where none is given.
+        low: Least permitted value.
+        below: The value must be smaller than this.
+        width: Whether this is the gene's width, which repair shrinks when a network is too large.
+        shown: Whether the text form writes the default, too.
+    """
+    rule = {"prefix": prefix, "low": low, "below": below, "width": width, "shown": shown}
+    return field(default=default, metadata=rule)
+
+
+def word(*words: str, prefix: str = " ", shown: bool = False) -> Any:
+    """Declare a field whose value is one of some words, the first by default."""
+    return field(default=words[0], metadata={"prefix": prefix, "words": words, "shown": shown})
+
+
+@dataclass(frozen=True, slots=True)
+class Gene:
+    """A frozen record with checked fields, a text form and a JSON form.
+
+    Raises:
+        GeneError: A field's value breaks the field's rule.
+    """
+
+    code: ClassVar[str] = ""  # how the text form begins
+
+    def __post_init__(self) -> None:
+        """Check every field against its own declaration, then the gene as a whole."""
+        for name, kind, rule in _rules(type(self)):
+            value = getattr(self, name)
+            _check(type(self).__name__, name, kind, rule, value)
+            if kind is float and type(value) is int:
+                object.__setattr__(self, name, float(value))  # one value, one key
+        self.check()
+
+    def check(self) -> None:
+        """Raise GeneError where fields contradict each other; nothing by default."""
+
+    @classmethod
+    def name(cls) -> str:
+        """Return the gene's name in experiment files and JSON: the class's in snake case."""
+        return _snake(cls.__name__)
+
+    @property
+    def text(self) -> str:
+        """The one-line form, `conv32k3 s2`; fields at their defaults are left out."""
+        return self.code_of() + "".join(
+            prefix + _format(value)
+            for name, prefix, left_out in _text_fields(type(self))
+            if (value := getattr(self, name)) != left_out
+        )
+
+    @classmethod
+    def code_of(cls) -> str:
+        """Return what the text form begins with: `code`, or the name where none is given."""
+        return cls.code if "code" in vars(cls) else cls.name()
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Return the gene that `text` wrote, or None where the text is no gene of this type."""
+        match = _pattern(cls).fullmatch(text)
+        if match is None:
+            return None
+        kinds = {name: kind for name, kind, _ in _rules(cls)}
+        found = {name: value for name, value in match.groupdict().items() if value is not None}
+        return cls(**{name: _read(kinds[name], value) for name, value in found.items()})
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return all fields by name."""
+        values = {name: getattr(self, name) for name, _, _ in _rules(type(self))}
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+
+    @classmethod
+    def from_json(cls, value: JSON) -> Self:
+        """Return the gene that `to_json` wrote.
+
+        Raises:
+            GeneError: The value is no object with this gene's fields.
+        """
+        names = {name for name, _, _ in _rules(cls)}
+        if not isinstance(value, dict) or set(value) != names:
+            message = (
+                f"gene '{cls.name()}' must have the fields {sorted(names)}, but it was {value!r}; "
+                "write it with to_json of the same version"
+            )
+            raise GeneError(message)
+        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in value.items()})  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerGene(Gene):
+    """One layer of a network: abstract; a subclass gives `output` and `counts`, and its module."""
+
+    def output(self, shape: Shape) -> Shape | None:
+        """Return the shape after the layer, or None where the gene cannot apply and is inert."""
+        raise NotImplementedError
+
+    def counts(self, shape: Shape) -> Counts:
+        """Return what the layer costs on an input of this shape, where it is not inert."""
+        raise NotImplementedError
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+@cache
+def _rules(gene: type[Gene]) -> tuple[tuple[str, type, Any], ...]:
+    """Return name, kind and rule of each field of a gene type."""
+    return tuple((f.name, _kind(f), f.metadata) for f in fields(gene))
+
+
+def _kind(f: Field[Any]) -> type:
+    kinds: dict[Any, type] = {int: int, float: float, str: str, "int": int, "float": float, "str": str}
+    return kinds.get(f.type, tuple)
+
+
+@cache
+def _text_fields(gene: type[Gene]) -> tuple[tuple[str, str, Any], ...]:
+    """Return name, prefix and the value that is left out of each field of a gene type."""
+    return tuple((f.name, _prefix(f), MISSING if f.metadata.get("shown") else f.default) for f in fields(gene))
+
+
+def _prefix(f: Field[Any]) -> str:
+    prefix: str | None = f.metadata.get("prefix")
+    return f" {f.name}=" if prefix is None else prefix
+
+
+@cache
+def _pattern(gene: type[Gene]) -> re.Pattern[str]:
+    parts = [re.escape(gene.code_of())]
+    for f, (_, kind, rule) in zip(fields(gene), _rules(gene), strict=True):
+        value = {
+            int: r"\d{1,12}",
+            float: r"(?:\d{1,20}(?:\.\d{0,30})?|\.\d{1,30})(?:e[+-]?\d{1,3})?",
+            tuple: r"\d{1,12}(?:,\d{1,12}){0,7}",
+            str: "|".join(map(re.escape, rule.get("words", ()))) or r"[\w-]{1,64}",
+        }[kind]
+        optional = "" if f.default is MISSING or f.metadata.get("shown") else "?"
+        parts.append(f"(?:{re.escape(_prefix(f))}(?P<{f.name}>{value})){optional}")
+    return re.compile("".join(parts))
+
+
+def _read(kind: type, value: str) -> Value:
+    return tuple(int(part) for part in value.split(",")) if kind is tuple else kind(value)
+
+
+def _format(value: Value) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    text = repr(value) if isinstance(value, float) else str(value)
+    return text.removesuffix(".0") if not text.startswith("0.") else text[1:] if text != "0.0" else "0"
+
+
+def _check(gene: str, name: str, kind: type, rule: Any, value: Any) -> None:
+    words = rule.get("words")
+    low, below = rule.get("low", 0), rule.get("below", float("inf"))
+    if words is not None:
+        good, allowed = isinstance(value, str) and value in words, "one of " + ", ".join(words)
+    elif kind is tuple:
+        good = type(value) is tuple and all(type(v) is int and v > 0 for v in value)
+        allowed = "whole numbers above 0"
+    elif kind is int:
+        good, allowed = type(value) is int and value >= low, f"a whole number of at least {low}"
+    elif kind is float:
+        good = type(value) in (int, float) and low <= value < below
+        allowed = f"a finite number of at least {low}" + (f" and below {below}" if below < float("inf") else "")
+    else:
+        good, allowed = type(value) is kind, f"of type {kind.__name__}"
+    if not good:
+        message = f"{gene}.{name} must be {allowed}, but it was {value!r}; choose such a value"
+        raise GeneError(message)

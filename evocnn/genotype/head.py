@@ -1,0 +1,37 @@
+"""The head gene: how features become class scores."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from evocnn.genotype.gene import Counts, Gene, Shape, number, word
+
+
+@dataclass(frozen=True, slots=True)
+class Head(Gene):
+    """Global average pooling or flattening, dense layers with ReLU, dropout, the linear output.
+
+    Attributes:
+        pooling: `gap`, the mean over all positions of a channel, or `flatten`, all values.
+        units: Units of each dense layer; none by default.
+        dropout: Rate of the dropout ahead of the output layer.
+    """
+
+    code: ClassVar[str] = ""
+    pooling: str = word("gap", "flatten", prefix="", shown=True)
+    units: tuple[int, ...] = number(" dense", default=(), width=True)
+    dropout: float = number(" drop", default=0.0, below=1)
+
+    def features(self, shape: Shape) -> int:
+        """Return the number of values that the first linear layer reads."""
+        return shape.channels if self.pooling == "gap" else shape.size
+
+    def counts(self, shape: Shape, n_classes: int) -> Counts:
+        """Return the counts of the head behind features of this shape."""
+        widths = (self.features(shape), *self.units, n_classes)
+        pairs = list(zip(widths, widths[1:], strict=False))
+        return Counts(
+            parameters=sum((a + 1) * b for a, b in pairs),
+            flops=sum(2 * a * b for a, b in pairs),
+            activations=self.features(shape) + 2 * sum(self.units) + n_classes,
+            operations=2 * len(pairs),
+        )

@@ -1,0 +1,95 @@
+"""Limits on a network's size, and the repair that enforces them before anything is trained."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import inf
+from typing import TYPE_CHECKING
+
+from evocnn.genotype.chromosome import Chromosome
+from evocnn.genotype.gene import Counts
+
+if TYPE_CHECKING:
+    from evocnn.genotype.space import SearchSpace
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The largest permitted network.
+
+    Attributes:
+        parameters: Trained values.
+        flops: Floating-point operations for one image, forward.
+        depth: Layer genes.
+    """
+
+    parameters: float = inf
+    flops: float = inf
+    depth: int = 12
+
+    def exceeded(self, counts: Counts) -> "Callable[[Counts], int] | None":
+        """Return the count that exceeds its limit the most, or None where all is within."""
+        excess = [
+            (counts.parameters / self.parameters, _parameters),
+            (counts.flops / self.flops, _flops),
+        ]
+        worst, measure = max(excess, key=lambda pair: pair[0])
+        return measure if worst > 1 else None
+
+
+def repair(chromosome: Chromosome, space: "SearchSpace") -> Chromosome:
+    """Return the nearest chromosome within a space's limits, in canonical form.
+
+    It changes as little as possible and never draws: inert genes go, then genes beyond the
+    permitted depth, then the widest gene is shrunk to its next allele until the counts fit. Where
+    all are at their narrowest, flattening becomes global pooling if the space has that, then the
+    layer with the largest share goes. Idempotent.
+    """
+    result = replace(chromosome, layers=chromosome.canonical(space.input_shape).layers[: space.limits.depth])
+    while measure := space.limits.exceeded(result.counts(space.input_shape, space.n_classes)):
+        shrunk = _shrunk(result, space) or _pooled(result, space) or _shortened(result, space, measure)
+        result = shrunk.canonical(space.input_shape)
+    return result
+
+
+def _shrunk(chromosome: Chromosome, space: "SearchSpace") -> Chromosome | None:
+    """Return the chromosome with its widest gene a step narrower, or None where none can be."""
+    best: tuple[float, Chromosome] | None = None
+    for locus, gene in enumerate(chromosome.layers):
+        alleles = space.alleles_of(gene)
+        smaller = alleles.shrink(gene) if alleles else None
+        if alleles and smaller and (best is None or _width(gene, alleles.width) > best[0]):
+            layers = (*chromosome.layers[:locus], smaller, *chromosome.layers[locus + 1 :])
+            best = _width(gene, alleles.width), replace(chromosome, layers=layers)
+    head = space.head.shrink(chromosome.head)
+    if head and (best is None or _width(chromosome.head, "units") > best[0]):
+        return replace(chromosome, head=head)
+    return best[1] if best else None
+
+
+def _pooled(chromosome: Chromosome, space: "SearchSpace") -> Chromosome | None:
+    """Return the chromosome with global pooling instead of flattening, or None where it cannot be."""
+    if chromosome.head.pooling == "gap" or not space.permits_global_pooling:
+        return None
+    return replace(chromosome, head=replace(chromosome.head, pooling="gap"))
+
+
+def _shortened(chromosome: Chromosome, space: "SearchSpace", measure: Callable[[Counts], int]) -> Chromosome:
+    """Return the chromosome without the layer that counts most; the smallest one where none counts."""
+    shares = [measure(gene.counts(before)) for gene, before, _ in chromosome.trace(space.input_shape)]
+    if not shares or max(shares) == 0:
+        return replace(space.smallest, recipe=chromosome.recipe)
+    locus = shares.index(max(shares))
+    return replace(chromosome, layers=chromosome.layers[:locus] + chromosome.layers[locus + 1 :])
+
+
+def _width(gene: object, field: str | None) -> float:
+    value = getattr(gene, field) if field else 0
+    return float(max(value, default=0)) if isinstance(value, tuple) else float(value)
+
+
+def _parameters(counts: Counts) -> int:
+    return counts.parameters
+
+
+def _flops(counts: Counts) -> int:
+    return counts.flops
