@@ -1,0 +1,30 @@
+"""Requests, evaluations and statuses; objectives, fitness and Pareto tools."""
+
+from evocnn.evaluation.evaluation import (
+    Evaluation,
+    EvaluationRequest,
+    Evaluator,
+    Status,
+    evaluate_safely,
+    identity,
+)
+from evocnn.evaluation.fitness import Fitness, Individual
+from evocnn.evaluation.objectives import Objective, Objectives
+from evocnn.evaluation.pareto import crowding_distances, hypervolume, knee, nondominated_ranks
+
+__all__ = [
+    "Evaluation",
+    "EvaluationRequest",
+    "Evaluator",
+    "Fitness",
+    "Individual",
+    "Objective",
+    "Objectives",
+    "Status",
+    "crowding_distances",
+    "evaluate_safely",
+    "hypervolume",
+    "identity",
+    "knee",
+    "nondominated_ranks",
+]

@@ -1,0 +1,97 @@
+"""Objectives, derived from raw metrics: changing them re-ranks a finished run without training."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import isfinite, log10
+
+import numpy as np
+
+from evocnn.errors import ExperimentError
+from evocnn.evaluation.evaluation import Evaluation
+from evocnn.evaluation.fitness import Fitness
+from evocnn.genotype import Genome
+
+Measure = Callable[[Mapping[str, float], Genome], float]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One thing that a search maximizes or minimizes.
+
+    Attributes:
+        name: A metric's name, or a name of your own with a `measure`.
+        weight: Above 0 to maximize, below 0 to minimize, as in DEAP.
+        log: Whether the value is compared as its decimal logarithm.
+        floor: A candidate below it is infeasible.
+        ceiling: A candidate above it is infeasible.
+        reference: The worst value that counts, in the metric's unit: the hypervolume's corner.
+        measure: A function of the raw metrics and the genome, in place of a metric.
+    """
+
+    name: str
+    weight: float
+    log: bool = False
+    floor: float | None = None
+    ceiling: float | None = None
+    reference: float = 0.0
+    measure: Measure | None = field(default=None, compare=False)
+
+    def raw(self, metrics: Mapping[str, float], genome: Genome) -> float:
+        """Return the value in the metric's own unit.
+
+        Raises:
+            ExperimentError: There is no such metric, or the measure gave no finite number.
+        """
+        if self.measure is not None:
+            value = self.measure(metrics, genome)
+            if not isinstance(value, int | float | np.number) or not isfinite(value):
+                message = f"objective '{self.name}' must be a finite number, but it was {value!r}; correct its function"
+                raise ExperimentError(message)
+            return float(value)
+        if self.name not in metrics:
+            message = f"objective '{self.name}' must be a metric among {sorted(metrics)}; correct the name or give a function"
+            raise ExperimentError(message)
+        return metrics[self.name]
+
+    def scaled(self, value: float) -> float:
+        """Return a raw value on the scale on which it is compared; on a log scale, 0 counts as 1."""
+        return log10(max(value, 1.0)) if self.log else value
+
+    def violation(self, value: float) -> float:
+        """Return by what share a raw value misses floor or ceiling; 0 where it keeps both."""
+        below = 0.0 if self.floor is None else max(0.0, self.floor - value) / (abs(self.floor) or 1.0)
+        above = 0.0 if self.ceiling is None else max(0.0, value - self.ceiling) / (abs(self.ceiling) or 1.0)
+        return below + above
+
+
+@dataclass(frozen=True)
+class Objectives:
+    """The objectives of a search, in order."""
+
+    items: tuple[Objective, ...]
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """DEAP's weights."""
+        return tuple(objective.weight for objective in self.items)
+
+    @property
+    def reference_point(self) -> dict[str, float]:
+        """The hypervolume's corner, in the metrics' own units."""
+        return {objective.name: objective.reference for objective in self.items}
+
+    @property
+    def reference_losses(self) -> np.ndarray:
+        """The hypervolume's corner as losses, shape `(n_objectives,)`."""
+        return self.losses([objective.scaled(objective.reference) for objective in self.items])
+
+    def fitness(self, evaluation: Evaluation, genome: Genome) -> Fitness:
+        """Return the DEAP fitness of an evaluation whose status is ok."""
+        raw = [objective.raw(evaluation.metrics, genome) for objective in self.items]
+        values = [o.scaled(value) for o, value in zip(self.items, raw, strict=True)]
+        violation = sum(o.violation(value) for o, value in zip(self.items, raw, strict=True))
+        return Fitness(self.weights, values, violation)
+
+    def losses(self, values: list[float] | tuple[float, ...]) -> np.ndarray:
+        """Return scaled values as losses, lower is better, in units of the scale, shape `(n_objectives,)`."""
+        return -np.sign(self.weights) * np.asarray(values, dtype=float)

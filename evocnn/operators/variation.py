@@ -1,0 +1,83 @@
+"""Breeding: which operators are applied to which parents, and what is recorded of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from evocnn.errors import OperatorError
+from evocnn.genotype import Chromosome, LayerGene, SearchSpace
+from evocnn.operators.protocols import Crossover, Mutation
+
+OperatorType = TypeVar("OperatorType", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Weighted(Generic[OperatorType]):
+    """An operator under its name, with its share among its kind."""
+
+    name: str
+    operator: OperatorType
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Variation:
+    """Crossover at a rate, then mutation; what comes out is repaired.
+
+    Attributes:
+        crossovers: Crossovers; one is drawn by weight.
+        mutations: Mutations; one is drawn by weight for each change.
+        crossover_rate: Probability that an offspring has two parents.
+        mutation_rate: Probability that an offspring of two parents is mutated, too; one of a
+            single parent always is.
+    """
+
+    crossovers: Sequence[Weighted[Crossover]]
+    mutations: Sequence[Weighted[Mutation]]
+    crossover_rate: float = 0.5
+    mutation_rate: float = 0.7
+
+    def breed(
+        self, mother: Chromosome, father: Chromosome, space: SearchSpace, rng: np.random.Generator
+    ) -> tuple[Chromosome, tuple[str, ...]]:
+        """Return one offspring and the names of the operators that made it.
+
+        Raises:
+            OperatorError: An operator returned something that is no chromosome.
+        """
+        names: tuple[str, ...] = ()
+        child = mother
+        if self.crossovers and rng.random() < self.crossover_rate:
+            crossover = _draw(self.crossovers, rng)
+            offspring = crossover.operator(mother, father, space, rng)
+            if not isinstance(offspring, tuple) or len(offspring) != 2:
+                raise OperatorError(_complaint(crossover.name, "a pair of chromosomes", offspring))
+            child = offspring[int(rng.integers(2))]
+            names += (crossover.name,)
+        if self.mutations and (not names or rng.random() < self.mutation_rate):
+            mutation = _draw(self.mutations, rng)
+            child = mutation.operator(_checked(child, names), space, rng)
+            names += (mutation.name,)
+        return space.repair(_checked(child, names)), names
+
+
+def _draw(operators: Sequence[Weighted[OperatorType]], rng: np.random.Generator) -> Weighted[OperatorType]:
+    cumulative = np.cumsum([operator.weight for operator in operators])
+    index = int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+    return operators[min(index, len(operators) - 1)]
+
+
+def _checked(child: Any, names: tuple[str, ...]) -> Chromosome:
+    """Return the child if it is a chromosome of layer genes."""
+    if not isinstance(child, Chromosome) or not isinstance(child.layers, tuple):
+        raise OperatorError(_complaint(names[-1], "a chromosome", child))
+    for gene in child.layers:
+        if not isinstance(gene, LayerGene):
+            raise OperatorError(_complaint(names[-1], "a chromosome whose layers are layer genes", gene))
+    return child
+
+
+def _complaint(name: str, rule: str, value: object) -> str:
+    return f"operator '{name}' must return {rule}, but it was {value!r}; correct the operator"
