@@ -1,0 +1,52 @@
+"""Founders and offspring that have not been asked before."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from evocnn.evaluation import EvaluationRequest, Individual
+from evocnn.genotype import Fidelity, Genome, Space
+from evocnn.operators import tournament
+from evocnn.search.algorithm import Candidate, Variation
+
+ATTEMPTS = 30  # draws for one ticket before a genome is asked a second time
+
+
+class Breeding:
+    """Makes candidates and remembers which genomes have been asked.
+
+    Args:
+        space: The search space.
+        variation: How offspring are made.
+        fidelity: The fidelity of every request.
+    """
+
+    def __init__(self, space: Space, variation: Variation, fidelity: Fidelity) -> None:
+        self._space = space
+        self._variation = variation
+        self._fidelity = fidelity
+        self._asked: set[str] = set()
+
+    def founder(self, rng: np.random.Generator) -> Candidate:
+        """Return a sample of the space."""
+        return self._unseen(lambda: (self._space.sample(rng), (), ()))
+
+    def offspring(self, population: Sequence[Individual], rng: np.random.Generator) -> Candidate:
+        """Return an offspring of two parents, each the winner of a tournament."""
+
+        def breed() -> tuple[Genome, tuple[int, ...], tuple[str, ...]]:
+            mother, father = tournament(population, rng), tournament(population, rng)
+            child, operators = self._variation.breed(mother.genome, father.genome, self._space, rng)
+            return child, (mother.ticket, father.ticket), operators
+
+        return self._unseen(breed)
+
+    def _unseen(self, draw: Callable[[], tuple[Any, tuple[int, ...], tuple[str, ...]]]) -> Candidate:
+        """Return the first draw that has not been asked; after many attempts, whatever came last."""
+        for _ in range(ATTEMPTS):
+            genome, parents, operators = draw()
+            if genome.key not in self._asked:
+                break
+        self._asked.add(genome.key)
+        return Candidate(EvaluationRequest(genome, self._fidelity), parents, operators)

@@ -1,0 +1,1 @@
+"""Data, recipe and training loop: from a chromosome to measured figures."""

@@ -1,0 +1,134 @@
+"""The evaluator of CNNs: builds, trains and measures one candidate."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from evocnn.errors import GeneError
+from evocnn.evaluation import Evaluation, EvaluationRequest, Status
+from evocnn.genotype import Chromosome, Shape
+from evocnn.phenotype import build
+from evocnn.rng import derive_seed
+from evocnn.training.data import ImageSet, training_subset
+from evocnn.training.loop import Images, measure, train
+from evocnn.training.protocol import Protocol
+
+
+@dataclass
+class TrainingEvaluator:
+    """Trains candidates on one training set and measures them on one validation set.
+
+    One thread a process, on the GPU where the process has one. Results are the same in every
+    process of one kind of CPU and one set of versions.
+
+    Attributes:
+        training: Training images.
+        validation: Validation images.
+        protocol: What all candidates have in common.
+        gpu_share: Share of a GPU's memory that this process may take.
+    """
+
+    training: ImageSet
+    validation: ImageSet
+    protocol: Protocol
+    gpu_share: float = 1.0
+    _resident: tuple[Images, Images, Images] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def context(self) -> str:
+        """Digest of data and protocol."""
+        parts = (self.training.digest, self.validation.digest, self.protocol.digest)
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+    def __call__(self, request: EvaluationRequest, /) -> Evaluation:
+        """Return what training the candidate from scratch found.
+
+        Raises:
+            GeneError: The genome is no chromosome.
+        """
+        chromosome = request.genome
+        if not isinstance(chromosome, Chromosome):
+            message = f"a genome to train must be a Chromosome, but it was {type(chromosome).__name__}; use its own evaluator"
+            raise GeneError(message)
+        start = perf_counter()
+        with _one_thread():
+            training, validation, subset = self._images()
+            shape, n_classes = Shape(*self.training.shape), self.training.n_classes
+            seed = derive_seed(self.context, chromosome.key, request.replicate)
+            torch.manual_seed(seed)
+            network = build(chromosome, shape, n_classes, pool_order=self.protocol.pool_order)
+            network = network.to(training.labels.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            epochs = request.fidelity.epochs
+            trained = train(
+                network, chromosome.recipe, training, validation, epochs=epochs, seed=seed, protocol=self.protocol
+            )
+            curves = {
+                "training_loss": trained.training_losses,
+                "validation_loss": trained.validation_losses,
+                "validation_accuracy": trained.validation_accuracies,
+            }
+            metrics: dict[str, float] = {}
+            if trained.status is Status.OK:
+                counts = chromosome.counts(shape, n_classes)
+                training_accuracy = measure(network, subset)[1]
+                metrics = {
+                    "validation_accuracy": trained.validation_accuracies[-1],
+                    "training_accuracy": training_accuracy,
+                    "generalization_gap": max(0.0, training_accuracy - trained.validation_accuracies[-1]),
+                    "validation_loss": trained.validation_losses[-1],
+                    "parameters": float(counts.parameters),
+                    "flops": float(counts.flops),
+                    "epochs": float(trained.epochs),
+                }
+        return Evaluation(trained.status, metrics, curves, perf_counter() - start, trained.reason)
+
+    def _images(self) -> tuple[Images, Images, Images]:
+        """Return training, validation and training-subset images, on the device, loaded once a process."""
+        if self._resident is None:
+            device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+            if device.type == "cuda":  # pragma: no cover - GPU branch
+                torch.cuda.set_per_process_memory_fraction(self.gpu_share)
+            subset = training_subset(self.training, len(self.validation), self.protocol.seed)
+            training = _resident(self.training, device)
+            self._resident = (
+                training,
+                _resident(self.validation, device, training),
+                _resident(subset, device, training),
+            )
+        return self._resident
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the tensors behind: every process makes its own."""
+        return {**self.__dict__, "_resident": None}
+
+
+def _resident(images: ImageSet, device: torch.device, statistics: Images | None = None) -> Images:
+    """Return images on a device, to be normalized by the training images' statistics per channel."""
+    pixels = torch.tensor(images.images, device=device)  # a copy: arrays from Ray's store are read-only
+    labels = torch.tensor(images.labels, device=device)
+    if statistics is not None:
+        return replace(statistics, pixels=pixels, labels=labels)
+    axes = (0, 2, 3)
+    mean = torch.tensor(images.images.mean(axis=axes), dtype=torch.float32, device=device).view(1, -1, 1, 1)
+    deviation = torch.tensor(images.images.std(axis=axes), dtype=torch.float32, device=device).view(1, -1, 1, 1)
+    return Images(pixels, labels, mean, deviation.clamp_min(1.0))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Use one thread, and give caller's number of threads and random state back after.
+
+    More threads would give other bits, and a worker a core is faster than threads in one.
+    """
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        torch.set_num_threads(n_threads)

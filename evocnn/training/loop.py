@@ -1,0 +1,144 @@
+"""The training loop: a network, resident images and a recipe in; measured figures out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite
+from time import monotonic
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from evocnn.evaluation import Status
+from evocnn.genotype import Recipe
+from evocnn.rng import derive_seed
+from evocnn.training.optimizer import learning_rate_share, optimizer_of
+from evocnn.training.protocol import Protocol
+
+EVALUATION_BATCH = 512
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images and labels on the device that trains.
+
+    Attributes:
+        pixels: uint8, shape `(n, channels, height, width)`.
+        labels: int64, shape `(n,)`.
+        mean: Of the training images, per channel, shape `(1, channels, 1, 1)`.
+        deviation: Likewise the standard deviation.
+    """
+
+    pixels: Tensor
+    labels: Tensor
+    mean: Tensor
+    deviation: Tensor
+
+    def batch(self, index: Tensor | slice) -> tuple[Tensor, Tensor]:
+        """Return normalized images, float32 and channels-last, and labels."""
+        pixels = self.pixels[index].float().sub_(self.mean).div_(self.deviation)  # (b, c, h, w)
+        return pixels.contiguous(memory_format=torch.channels_last), self.labels[index]
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """How a training ended.
+
+    Attributes:
+        status: ok, diverged or timed out.
+        epochs: Epochs that were trained.
+        training_losses: Mean training loss of each epoch.
+        validation_losses: Validation loss after each epoch.
+        validation_accuracies: Validation accuracy after each epoch.
+        reason: Why it failed.
+    """
+
+    status: Status
+    epochs: int
+    training_losses: tuple[float, ...]
+    validation_losses: tuple[float, ...]
+    validation_accuracies: tuple[float, ...]
+    reason: str = ""
+
+
+def train(
+    network: nn.Module,
+    recipe: Recipe,
+    training: Images,
+    validation: Images,
+    *,
+    epochs: int,
+    seed: int,
+    protocol: Protocol,
+    clock: Callable[[], float] = monotonic,
+) -> Trained:
+    """Train a network in place.
+
+    The randomness of an epoch follows from seed and epoch alone. Early stopping compares
+    validation accuracies; the last epoch's weights are kept, so no epoch is picked by validation.
+
+    Args:
+        network: In channels-last layout, on the images' device.
+        recipe: Optimizer, learning rate, weight decay and batch size.
+        training: Training images.
+        validation: Validation images.
+        epochs: Passes over the training images, unless training stops early.
+        seed: Seed of order and dropout.
+        protocol: Warm-up, early stopping and timeout.
+        clock: Tells the time in seconds.
+    """
+    began = clock()
+    optimizer = optimizer_of(network, recipe)
+    batches_per_epoch = -(-len(training) // recipe.batch_size)
+    n_steps = epochs * batches_per_epoch
+    losses: list[float] = []
+    curve: list[tuple[float, float]] = []  # validation loss and accuracy
+    best, best_epoch = 0.0, 0
+
+    def ended(status: Status, reason: str = "") -> Trained:
+        found, accuracies = ([pair[i] for pair in curve] for i in (0, 1))
+        return Trained(status, len(losses), tuple(losses), tuple(found), tuple(accuracies), reason)
+
+    for epoch in range(epochs):
+        torch.manual_seed(derive_seed(seed, epoch))
+        order = torch.randperm(len(training), device=training.labels.device)
+        total = torch.zeros((), device=training.labels.device)
+        network.train()
+        for number, index in enumerate(order.split(recipe.batch_size)):
+            step = epoch * batches_per_epoch + number
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.learning_rate * learning_rate_share(step, n_steps, protocol.warmup)
+            images, labels = training.batch(index)  # (b, c, h, w), (b,)
+            optimizer.zero_grad(set_to_none=True)
+            loss = functional.cross_entropy(network(images), labels)
+            loss.backward()
+            optimizer.step()
+            total += loss.detach() * len(index)
+            if protocol.timeout is not None and clock() - began > protocol.timeout:
+                return ended(Status.TIMED_OUT, f"past its timeout of {protocol.timeout:g} s in epoch {epoch + 1}")
+        losses.append(float(total) / len(training))
+        curve.append(measure(network, validation))
+        if not isfinite(losses[-1]) or not isfinite(curve[-1][0]):
+            return ended(Status.DIVERGED, f"the loss was {losses[-1]} in epoch {epoch + 1}")
+        if curve[-1][1] > best + protocol.least_improvement:
+            best, best_epoch = curve[-1][1], epoch
+        if protocol.patience is not None and epoch - best_epoch >= protocol.patience:
+            break
+    return ended(Status.OK)
+
+
+@torch.no_grad()
+def measure(network: nn.Module, images: Images) -> tuple[float, float]:
+    """Return mean loss and accuracy of a network in eval mode."""
+    network.eval()
+    loss, hits = 0.0, 0
+    for start in range(0, len(images), EVALUATION_BATCH):
+        batch, labels = images.batch(slice(start, start + EVALUATION_BATCH))
+        scores = network(batch)  # (b, n_classes)
+        loss += float(functional.cross_entropy(scores, labels, reduction="sum"))
+        hits += int((scores.argmax(dim=1) == labels).sum())
+    return loss / len(images), hits / len(images)

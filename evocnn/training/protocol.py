@@ -1,0 +1,32 @@
+"""The training protocol: what all candidates of a search have in common."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How candidates are trained, whatever their recipe.
+
+    Attributes:
+        seed: The run's seed; training seeds follow from it.
+        pool_order: `early` or `textbook`, see `evocnn.phenotype.build`.
+        patience: Epochs without improvement after which training stops; None for never.
+        least_improvement: Rise in validation accuracy that counts as one.
+        warmup: Share of the steps in which the learning rate rises to its peak; then it falls as a
+            half cosine to 0 (Loshchilov and Hutter 2017).
+        timeout: Seconds after which a candidate is given up; None for never.
+    """
+
+    seed: int
+    pool_order: str = "early"
+    patience: int | None = None
+    least_improvement: float = 0.0
+    warmup: float = 0.1
+    timeout: float | None = None
+
+    @property
+    def digest(self) -> str:
+        """Digest of all that a result depends on: everything but the timeout."""
+        parts = sorted((name, value) for name, value in asdict(self).items() if name != "timeout")
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
