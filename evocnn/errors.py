@@ -15,6 +15,9 @@ Messages read `<thing> must <rule>, but it was <value>; <what to do>`. Each clas
 arguments to `Exception`, so that all of them pickle and cross Ray unharmed.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class EvocnnError(Exception):
     """Base of all errors that evocnn raises on purpose."""
@@ -54,3 +57,9 @@ class ReplayError(JournalError):
 
 class RunLockedError(JournalError):
     """Another process works on the run."""
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` with the nearest of some words, or nothing where none is near."""
+    near = get_close_matches(word, list(words), n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from evocnn.errors import GeneError, SpaceError
+from evocnn.errors import GeneError, SpaceError, did_you_mean
 from evocnn.genotype.gene import Gene, Value
 
 GeneType = TypeVar("GeneType", bound=Gene)
@@ -133,7 +133,8 @@ class GeneAlleles(Generic[GeneType]):
         known = {f.name: f for f in fields(self.gene)}
         for name in self.fields:
             if name not in known:
-                message = f"a field of {self.gene.name()} must be one of {sorted(known)}, but it was '{name}'; correct it"
+                hint = did_you_mean(name, known) or "; correct the name"
+                message = f"a field of {self.gene.name()} must be one of {sorted(known)}, but it was '{name}'{hint}"
                 raise SpaceError(message)
         missing = [n for n, f in known.items() if f.default is MISSING and n not in self.fields]
         if missing:

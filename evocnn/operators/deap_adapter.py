@@ -14,7 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from deap import tools
 
+from evocnn.errors import ExperimentError, did_you_mean
 from evocnn.genotype import Chromosome, SearchSpace
 
 MIN_GENES = 2  # DEAP's cuts need a place between two genes
@@ -77,3 +79,18 @@ class DeapMutation:
         with seeded_random(rng):
             (child,) = self.operator(list(parent.layers), **self.arguments)
         return replace(parent, layers=tuple(child))
+
+
+def deap_operator(name: str) -> Callable[..., Any]:
+    """Return the operator of `deap.tools` with this name.
+
+    Raises:
+        ExperimentError: There is none.
+    """
+    operators = [word for word in dir(tools) if word.startswith(("cx", "mut"))]
+    if name not in operators:
+        hint = did_you_mean(name, operators) or "; see deap.tools"
+        message = f"a DEAP operator must be one of {operators}, but it was '{name}'{hint}"
+        raise ExperimentError(message)
+    operator: Callable[..., Any] = getattr(tools, name)
+    return operator

@@ -45,20 +45,20 @@ class Variation:
         """Return one offspring and the names of the operators that made it.
 
         Raises:
-            OperatorError: An operator returned something that is no chromosome.
+            OperatorError: An operator raised, or returned something that is no chromosome.
         """
         names: tuple[str, ...] = ()
         child = mother
         if self.crossovers and rng.random() < self.crossover_rate:
             crossover = _draw(self.crossovers, rng)
-            offspring = crossover.operator(mother, father, space, rng)
+            offspring = _applied(crossover, mother, father, space, rng)
             if not isinstance(offspring, tuple) or len(offspring) != 2:
                 raise OperatorError(_complaint(crossover.name, "a pair of chromosomes", offspring))
             child = offspring[int(rng.integers(2))]
             names += (crossover.name,)
         if self.mutations and (not names or rng.random() < self.mutation_rate):
             mutation = _draw(self.mutations, rng)
-            child = mutation.operator(_checked(child, names), space, rng)
+            child = _applied(mutation, _checked(child, names), space, rng)
             names += (mutation.name,)
         return space.repair(_checked(child, names)), names
 
@@ -67,6 +67,20 @@ def _draw(operators: Sequence[Weighted[OperatorType]], rng: np.random.Generator)
     cumulative = np.cumsum([operator.weight for operator in operators])
     index = int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
     return operators[min(index, len(operators) - 1)]
+
+
+def _applied(operator: Weighted[Any], *arguments: Any) -> Any:
+    """Return what an operator returns.
+
+    Raises:
+        OperatorError: It raised; the error names the operator and chains what it raised.
+    """
+    try:
+        return operator.operator(*arguments)
+    except Exception as error:
+        parents = "; ".join(a.text for a in arguments if isinstance(a, Chromosome))
+        message = f"operator '{operator.name}' must return offspring, but it raised {error!r} on {parents}; correct the operator"
+        raise OperatorError(message) from error
 
 
 def _checked(child: Any, names: tuple[str, ...]) -> Chromosome:

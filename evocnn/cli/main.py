@@ -1,0 +1,136 @@
+"""`evocnn`: the commands and their options.
+
+Exit codes: 0 done, 1 the search found nothing or failed, 2 a mistake in the experiment, the
+options or the data, 75 another process works on the run, 130 interrupted.
+"""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import evocnn
+from evocnn.errors import DataError, EvocnnError, ExperimentError, GeneError, RunLockedError, SpaceError
+
+EXIT_FAILED = 1
+EXIT_MISTAKE = 2
+EXIT_LOCKED = 75
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Evolve convolutional networks for your images and show the Pareto front.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/digits.")]
+WorkerCount = Annotated[int | None, typer.Option("--workers", min=0, help="Ray workers; 0: in this process, without Ray. Default: one a core.")]
+Gpus = Annotated[float, typer.Option("--gpus-per-worker", min=0.0, help="Share of a GPU for each worker.")]
+Address = Annotated[str | None, typer.Option("--ray-address", help="A running Ray cluster; default: a local one.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Images in place of the file's: a folder of IDX files, or an .npz file.")]
+BudgetText = Annotated[str | None, typer.Option("--budget", help="200 (evaluations), or a time such as 90s, 10m, 2h.")]
+
+
+@app.command()
+def run(
+    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the file, e.g. search.population=40.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed in place of the file's.")] = None,
+    workers: WorkerCount = None,
+    data: Data = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Run folder; default: runs/NAME.")] = None,
+    budget: BudgetText = None,
+    gpus_per_worker: Gpus = 0.0,
+    ray_address: Address = None,
+) -> None:
+    """Run an experiment.
+
+    Example: evocnn run experiments/digits/experiment.toml --workers 2 --budget 5m
+    """
+    from evocnn.cli.search import run_search
+
+    changes = [*(settings or [])]
+    changes += [] if seed is None else [f"seed={seed}"]
+    changes += [] if budget is None else [f"search.budget='{budget}'"]
+    loaded = evocnn.load_experiment(experiment, changes)
+    run_search(loaded, out or Path("runs") / loaded.name, _workers(workers, gpus_per_worker, ray_address), data)
+
+
+@app.command()
+def resume(
+    folder: RunFolder,
+    workers: WorkerCount = None,
+    data: Data = None,
+    budget: BudgetText = None,
+    gpus_per_worker: Gpus = 0.0,
+    ray_address: Address = None,
+) -> None:
+    """Go on with a run that was interrupted, or give a finished one a larger budget.
+
+    Example: evocnn resume runs/digits --budget 200
+    """
+    from evocnn.cli.search import resume_search
+
+    resume_search(folder, _workers(workers, gpus_per_worker, ray_address), data, budget)
+
+
+@app.command()
+def show(folder: RunFolder, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show the Pareto front of a run, also while it is running.
+
+    Example: evocnn show runs/digits --json
+    """
+    from evocnn.report.table import front_json, front_table
+
+    found = evocnn.open_run(folder)
+    if json:
+        typer.echo(front_json(found))
+    else:
+        front_table(found)
+
+
+@app.command()
+def plot(
+    folder: RunFolder,
+    out: Annotated[Path | None, typer.Option("--out", help="A .png, .svg or .pdf file; default: front.png in the run folder.")] = None,
+) -> None:
+    """Draw the Pareto front of a run, with every candidate behind it.
+
+    Example: evocnn plot runs/digits --out front.svg
+    """
+    from evocnn.report.plot import plot_front
+
+    target = out or folder / "front.png"
+    plot_front(evocnn.open_run(folder), target)
+    typer.echo(f"wrote {target}")
+
+
+def _workers(count: int | None, gpus_per_worker: float, address: str | None) -> Any:
+    import os
+
+    from evocnn.runs import Workers
+
+    return Workers(os.cpu_count() or 1 if count is None else count, gpus_per_worker, address)
+
+
+def main() -> None:
+    """Run the command line; mistakes end in one line and an exit code, never in a traceback."""
+    warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)  # type: ignore[assignment]
+    try:
+        app()
+    except EvocnnError as error:
+        print(f"error: {error}", file=sys.stderr)
+        is_mistake = isinstance(error, ExperimentError | DataError | GeneError | SpaceError)
+        code = EXIT_LOCKED if isinstance(error, RunLockedError) else EXIT_MISTAKE if is_mistake else EXIT_FAILED
+        sys.exit(code)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""The objects that an experiment describes, once its data are known."""
+
+from dataclasses import dataclass
+from math import inf, sqrt
+from pathlib import Path
+
+from evocnn.config.experiment import Experiment
+from evocnn.errors import ExperimentError
+from evocnn.evaluation import Objective, Objectives
+from evocnn.genotype import Fidelity, Limits, SearchSpace, Shape
+from evocnn.operators import Variation
+from evocnn.search import Algorithm, Breeding, GenerationalNSGA2, RandomSearch, SteadyStateNSGA2
+from evocnn.training.data import ImageSet, detect, load, split
+from evocnn.training.evaluator import TrainingEvaluator
+from evocnn.training.protocol import Protocol
+
+_STANDARD_ERRORS = 3.0  # above the majority share, in the validation accuracy's default floor
+_PARAMETERS_REFERENCE = 10_000_000.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a driver needs.
+
+    Attributes:
+        data: All training images, before the split.
+        space: The search space.
+        objectives: What is optimized.
+        evaluator: Trains candidates.
+        algorithm: A fresh algorithm.
+    """
+
+    data: ImageSet
+    space: SearchSpace
+    objectives: Objectives
+    evaluator: TrainingEvaluator
+    algorithm: Algorithm
+
+
+def build_parts(experiment: Experiment, data_path: Path | None = None, *, gpu_share: float = 1.0) -> Parts:
+    """Return the objects that an experiment describes; reads the training data, never the test split.
+
+    Args:
+        experiment: The experiment.
+        data_path: Images in place of the experiment's own.
+        gpu_share: Share of a GPU's memory that one worker may take.
+
+    Raises:
+        DataError: The data cannot be used.
+        SpaceError: The space permits no network on such images.
+    """
+    data = load_data(experiment, data_path)
+    training, validation = split(
+        data, validation=experiment.data.validation, seed=experiment.seed, n_images=experiment.data.images
+    )
+    space = space_of(experiment, data.shape, data.n_classes)
+    objectives = objectives_of(experiment, validation.majority_share, len(validation))
+    settings = experiment.training
+    protocol = Protocol(
+        seed=experiment.seed,
+        pool_order=space.pool_order,
+        patience=settings.patience,
+        least_improvement=settings.least_improvement,
+        warmup=settings.warmup,
+        timeout=settings.timeout,
+    )
+    evaluator = TrainingEvaluator(training, validation, protocol, gpu_share)
+    fidelity = Fidelity(settings.epochs, len(training))
+    return Parts(data, space, objectives, evaluator, algorithm_of(experiment, space, objectives, fidelity))
+
+
+def load_data(experiment: Experiment, data_path: Path | None = None) -> ImageSet:
+    """Return the training images of an experiment, from `data_path` where given."""
+    source, path = experiment.data.source, experiment.data.path
+    if data_path is not None:
+        kind = detect(data_path)
+        is_named = source == "fashion-mnist" and kind == "idx"  # keeps the classes' names
+        return load(source if is_named else kind, "train", data_path)
+    return load(source, "train", None if path is None else (experiment.folder or Path()) / path)
+
+
+def space_of(experiment: Experiment, shape: tuple[int, int, int], n_classes: int) -> SearchSpace:
+    """Return the search space for images of a shape `(channels, height, width)`."""
+    settings = experiment.space
+    limits = settings.limits
+    return SearchSpace(
+        Shape(*shape),
+        n_classes,
+        settings.layers,
+        settings.head,
+        settings.recipe,
+        settings.founder_depth,
+        Limits(limits.parameters or inf, limits.flops or inf, limits.depth),
+        settings.pool_order,
+    )
+
+
+def objectives_of(experiment: Experiment, majority_share: float, n_validation: int) -> Objectives:
+    """Return the objectives; floors and references that are not given follow from the data.
+
+    Args:
+        experiment: The experiment.
+        majority_share: Share of the largest class: the accuracy of a network that has learned nothing.
+        n_validation: Number of validation images.
+
+    Raises:
+        ExperimentError: A metric without a natural worst value has no reference.
+    """
+    error = sqrt(majority_share * (1 - majority_share) / n_validation)
+    floors = {"validation_accuracy": min(majority_share + _STANDARD_ERRORS * error, 1.0)}
+    worst = {
+        "validation_accuracy": majority_share,
+        "training_accuracy": majority_share,
+        "generalization_gap": 1.0,
+        "parameters": float(experiment.space.limits.parameters or _PARAMETERS_REFERENCE),
+    }
+    if experiment.space.limits.flops:
+        worst["flops"] = float(experiment.space.limits.flops)
+    items = []
+    for name, settings in experiment.objectives.items():
+        reference = worst.get(name) if settings.reference is None else settings.reference
+        if reference is None:
+            message = f"objectives.{name} must have a reference, the worst value that counts, but had none; add one"
+            raise ExperimentError(message)
+        floor = floors.get(name) if settings.floor is None else settings.floor
+        log = settings.scale == "log"
+        items.append(Objective(name, settings.weight, log, floor, settings.ceiling, reference, settings.measure))
+    return Objectives(tuple(items))
+
+
+def algorithm_of(
+    experiment: Experiment, space: SearchSpace, objectives: Objectives, fidelity: Fidelity
+) -> Algorithm:
+    """Return a fresh algorithm."""
+    settings = experiment.search
+    variation = Variation(settings.crossover, settings.mutation, settings.crossover_rate, settings.mutation_rate)
+    breeding = Breeding(space, variation, fidelity)
+    if settings.algorithm == "random":
+        return RandomSearch(breeding)
+    form = GenerationalNSGA2 if settings.algorithm == "nsga2-generational" else SteadyStateNSGA2
+    return form(breeding, objectives, settings.population)

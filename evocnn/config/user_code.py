@@ -1,0 +1,47 @@
+"""Objects that an experiment file names as `module:name`."""
+
+import importlib
+import sys
+from pathlib import Path
+
+from evocnn.errors import ExperimentError, did_you_mean
+
+
+def load_object(name: str, folder: Path | None) -> object:
+    """Return what `module:name` names; modules beside the experiment file come first.
+
+    Args:
+        name: Module and name, divided by a colon.
+        folder: The experiment file's folder.
+
+    Raises:
+        ExperimentError: There is no such module or name, or the module's own code fails.
+    """
+    module_name, _, attribute = name.partition(":")
+    if folder is not None and str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise ExperimentError(_failure(name, error)) from error
+        message = f"'{name}' must name a module that can be imported, but there was none; put {module_name}.py into {folder}"
+        raise ExperimentError(message) from error
+    except Exception as error:
+        raise ExperimentError(_failure(name, error)) from error
+    if not hasattr(module, attribute):
+        hint = did_you_mean(attribute, vars(module)) or "; define it there"
+        message = f"'{name}' must name something in {module.__file__}, but it has no '{attribute}'{hint}"
+        raise ExperimentError(message)
+    return getattr(module, attribute)
+
+
+def _failure(name: str, error: Exception) -> str:
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        frames.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
+        trace = trace.tb_next
+    own = [f"{file}:{line}" for file, line in frames if "importlib" not in file and file != __file__]
+    place = f" at {own[-1]}" if own else ""
+    return f"'{name}' must import, but it raised {type(error).__name__}: {error}{place}; correct that line"

@@ -1,0 +1,96 @@
+"""A run's front as a picture."""
+
+from pathlib import Path
+
+from evocnn.errors import ExperimentError
+from evocnn.evaluation import Objective, Status
+from evocnn.runs import Run
+from evocnn.store import Record
+
+FORMATS = (".png", ".svg", ".pdf")
+PREFERRED_AXES = ("parameters", "validation_accuracy")
+BLUE, GREY, ORANGE = "#0060a8", "#9aa4ad", "#d55e00"  # told apart by the colour-blind, too
+
+
+def plot_front(run: Run, path: Path) -> None:
+    """Draw the front over every evaluated candidate, by size and accuracy where these are objectives.
+
+    Raises:
+        ExperimentError: The file's ending names no format.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    if path.suffix not in FORMATS:
+        message = f"a plot's file must end in {', '.join(FORMATS)}, but it was '{path}'; change the ending"
+        raise ExperimentError(message)
+    across, up = _axes(run)
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    others = [r for r in run.records if r.evaluation.status is Status.OK and r.reused_from is None]
+    axes.scatter(*_points(run, others, across, up), s=18, color=GREY, alpha=0.6, linewidths=0, label="evaluated")
+    members = sorted(run.front.members, key=lambda record: _value(run, record, across))
+    xs, ys = _points(run, members, across, up)
+    axes.plot(xs, ys, "o", color=BLUE, markersize=7, label="Pareto front")
+    axes.plot(*_staircase(xs, ys, up), color=BLUE, linewidth=1, alpha=0.7)
+    if run.front.knee is not None:
+        x, y = (_value(run, run.front.knee, objective) for objective in (across, up))
+        axes.plot([x], [y], "D", color=ORANGE, markersize=10, label="knee")
+        axes.annotate(
+            run.front.knee.text,
+            (x, y),
+            (0.98, 0.03),
+            textcoords="axes fraction",
+            ha="right",
+            va="bottom",
+            fontsize=8,
+            arrowprops={"arrowstyle": "-", "color": ORANGE, "linewidth": 0.8},
+            bbox={"facecolor": "white", "edgecolor": ORANGE, "boxstyle": "round", "linewidth": 0.8},
+            parse_math=False,
+        )
+    for objective, axis, set_scale in ((across, axes.xaxis, axes.set_xscale), (up, axes.yaxis, axes.set_yscale)):
+        if objective.log:
+            set_scale("log")
+            axis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.set_xlabel(across.name.replace("_", " "))
+    axes.set_ylabel(up.name.replace("_", " "))
+    axes.set_title(f"{run.name}: {len(others)} networks evaluated, {len(members)} on the front", parse_math=False)
+    axes.grid(alpha=0.25)
+    axes.legend(loc="upper left")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=150)
+    except OSError as error:
+        message = f"a plot's file must be writable, but '{path}' was not: {error.strerror}; give another --out"
+        raise ExperimentError(message) from error
+
+
+def _axes(run: Run) -> tuple[Objective, Objective]:
+    """Return the objectives to draw across and up."""
+    items = {objective.name: objective for objective in run.objectives.items}
+    chosen = [items[name] for name in PREFERRED_AXES if name in items]
+    rest = [objective for objective in items.values() if objective not in chosen]
+    if len(chosen) == 1 and PREFERRED_AXES[1] in items:
+        chosen = [*(rest[:1] or chosen), *chosen]
+    across, up = ([*chosen, *rest] * 2)[:2]
+    return across, up
+
+
+def _value(run: Run, record: Record, objective: Objective) -> float:
+    return objective.raw(record.metrics, run.space.from_json(record.genome))
+
+
+def _points(run: Run, records: list[Record], across: Objective, up: Objective) -> tuple[list[float], list[float]]:
+    return [_value(run, r, across) for r in records], [_value(run, r, up) for r in records]
+
+
+def _staircase(xs: list[float], ys: list[float], up: Objective) -> tuple[list[float], list[float]]:
+    """Return the steps of the best value reached from left to right."""
+    better = max if up.weight > 0 else min
+    step_xs: list[float] = []
+    step_ys: list[float] = []
+    for x, y in zip(xs, ys, strict=True):
+        best = better(step_ys[-1], y) if step_ys else y
+        step_xs += [x, x] if step_ys else [x]
+        step_ys += [step_ys[-1], best] if step_ys else [best]
+    return step_xs, step_ys

@@ -1,0 +1,102 @@
+"""A run's front as a table for people and as JSON for programs."""
+
+import json
+from collections import Counter
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from evocnn.evaluation import Objective
+from evocnn.runs import Run
+from evocnn.store import Record
+
+FRACTIONS = ("accuracy", "gap")
+
+
+def front_table(run: Run) -> None:
+    """Print the front, best in the first objective first; the knee is marked."""
+    console = Console()
+    front = run.front
+    counts = ", ".join(f"{n} {status}" for status, n in evaluation_counts(run).items())
+    console.print(f"{run.name}: {run.status}; {counts or 'nothing evaluated yet'}", highlight=False, markup=False)
+    if not front.members:
+        console.print(_why_empty(run), highlight=False, markup=False)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("ticket", justify="right")
+    for objective in run.objectives.items:
+        table.add_column(objective.name.replace("_", "\n"), justify="right", vertical="top")
+    table.add_column("network", overflow="fold", ratio=1)
+    for record in front.members:
+        mark = " ◀ knee" if record is front.knee else ""
+        values = [_format(objective, _raw(run, record, objective)) for objective in run.objectives.items]
+        table.add_row(str(record.ticket), *values, Text(record.text + mark, style="bold" if mark else ""))
+    console.print(table)
+    reference = ", ".join(f"{o.name} {_format(o, o.reference)}" for o in run.objectives.items)
+    console.print(f"hypervolume {front.hypervolume:.4g} up to {reference}", highlight=False, markup=False)
+
+
+def front_json(run: Run) -> str:
+    """Return the front and what belongs to it as JSON."""
+    front = run.front
+    return json.dumps(
+        {
+            "run": run.name,
+            "status": run.status,
+            "evaluations": evaluation_counts(run),
+            "reference_point": front.reference_point,
+            "hypervolume": front.hypervolume,
+            "knee": front.knee.ticket if front.knee else None,
+            "front": [
+                {
+                    "ticket": record.ticket,
+                    "key": record.key,
+                    "text": record.text,
+                    "metrics": dict(record.metrics),
+                    "parents": list(record.parents),
+                    "operators": list(record.operators),
+                }
+                for record in front.members
+            ],
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def evaluation_counts(run: Run) -> dict[str, int]:
+    """Return how many evaluations ended in which status, duplicates aside."""
+    return dict(Counter(r.evaluation.status.value for r in run.records if r.reused_from is None))
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as `2h 05m`, `3m 20s` or `45s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h {minutes:02d}m"
+    return f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"
+
+
+def _raw(run: Run, record: Record, objective: Objective) -> float:
+    return objective.raw(record.metrics, run.space.from_json(record.genome))
+
+
+def _format(objective: Objective, value: float) -> str:
+    if objective.name.endswith(FRACTIONS):
+        return f"{value:.4f}"
+    return f"{value:,.0f}" if value == round(value) else f"{value:.4g}"
+
+
+def _why_empty(run: Run) -> str:
+    """Say why the front has no member."""
+    if not run.records:
+        return "the front is empty: nothing has been evaluated yet"
+    bounds = [
+        f"{o.name} {word} {bound:g}"
+        for o in run.objectives.items
+        for word, bound in (("at least", o.floor), ("at most", o.ceiling))
+        if bound is not None
+    ]
+    return f"the front is empty: no network that trained without failure kept all of: {', '.join(bounds) or 'nothing'}"

@@ -1,0 +1,295 @@
+"""Runs: start one, resume one, read one."""
+
+import json
+import warnings
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from evocnn.config import Experiment, Parts, build_parts, space_of
+from evocnn.errors import ExperimentError, JournalError, ReplayError
+from evocnn.evaluation import Objective, Objectives
+from evocnn.genotype import SearchSpace
+from evocnn.search import Driver
+from evocnn.store import Front, Journal, Record, environment, front_of, is_locked, locked
+from evocnn.workers import Executor, SerialExecutor
+
+DEADLINE_GRACE = 30.0  # seconds beyond a candidate's own timeout before its worker is ended
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Where candidates are trained; no part of the experiment, for it changes no result.
+
+    Attributes:
+        count: Ray workers; 0 trains in this process, without Ray.
+        gpus_per_worker: Share of a GPU for each Ray worker.
+        address: Address of a running Ray cluster; a local one is started otherwise.
+    """
+
+    count: int = 0
+    gpus_per_worker: float = 0.0
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What an observer of a running search sees.
+
+    Attributes:
+        record: The record told last.
+        is_replayed: Whether it came from the journal of an earlier session.
+    """
+
+    record: Record
+    is_replayed: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as its folder holds it.
+
+    Attributes:
+        folder: The run folder.
+        status: `running`, `finished`, `exhausted` or `interrupted`.
+        records: Every evaluation, in order of tickets.
+        manifest: Experiment, data, versions, hardware.
+        experiment: The experiment.
+    """
+
+    folder: Path
+    status: str
+    records: tuple[Record, ...]
+    manifest: dict[str, Any]
+    experiment: Experiment
+
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return self.experiment.name
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """The search space."""
+        data = self.manifest["data"]
+        return space_of(self.experiment, tuple(data["shape"]), len(data["class_names"]))
+
+    @cached_property
+    def objectives(self) -> Objectives:
+        """The objectives, with the floors and references that followed from the data."""
+        measures = {name: settings.measure for name, settings in self.experiment.objectives.items()}
+        stored = self.manifest["objectives"]
+        return Objectives(tuple(Objective(**values, measure=measures[values["name"]]) for values in stored))
+
+    @cached_property
+    def front(self) -> Front:
+        """The Pareto front of all evaluations."""
+        return front_of(self.records, self.objectives, self.space)
+
+
+def run(
+    experiment: Experiment,
+    folder: str | Path | None = None,
+    *,
+    workers: int | Workers = 0,
+    data: str | Path | None = None,
+    on_start: Callable[[Parts], None] = lambda parts: None,
+    on_told: Callable[[Progress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Run:
+    """Search, and return the run.
+
+    Args:
+        experiment: What to search.
+        folder: The run folder, `runs/NAME` by default; it must not hold a run.
+        workers: Ray workers, 0 for none, or a `Workers` with more to say.
+        data: Images in place of the experiment's own.
+        on_start: Called once with the objects of the search.
+        on_told: Called after each evaluation was told.
+        should_stop: Asked often; once true, nothing new starts and what runs is finished.
+
+    Raises:
+        EvocnnError: Experiment, data, workers or folder are not as they must be.
+    """
+    folder = Path("runs") / experiment.name if folder is None else Path(folder)
+    crew = workers if isinstance(workers, Workers) else Workers(workers)
+    path = None if data is None else Path(data).resolve()
+    parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker or 1.0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"run folder '{folder}' must be a folder that can be made, but: {error.strerror}; give another --out"
+        raise JournalError(message) from error
+    with locked(folder), Journal.create(folder) as journal:
+        journal.set("experiment", _plain(experiment.tables))
+        journal.set("experiment_folder", None if experiment.folder is None else str(experiment.folder))
+        journal.set("data_path", None if path is None else str(path))
+        journal.set("data", _data_entry(parts))
+        journal.set("objectives", _objectives_entry(parts.objectives))
+        journal.set("cost_model", asdict(parts.space.cost_model))
+        journal.set("environment", dict(environment()))
+        _search(experiment, parts, journal, crew, on_start, on_told, should_stop)
+    return open_run(folder, experiment)
+
+
+def resume(
+    folder: str | Path,
+    experiment: Experiment | None = None,
+    *,
+    workers: int | Workers = 0,
+    data: str | Path | None = None,
+    budget: str | int | None = None,
+    on_start: Callable[[Parts], None] = lambda parts: None,
+    on_told: Callable[[Progress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Run:
+    """Go on with a run where it was left, and return it; a finished one is returned as it is.
+
+    Args:
+        folder: The run folder.
+        experiment: The run's experiment, where it was made of Python objects.
+        workers: As in `run`; they need not be those of the first session.
+        data: Where the same images lie now.
+        budget: A new budget, in evaluations or as a time such as `10m`.
+        on_start: As in `run`.
+        on_told: As in `run`; evaluations of earlier sessions are told again first.
+        should_stop: As in `run`.
+
+    Raises:
+        ReplayError: Data or experiment are not those of the run.
+        EvocnnError: As in `run`.
+    """
+    folder = Path(folder)
+    crew = workers if isinstance(workers, Workers) else Workers(workers)
+    known = open_run(folder, experiment)  # before the lock, which would make a file in any folder
+    with locked(folder), Journal.open(folder) as journal:
+        tables = dict(known.experiment.tables)
+        if budget is not None:
+            tables["search"] = {**tables.get("search", {}), "budget": budget}
+        experiment = Experiment.from_dict(tables, folder=known.experiment.folder, source=f"experiment of {folder}")
+        stored = known.manifest["data_path"]
+        path = Path(data).resolve() if data is not None else None if stored is None else Path(stored)
+        parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker or 1.0)
+        _check_same(known, parts)
+        journal.set("experiment", _plain(tables))
+        journal.set("data_path", None if path is None else str(path))
+        _search(experiment, parts, journal, crew, on_start, on_told, should_stop)
+    return open_run(folder, experiment)
+
+
+def open_run(folder: str | Path, experiment: Experiment | None = None) -> Run:
+    """Return a run as its folder holds it, also while it is running.
+
+    Args:
+        folder: The run folder.
+        experiment: The run's experiment, where it was made of Python objects.
+
+    Raises:
+        JournalError: The folder holds no readable run.
+        ExperimentError: The experiment names code that cannot be imported any more.
+    """
+    folder = Path(folder)
+    with Journal.open(folder, read_only=True) as journal:
+        names = ("experiment", "experiment_folder", "data_path", "data", "objectives", "environment", "status")
+        manifest: dict[str, Any] = {name: journal.get(name) for name in names}
+        if manifest["status"] is None:
+            message = f"run folder '{folder}' must hold a run that started, but its manifest was incomplete; delete it and run again"
+            raise JournalError(message)
+        records = tuple(journal.records())
+    if experiment is None:
+        home = manifest["experiment_folder"]
+        tables = manifest["experiment"]
+        experiment = Experiment.from_dict(tables, folder=Path(home) if home else None, source=f"experiment of {folder}")
+    status = manifest.pop("status")
+    if status == "running" and not is_locked(folder):
+        status = "interrupted"  # its process is gone
+    return Run(folder, str(status), records, manifest, experiment)
+
+
+def _search(
+    experiment: Experiment,
+    parts: Parts,
+    journal: Journal,
+    workers: Workers,
+    on_start: Callable[[Parts], None],
+    on_told: Callable[[Progress], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    window = experiment.search.window
+    if 2 * workers.count > window:
+        warnings.warn(
+            f"search.window should be about four times the {workers.count} workers, but it was {window}; "
+            "workers will wait for each other",
+            stacklevel=3,
+        )
+    replayed = {record.ticket for record in journal.records()}
+    journal.set("status", "running")
+    on_start(parts)
+    with closing(_executor(experiment, parts, workers)) as executor:
+        driver = Driver(
+            parts.algorithm,
+            parts.space,
+            executor,
+            journal,
+            context=parts.evaluator.context,
+            seed=experiment.seed,
+            window=window,
+            budget=experiment.search.budget,
+            on_told=lambda record: on_told(Progress(record, record.ticket in replayed)),
+            should_stop=should_stop,
+        )
+        journal.set("status", driver.run().value)
+
+
+def _executor(experiment: Experiment, parts: Parts, workers: Workers) -> Executor:
+    if workers.count == 0:
+        return SerialExecutor(parts.evaluator)
+    from evocnn.workers.ray_executor import RayExecutor  # noqa: PLC0415 - serial runs need no Ray
+
+    return RayExecutor(
+        parts.evaluator,
+        workers.count,
+        gpus_per_worker=workers.gpus_per_worker,
+        address=workers.address,
+        deadline=experiment.training.timeout + DEADLINE_GRACE,
+    )
+
+
+def _check_same(known: Run, parts: Parts) -> None:
+    """Raise where the data differ from the run's; warn where versions or hardware do."""
+    digest = known.manifest["data"]["digest"]
+    if parts.data.digest != digest:
+        message = f"the data must be those of the run, digest {digest[:12]}, but were {parts.data.digest[:12]}; give them with --data"
+        raise ReplayError(message)
+    before, now = known.manifest["environment"], environment()
+    changed = [f"{name} {before[name]} -> {now[name]}" for name in now if before.get(name) != now[name]]
+    if changed:
+        warnings.warn(f"figures may differ from an uninterrupted run: {', '.join(changed)}", stacklevel=3)
+
+
+def _data_entry(parts: Parts) -> dict[str, Any]:
+    data = parts.data
+    return {
+        "name": data.name,
+        "digest": data.digest,
+        "shape": list(data.shape),
+        "class_names": list(data.class_names),
+        "n_training": len(parts.evaluator.training),
+        "n_validation": len(parts.evaluator.validation),
+    }
+
+
+def _objectives_entry(objectives: Objectives) -> list[Any]:
+    return [{name: v for name, v in asdict(item).items() if name != "measure"} for item in objectives.items]
+
+
+def _plain(tables: dict[str, Any]) -> Any:
+    """Return tables as plain JSON; objects that only Python can make appear as they print."""
+    try:
+        return json.loads(json.dumps(tables, default=repr))
+    except TypeError as error:
+        message = f"an experiment's keys must be texts, but: {error}; name genes and objectives with texts"
+        raise ExperimentError(message) from error

@@ -1,0 +1,50 @@
+"""What a run's figures depend on besides its experiment: versions and hardware."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("evocnn", "torch", "numpy", "deap", "moocore", "ray")
+
+
+def environment() -> dict[str, str | int]:
+    """Return Python, package versions, processor, cores, and the commit where evocnn is a checkout."""
+    found: dict[str, str | int] = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count() or 1,
+        "commit": _commit(),
+    }
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def _commit() -> str:
+    """Return the commit of evocnn's own checkout, with a plus sign where files differ from it."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return "none"
+    try:
+        head, changes = (
+            subprocess.run(("git", "-C", str(root), *words), capture_output=True, text=True, timeout=5, check=True).stdout
+            for words in (("rev-parse", "--short=12", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return head.strip() + ("+" if changes.strip() else "")

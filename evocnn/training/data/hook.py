@@ -1,0 +1,110 @@
+"""Data from a user's own Python function."""
+
+import inspect
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from evocnn.errors import DataError
+from evocnn.training.data.image_set import ImageSet, image_set, images_needed
+
+PAIR, TRIPLE = 2, 3
+
+
+def call_hook(function: Callable[..., Any], split: str, class_names: Sequence[str] | None = None) -> ImageSet:
+    """Return what a user's function gives for a split.
+
+    Args:
+        function: Takes the split's name ("train" or "test") by a parameter named `split` or by its
+            only required parameter, or takes nothing and then stands for "train" alone. Returns
+            `(images, labels)`, `(images, labels, class_names)` or an `ImageSet`; see `image_set` for
+            what the arrays may be.
+        split: "train" or "test".
+        class_names: One name per class where the function names none.
+
+    Raises:
+        DataError: The function raised (the message names its file and line), cannot be asked for
+            this split, or returned something else.
+    """
+    needed = images_needed(split)
+    name = _name_of(function)
+    positional, named = _arguments(function, name, split)
+    try:
+        result = function(*positional, **named)
+    except Exception as error:
+        raise DataError(
+            f"data function {name} must return the {split} split, but it raised "
+            f"{type(error).__name__}: {error}{_place(error, function)}; correct the function"
+        ) from error
+    if isinstance(result, ImageSet):
+        return result
+    if not isinstance(result, tuple) or len(result) not in (PAIR, TRIPLE):
+        size = f" of {len(result)}" if isinstance(result, tuple) else ""
+        raise DataError(
+            f"data function {name} must return (images, labels), (images, labels, class_names) or an "
+            f"ImageSet, but it was {type(result).__name__}{size}; put the arrays into a tuple"
+        )
+    images, labels, *names = result
+    return image_set(
+        images,
+        labels,
+        class_names=names[0] if names else class_names,
+        name=f"{name} {split}",
+        min_per_class=needed,
+    )
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    """Return the name that the user knows the function by."""
+    kind = function if hasattr(function, "__qualname__") else type(function)
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _arguments(function: Callable[..., Any], name: str, split: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return what to call the function with: the split's name, if it wants to know it."""
+    parameters = _parameters(function)
+    required = [
+        parameter
+        for parameter in parameters
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    match required:
+        case [] if any(parameter.name == "split" for parameter in parameters):
+            return (), {"split": split}
+        case [] if split == "test":
+            raise DataError(
+                f"data function {name} must take the split's name to give the test split, but it takes no "
+                f"argument; write it as `def {name.rpartition('.')[2].rpartition(':')[2]}(split)` and return "
+                "the test images where split == 'test'"
+            )
+        case []:
+            return (), {}
+        case [parameter] if parameter.kind is not parameter.KEYWORD_ONLY:
+            return (split,), {}
+        case [parameter] if parameter.name == "split":
+            return (), {"split": split}
+    wanted = ", ".join(parameter.name for parameter in required)
+    raise DataError(
+        f"data function {name} must take no argument or the split's name, but it wants {wanted}; "
+        "give the others a default"
+    )
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the function's parameters, none where Python cannot tell them."""
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+
+
+def _place(error: Exception, function: Callable[..., Any]) -> str:
+    """Return the line of the user's file that failed, not that of a library it called."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]  # without the call above
+    if not frames:
+        return ""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    own = code.co_filename if code is not None else frames[0].filename
+    frame = next((frame for frame in reversed(frames) if frame.filename == own), frames[0])
+    return f" ({frame.filename}, line {frame.lineno})"

@@ -1,0 +1,194 @@
+import hashlib
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from evocnn.errors import DataError
+from evocnn.training.data import download
+from evocnn.training.data.download import cache_root, fetch, fetch_fashion_mnist
+
+CONTENTS = {"one.gz": b"first" * 100, "two.gz": b"second" * 100}
+FILES = {name: hashlib.sha256(content).hexdigest() for name, content in CONTENTS.items()}
+
+
+@dataclass
+class Server:
+    """A web server on this machine that counts what it was asked for."""
+
+    contents: dict[str, bytes]
+    requests: list[str] = field(default_factory=list)
+    address: str = ""
+
+
+@pytest.fixture(autouse=True)
+def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy and no cache of the machine that runs the tests."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("EVOCNN_CACHE", raising=False)
+
+
+def serve(contents: dict[str, bytes]) -> Iterator[Server]:
+    state = Server(dict(contents))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            state.requests.append(self.path)
+            content = state.contents.get(self.path.removeprefix("/data/"))
+            self.send_response(404 if content is None else 200)
+            self.send_header("Content-Length", str(len(content or b"")))
+            self.end_headers()
+            self.wfile.write(content or b"")
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Keep the test's output clean."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        state.address = f"http://127.0.0.1:{server.server_port}/data/"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield state
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def good() -> Iterator[Server]:
+    yield from serve(CONTENTS)
+
+
+@pytest.fixture
+def empty() -> Iterator[Server]:
+    yield from serve({})
+
+
+@pytest.fixture
+def wrong() -> Iterator[Server]:
+    yield from serve(dict.fromkeys(CONTENTS, b"something else"))
+
+
+@pytest.fixture
+def unreachable() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}/data/"
+
+
+def test_files_are_fetched_once(good: Server, tmp_path: Path) -> None:
+    folder = fetch(FILES, tmp_path / "a" / "b", [good.address])
+    assert folder == tmp_path / "a" / "b"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == CONTENTS
+    fetch(FILES, folder, [good.address])
+    assert good.requests == ["/data/one.gz", "/data/two.gz"]
+
+
+def test_a_filled_cache_needs_no_server(good: Server, unreachable: str, tmp_path: Path) -> None:
+    fetch(FILES, tmp_path, [good.address])
+    fetch(FILES, tmp_path, [unreachable])
+    assert len(list(tmp_path.iterdir())) == len(FILES)
+
+
+def test_an_address_without_a_slash_will_do(good: Server, tmp_path: Path) -> None:
+    fetch(FILES, tmp_path, [good.address.rstrip("/")])
+    assert len(list(tmp_path.iterdir())) == len(FILES)
+
+
+def test_the_next_mirror_is_tried_and_then_kept(empty: Server, good: Server, tmp_path: Path) -> None:
+    fetch(FILES, tmp_path, [empty.address, good.address])
+    assert (tmp_path / "two.gz").read_bytes() == CONTENTS["two.gz"]
+    assert empty.requests == ["/data/one.gz"]
+    assert good.requests == ["/data/one.gz", "/data/two.gz"]
+
+
+def test_a_mirror_with_other_files_is_passed_over(wrong: Server, good: Server, tmp_path: Path) -> None:
+    fetch(FILES, tmp_path, [wrong.address, good.address])
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == CONTENTS
+
+
+def test_a_wrong_checksum_is_refused_and_not_kept(wrong: Server, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"one\.gz sent a file with the wrong SHA-256, which was not kept"):
+        fetch(FILES, tmp_path, [wrong.address])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_file_in_the_cache_is_fetched_again(good: Server, tmp_path: Path) -> None:
+    (tmp_path / "one.gz").write_bytes(b"damaged")
+    fetch(FILES, tmp_path, [good.address])
+    assert (tmp_path / "one.gz").read_bytes() == CONTENTS["one.gz"]
+
+
+def test_a_damaged_file_in_the_cache_is_not_used_offline(unreachable: str, tmp_path: Path) -> None:
+    (tmp_path / "one.gz").write_bytes(b"damaged")
+    with pytest.raises(DataError, match=r"file one\.gz must be in the cache folder"):
+        fetch(FILES, tmp_path, [unreachable])
+
+
+def test_a_failure_names_every_address_the_cache_and_the_way_out(
+    empty: Server, unreachable: str, tmp_path: Path
+) -> None:
+    message = (
+        rf"file one\.gz must be in the cache folder {tmp_path} or on the web, but it was not: "
+        rf"{empty.address}one\.gz answered 404, {unreachable}one\.gz could not be fetched "
+        r"\(ConnectionError\); connect .* --data FOLDER"
+    )
+    with pytest.raises(DataError, match=message):
+        fetch(FILES, tmp_path, [empty.address, unreachable])
+
+
+def test_a_cache_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"cache folder .* must be writable, .* set EVOCNN_CACHE to another"):
+        fetch(FILES, tmp_path / "file" / "folder", ["http://127.0.0.1:1/"])
+
+
+def test_fashion_mnist_lies_in_its_own_folder(
+    good: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "FASHION_MNIST_FILES", FILES)
+    assert fetch_fashion_mnist(tmp_path, good.address) == tmp_path / "fashion-mnist"
+    assert (tmp_path / "fashion-mnist" / "one.gz").is_file()
+
+
+def test_the_environment_moves_the_cache(
+    good: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "FASHION_MNIST_FILES", FILES)
+    monkeypatch.setenv("EVOCNN_CACHE", str(tmp_path / "elsewhere"))
+    assert fetch_fashion_mnist(base_url=good.address) == tmp_path / "elsewhere" / "fashion-mnist"
+
+
+def test_the_systems_cache_is_the_default() -> None:
+    assert "evocnn" in cache_root().parts
+
+
+def test_mirrors_follow_the_official_address_only(
+    empty: Server, good: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "FASHION_MNIST_FILES", FILES)
+    monkeypatch.setattr(download, "FASHION_MNIST_MIRRORS", (good.address,))
+    with pytest.raises(DataError, match="answered 404"):
+        fetch_fashion_mnist(tmp_path, empty.address)
+    assert good.requests == []
+    monkeypatch.setattr(download, "FASHION_MNIST_URL", empty.address)
+    fetch_fashion_mnist(tmp_path, empty.address)
+    assert len(good.requests) == len(FILES)
+
+
+def test_the_official_files_are_the_four_of_idx() -> None:
+    assert sorted(download.FASHION_MNIST_FILES) == [
+        f"{stem}-{kind}-ubyte.gz" for stem in ("t10k", "train") for kind in ("images-idx3", "labels-idx1")
+    ]
+    assert all(len(bytes.fromhex(checksum)) == 32 for checksum in download.FASHION_MNIST_FILES.values())
+
+
+def test_without_pooch_the_message_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(DataError, match=r"pooch must be installed .* `pip install pooch`"):
+        fetch(FILES, tmp_path, [])
