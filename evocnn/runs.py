@@ -169,7 +169,9 @@ def resume(
         tables = dict(known.experiment.tables)
         if budget is not None:
             tables["search"] = {**tables.get("search", {}), "budget": budget}
-        experiment = Experiment.from_dict(tables, folder=known.experiment.folder, source=f"experiment of {folder}")
+        experiment = Experiment.from_dict(
+            tables, folder=known.experiment.folder, source=f"experiment of {folder}"
+        )
         stored = known.manifest["data_path"]
         path = Path(data).resolve() if data is not None else None if stored is None else Path(stored)
         parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker or 1.0)
@@ -193,7 +195,15 @@ def open_run(folder: str | Path, experiment: Experiment | None = None) -> Run:
     """
     folder = Path(folder)
     with Journal.open(folder, read_only=True) as journal:
-        names = ("experiment", "experiment_folder", "data_path", "data", "objectives", "environment", "status")
+        names = (
+            "experiment",
+            "experiment_folder",
+            "data_path",
+            "data",
+            "objectives",
+            "environment",
+            "status",
+        )
         manifest: dict[str, Any] = {name: journal.get(name) for name in names}
         if manifest["status"] is None:
             message = f"run folder '{folder}' must hold a run that started, but its manifest was incomplete; delete it and run again"
@@ -202,7 +212,9 @@ def open_run(folder: str | Path, experiment: Experiment | None = None) -> Run:
     if experiment is None:
         home = manifest["experiment_folder"]
         tables = manifest["experiment"]
-        experiment = Experiment.from_dict(tables, folder=Path(home) if home else None, source=f"experiment of {folder}")
+        experiment = Experiment.from_dict(
+            tables, folder=Path(home) if home else None, source=f"experiment of {folder}"
+        )
     status = manifest.pop("status")
     if status == "running" and not is_locked(folder):
         status = "interrupted"  # its process is gone

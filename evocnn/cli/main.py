@@ -28,17 +28,34 @@ app = typer.Typer(
 )
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/digits.")]
-WorkerCount = Annotated[int | None, typer.Option("--workers", min=0, help="Ray workers; 0: in this process, without Ray. Default: one a core.")]
+WorkerCount = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", min=0, help="Ray workers; 0: in this process, without Ray. Default: one a core."
+    ),
+]
 Gpus = Annotated[float, typer.Option("--gpus-per-worker", min=0.0, help="Share of a GPU for each worker.")]
-Address = Annotated[str | None, typer.Option("--ray-address", help="A running Ray cluster; default: a local one.")]
-Data = Annotated[Path | None, typer.Option("--data", help="Images in place of the file's: a folder of IDX files, or an .npz file.")]
-BudgetText = Annotated[str | None, typer.Option("--budget", help="200 (evaluations), or a time such as 90s, 10m, 2h.")]
+Address = Annotated[
+    str | None, typer.Option("--ray-address", help="A running Ray cluster; default: a local one.")
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Images in place of the file's: a folder of IDX files, or an .npz file."),
+]
+BudgetText = Annotated[
+    str | None, typer.Option("--budget", help="200 (evaluations), or a time such as 90s, 10m, 2h.")
+]
 
 
 @app.command()
 def run(
     experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the file, e.g. search.population=40.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a value of the file, e.g. search.population=40."
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed in place of the file's.")] = None,
     workers: WorkerCount = None,
     data: Data = None,
@@ -57,7 +74,9 @@ def run(
     changes += [] if seed is None else [f"seed={seed}"]
     changes += [] if budget is None else [f"search.budget='{budget}'"]
     loaded = evocnn.load_experiment(experiment, changes)
-    run_search(loaded, out or Path("runs") / loaded.name, _workers(workers, gpus_per_worker, ray_address), data)
+    run_search(
+        loaded, out or Path("runs") / loaded.name, _workers(workers, gpus_per_worker, ray_address), data
+    )
 
 
 @app.command()
@@ -79,7 +98,9 @@ def resume(
 
 
 @app.command()
-def show(folder: RunFolder, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def show(
+    folder: RunFolder, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
     """Show the Pareto front of a run, also while it is running.
 
     Example: evocnn show runs/digits --json
@@ -96,7 +117,10 @@ def show(folder: RunFolder, json: Annotated[bool, typer.Option("--json", help="P
 @app.command()
 def plot(
     folder: RunFolder,
-    out: Annotated[Path | None, typer.Option("--out", help="A .png, .svg or .pdf file; default: front.png in the run folder.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="A .png, .svg or .pdf file; default: front.png in the run folder."),
+    ] = None,
 ) -> None:
     """Draw the Pareto front of a run, with every candidate behind it.
 
@@ -125,7 +149,9 @@ def main() -> None:
     except EvocnnError as error:
         print(f"error: {error}", file=sys.stderr)
         is_mistake = isinstance(error, ExperimentError | DataError | GeneError | SpaceError)
-        code = EXIT_LOCKED if isinstance(error, RunLockedError) else EXIT_MISTAKE if is_mistake else EXIT_FAILED
+        code = (
+            EXIT_LOCKED if isinstance(error, RunLockedError) else EXIT_MISTAKE if is_mistake else EXIT_FAILED
+        )
         sys.exit(code)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -40,7 +40,9 @@ class ProgressDisplay:
         """Show nothing yet."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Take the live line away, and write the last plain one."""
         if self._bar is not None:
             self._bar.stop()
@@ -51,7 +53,9 @@ class ProgressDisplay:
         """Say what is about to run."""
         crew = f"{workers.count} Ray workers" if workers.count else "this process"
         self._budget = experiment.search.budget
-        self._say(f"{experiment.name}: {experiment.search.algorithm}, seed {experiment.seed}, {crew}, into {folder}")
+        self._say(
+            f"{experiment.name}: {experiment.search.algorithm}, seed {experiment.seed}, {crew}, into {folder}"
+        )
 
     def start(self, parts: Parts) -> None:
         """Say what the search works on, and begin to count."""
@@ -78,10 +82,14 @@ class ProgressDisplay:
         self._front = front_of((*members, record), parts.objectives, parts.space)
         self._n_told += 1
         self._n_new += not progress.is_replayed
-        self._elapsed_before = max(self._elapsed_before, record.elapsed) if progress.is_replayed else self._elapsed_before
+        self._elapsed_before = (
+            max(self._elapsed_before, record.elapsed) if progress.is_replayed else self._elapsed_before
+        )
         if record.evaluation.status is not Status.OK:
             self._n_failed += 1
-            self._say(f"candidate {record.ticket} {record.evaluation.status}: {record.evaluation.reason} ({record.text})")
+            self._say(
+                f"candidate {record.ticket} {record.evaluation.status}: {record.evaluation.reason} ({record.text})"
+            )
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self._share(), description=self._line())
         elif monotonic() - self._printed > PLAIN_SECONDS and not progress.is_replayed:
@@ -122,5 +130,7 @@ class ProgressDisplay:
 
 
 def _best(members: tuple[Record, ...]) -> str:
-    accuracies = [record.metrics["validation_accuracy"] for record in members if "validation_accuracy" in record.metrics]
+    accuracies = [
+        record.metrics["validation_accuracy"] for record in members if "validation_accuracy" in record.metrics
+    ]
     return f"best accuracy {max(accuracies):.4f}" if accuracies else f"{len(members)} on the front"

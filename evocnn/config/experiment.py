@@ -5,7 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from evocnn.config.operator_names import CROSSOVERS, MUTATIONS, crossover_named, mutation_named
 from evocnn.config.toml import Place, explain, read_toml, set_value
@@ -41,8 +49,12 @@ def _alleles(value: object) -> Choice | Range:
     if isinstance(value, Mapping):
         known = {"low", "high", "scale"}
         unknown = sorted(set(value) - known)
-        if unknown or not {"low", "high"} <= set(value) or value.get("scale", "linear") not in ("linear", "log"):
-            message = f"a range must be {{ low = 0.001, high = 0.1, scale = \"log\" }}, but it was {dict(value)}; correct it"
+        if (
+            unknown
+            or not {"low", "high"} <= set(value)
+            or value.get("scale", "linear") not in ("linear", "log")
+        ):
+            message = f'a range must be {{ low = 0.001, high = 0.1, scale = "log" }}, but it was {dict(value)}; correct it'
             raise ExperimentError(message)
         if not all(type(value[bound]) in (int, float) for bound in ("low", "high")):
             message = f"a range's bounds must be numbers, but they were {value['low']!r} and {value['high']!r}; correct them"
@@ -59,7 +71,9 @@ def _gene_alleles(value: object, gene: type[Any]) -> GeneAlleles[Any]:
     values = dict(value)
     weight = values.pop("weight", 1.0)
     if type(weight) not in (int, float) or not 0 < weight < float("inf"):
-        message = f"a gene's weight must be a number above 0, but it was {weight!r}; leave the gene out instead"
+        message = (
+            f"a gene's weight must be a number above 0, but it was {weight!r}; leave the gene out instead"
+        )
         raise ExperimentError(message)
     return GeneAlleles(gene, {name: _alleles(item) for name, item in values.items()}, float(weight))
 
@@ -80,7 +94,7 @@ def _layer_alleles(value: object, info: ValidationInfo) -> object:
             gene = load_object(gene, _folder(info))
         elif isinstance(gene, str):
             if gene not in _GENES:
-                hint = did_you_mean(gene, _GENES) or "; name your own with gene = \"module:Name\""
+                hint = did_you_mean(gene, _GENES) or '; name your own with gene = "module:Name"'
                 message = f"a layer gene must be one of {sorted(_GENES)}, but it was '{gene}'{hint}"
                 raise ExperimentError(message)
             gene = _GENES[gene]
@@ -126,7 +140,9 @@ class _Settings(BaseModel):
 class DataSettings(_Settings):
     """Where images come from, and how the search divides them."""
 
-    source: Annotated[Any, _guarded(_loaded)] = Field(description="digits, fashion-mnist, idx, npz or module:function")
+    source: Annotated[Any, _guarded(_loaded)] = Field(
+        description="digits, fashion-mnist, idx, npz or module:function"
+    )
     path: str | None = None
     validation: float = Field(default=0.2, gt=0, lt=1)
     images: int | None = Field(default=None, ge=4)
@@ -144,11 +160,15 @@ class SpaceSettings(_Settings):
     """Alleles and limits."""
 
     layers: Annotated[tuple[GeneAlleles[LayerGene], ...], _guarded(_layer_alleles)]
-    head: Annotated[GeneAlleles[Head], _guarded(lambda value, _: _gene_alleles(value, Head))] = GeneAlleles(Head, {})
-    recipe: Annotated[GeneAlleles[Recipe], _guarded(lambda value, _: _gene_alleles(value, Recipe))] = GeneAlleles(
-        Recipe, {}
+    head: Annotated[GeneAlleles[Head], _guarded(lambda value, _: _gene_alleles(value, Head))] = GeneAlleles(
+        Head, {}
     )
-    founder_depth: Annotated[tuple[int, int], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = (2, 6)
+    recipe: Annotated[GeneAlleles[Recipe], _guarded(lambda value, _: _gene_alleles(value, Recipe))] = (
+        GeneAlleles(Recipe, {})
+    )
+    founder_depth: Annotated[
+        tuple[int, int], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)
+    ] = (2, 6)
     pool_order: Literal[POOL_ORDERS] = "early"  # type: ignore[valid-type]
     limits: LimitSettings = LimitSettings()
 
@@ -190,9 +210,9 @@ class SearchSettings(_Settings):
     algorithm: Literal["nsga2", "nsga2-generational", "random"] = "nsga2"
     population: int = Field(default=24, ge=2, le=100_000)
     window: int = Field(default=8, ge=1, le=100_000)
-    budget: Annotated[Budget, _guarded(lambda value, _: value if isinstance(value, Budget) else parse_budget(value))] = (
-        Budget(evaluations=100)
-    )
+    budget: Annotated[
+        Budget, _guarded(lambda value, _: value if isinstance(value, Budget) else parse_budget(value))
+    ] = Budget(evaluations=100)
     crossover_rate: float = Field(default=0.5, ge=0, le=1)
     mutation_rate: float = Field(default=0.7, ge=0, le=1)
     crossover: Annotated[tuple[Weighted[Any], ...], _guarded(_each(crossover_named))] = tuple(
@@ -205,7 +225,9 @@ class SearchSettings(_Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.mutation and self.algorithm != "random":
-            message = "a search must have at least one mutation, but mutation was []; name one or leave the key out"
+            message = (
+                "a search must have at least one mutation, but mutation was []; name one or leave the key out"
+            )
             raise ValueError(message)
         return self
 

@@ -120,11 +120,15 @@ def objectives_of(experiment: Experiment, majority_share: float, n_validation: i
     for name, settings in experiment.objectives.items():
         reference = worst.get(name) if settings.reference is None else settings.reference
         if reference is None:
-            message = f"objectives.{name} must have a reference, the worst value that counts, but had none; add one"
+            message = (
+                f"objectives.{name} must have a reference, the worst value that counts, but had none; add one"
+            )
             raise ExperimentError(message)
         floor = floors.get(name) if settings.floor is None else settings.floor
         log = settings.scale == "log"
-        items.append(Objective(name, settings.weight, log, floor, settings.ceiling, reference, settings.measure))
+        items.append(
+            Objective(name, settings.weight, log, floor, settings.ceiling, reference, settings.measure)
+        )
     return Objectives(tuple(items))
 
 
@@ -133,7 +137,9 @@ def algorithm_of(
 ) -> Algorithm:
     """Return a fresh algorithm."""
     settings = experiment.search
-    variation = Variation(settings.crossover, settings.mutation, settings.crossover_rate, settings.mutation_rate)
+    variation = Variation(
+        settings.crossover, settings.mutation, settings.crossover_rate, settings.mutation_rate
+    )
     breeding = Breeding(space, variation, fidelity)
     if settings.algorithm == "random":
         return RandomSearch(breeding)

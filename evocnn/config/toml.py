@@ -61,7 +61,9 @@ def set_value(values: dict[str, Any], setting: str) -> Place:
     """
     key, sign, text = setting.partition("=")
     if not sign or not key.strip():
-        message = f"--set must be given as key=value, but it was '{setting}'; for example --set search.budget=50"
+        message = (
+            f"--set must be given as key=value, but it was '{setting}'; for example --set search.budget=50"
+        )
         raise ExperimentError(message)
     try:
         value = tomllib.loads(f"value = {text}")["value"]
@@ -72,13 +74,17 @@ def set_value(values: dict[str, Any], setting: str) -> Place:
     for table in tables:
         target = target.setdefault(table, {})
         if not isinstance(target, dict):
-            message = f"--set {setting} must lead through tables, but '{table}' was {target!r}; correct the key"
+            message = (
+                f"--set {setting} must lead through tables, but '{table}' was {target!r}; correct the key"
+            )
             raise ExperimentError(message)
     target[last] = value
     return place
 
 
-def explain(error: ValidationError, source: str, lines: Mapping[Place, int], known: Mapping[str, Sequence[str]]) -> str:
+def explain(
+    error: ValidationError, source: str, lines: Mapping[Place, int], known: Mapping[str, Sequence[str]]
+) -> str:
     """Return all mistakes of an experiment, a line each: place, key, value, what is allowed.
 
     Args:

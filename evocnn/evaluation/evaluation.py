@@ -101,7 +101,9 @@ def evaluate_safely(evaluator: Evaluator, request: EvaluationRequest) -> Evaluat
     bad = [name for name, value in evaluation.metrics.items() if not isfinite(value)]
     if evaluation.status is Status.OK and bad:
         reason = f"metric {bad[0]} was {evaluation.metrics[bad[0]]}"
-        return Evaluation(Status.DIVERGED, curves=evaluation.curves, seconds=evaluation.seconds, reason=reason)
+        return Evaluation(
+            Status.DIVERGED, curves=evaluation.curves, seconds=evaluation.seconds, reason=reason
+        )
     return evaluation
 
 

@@ -18,7 +18,9 @@ class Fitness(base.Fitness):  # type: ignore[misc] - DEAP has no types
         crowding_dist: DEAP's name for the crowding distance, set by selection.
     """
 
-    def __init__(self, weights: Sequence[float], values: Sequence[float] = (), violation: float = 0.0) -> None:
+    def __init__(
+        self, weights: Sequence[float], values: Sequence[float] = (), violation: float = 0.0
+    ) -> None:
         self.weights = tuple(weights)
         self.violation = violation
         self.rank = 0
@@ -33,7 +35,10 @@ class Fitness(base.Fitness):  # type: ignore[misc] - DEAP has no types
 
     def __eq__(self, other: object) -> bool:
         """Return whether values and violation are equal."""
-        return isinstance(other, Fitness) and (self.wvalues, self.violation) == (other.wvalues, other.violation)
+        return isinstance(other, Fitness) and (self.wvalues, self.violation) == (
+            other.wvalues,
+            other.violation,
+        )
 
     def __hash__(self) -> int:
         """Return a hash of values and violation, as DEAP's sorting needs."""

@@ -76,7 +76,9 @@ class Range:
         """Check the bounds."""
         if not self.low < self.high or (self.log and self.low <= 0):
             rule = "rise from low to high" + (", above 0 on a log scale" if self.log else "")
-            message = f"a range must {rule}, but it was [{self.low}, {self.high}]; exchange or correct the bounds"
+            message = (
+                f"a range must {rule}, but it was [{self.low}, {self.high}]; exchange or correct the bounds"
+            )
             raise SpaceError(message)
 
     @property
@@ -134,7 +136,9 @@ class GeneAlleles(Generic[GeneType]):
         for name in self.fields:
             if name not in known:
                 hint = did_you_mean(name, known) or "; correct the name"
-                message = f"a field of {self.gene.name()} must be one of {sorted(known)}, but it was '{name}'{hint}"
+                message = (
+                    f"a field of {self.gene.name()} must be one of {sorted(known)}, but it was '{name}'{hint}"
+                )
                 raise SpaceError(message)
         missing = [n for n, f in known.items() if f.default is MISSING and n not in self.fields]
         if missing:

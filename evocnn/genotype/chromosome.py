@@ -94,7 +94,9 @@ class Chromosome:
             GeneError: The value is no chromosome, or names another gene type.
         """
         if not isinstance(value, dict) or set(value) != {"layers", "head", "recipe"}:
-            message = f"a chromosome must have layers, head and recipe, but it was {value!r}; write it with to_json"
+            message = (
+                f"a chromosome must have layers, head and recipe, but it was {value!r}; write it with to_json"
+            )
             raise GeneError(message)
         if not isinstance(value["layers"], list):
             message = f"layers must be a list, but it was {value['layers']!r}; write it with to_json"
@@ -130,7 +132,9 @@ class Chromosome:
 def _layer(value: JSON, types: dict[str, type[LayerGene]]) -> LayerGene:
     if not isinstance(value, dict) or value.get("gene") not in types:
         found = value.get("gene") if isinstance(value, dict) else value
-        message = f"a layer's gene must be one of {sorted(types)}, but it was {found!r}; add the gene to the space"
+        message = (
+            f"a layer's gene must be one of {sorted(types)}, but it was {found!r}; add the gene to the space"
+        )
         raise GeneError(message)
     name = value["gene"]
     fields = {key: item for key, item in value.items() if key != "gene"}

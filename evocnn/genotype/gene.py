@@ -196,7 +196,9 @@ def _kind(f: Field[Any]) -> type:
 @cache
 def _text_fields(gene: type[Gene]) -> tuple[tuple[str, str, Any], ...]:
     """Return name, prefix and the value that is left out of each field of a gene type."""
-    return tuple((f.name, _prefix(f), MISSING if f.metadata.get("shown") else f.default) for f in fields(gene))
+    return tuple(
+        (f.name, _prefix(f), MISSING if f.metadata.get("shown") else f.default) for f in fields(gene)
+    )
 
 
 def _prefix(f: Field[Any]) -> str:
@@ -242,7 +244,9 @@ def _check(gene: str, name: str, kind: type, rule: Any, value: Any) -> None:
         good, allowed = type(value) is int and value >= low, f"a whole number of at least {low}"
     elif kind is float:
         good = type(value) in (int, float) and low <= value < below
-        allowed = f"a finite number of at least {low}" + (f" and below {below}" if below < float("inf") else "")
+        allowed = f"a finite number of at least {low}" + (
+            f" and below {below}" if below < float("inf") else ""
+        )
     else:
         good, allowed = type(value) is kind, f"of type {kind.__name__}"
     if not good:

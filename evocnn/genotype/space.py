@@ -75,7 +75,12 @@ class SearchSpace:
         """The smallest network that the alleles give: a narrow layer or none, and pools."""
         types = [alleles.smallest() for alleles in self.layers]
         pools = [gene for gene in types if gene.counts(self.input_shape).parameters == 0]
-        stacks = [(*start, *[pool] * n) for start in [(), *((t,) for t in types)] for pool in pools or types for n in range(8)]
+        stacks = [
+            (*start, *[pool] * n)
+            for start in [(), *((t,) for t in types)]
+            for pool in pools or types
+            for n in range(8)
+        ]
         recipe = self.recipe.smallest()
         candidates = [
             Chromosome(layers[: self.limits.depth], head, recipe).canonical(self.input_shape)
@@ -129,7 +134,11 @@ class SearchSpace:
 
     def _excess(self, chromosome: Chromosome) -> float:
         counts = chromosome.counts(self.input_shape, self.n_classes)
-        return max(counts.parameters / self.limits.parameters, counts.flops / self.limits.flops, counts.parameters * 1e-12)
+        return max(
+            counts.parameters / self.limits.parameters,
+            counts.flops / self.limits.flops,
+            counts.parameters * 1e-12,
+        )
 
     @cached_property
     def _smallest_heads(self) -> list[Head]:

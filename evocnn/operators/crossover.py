@@ -61,7 +61,9 @@ class Uniform:
         recipes = self._exchange(mother.recipe, father.recipe, rng)
         return Chromosome(tuple(daughter), heads[0], recipes[0]), Chromosome(tuple(son), heads[1], recipes[1])
 
-    def _exchange(self, one: GeneType, other: GeneType, rng: np.random.Generator) -> tuple[GeneType, GeneType]:
+    def _exchange(
+        self, one: GeneType, other: GeneType, rng: np.random.Generator
+    ) -> tuple[GeneType, GeneType]:
         names = [f.name for f in fields(one) if rng.random() < self.rate]
         return (
             replace(one, **{name: getattr(other, name) for name in names}),

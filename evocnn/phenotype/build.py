@@ -8,7 +8,9 @@ from evocnn.genotype import Chromosome, Head, Pool, Shape
 from evocnn.phenotype.layers import layer_module
 
 
-def build(chromosome: Chromosome, shape: Shape, n_classes: int, *, pool_order: str = "early") -> nn.Sequential:
+def build(
+    chromosome: Chromosome, shape: Shape, n_classes: int, *, pool_order: str = "early"
+) -> nn.Sequential:
     """Return the network that a chromosome describes.
 
     With the early order, a pool gene directly behind another layer gene is computed inside that

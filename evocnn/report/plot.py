@@ -28,7 +28,9 @@ def plot_front(run: Run, path: Path) -> None:
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
     others = [r for r in run.records if r.evaluation.status is Status.OK and r.reused_from is None]
-    axes.scatter(*_points(run, others, across, up), s=18, color=GREY, alpha=0.6, linewidths=0, label="evaluated")
+    axes.scatter(
+        *_points(run, others, across, up), s=18, color=GREY, alpha=0.6, linewidths=0, label="evaluated"
+    )
     members = sorted(run.front.members, key=lambda record: _value(run, record, across))
     xs, ys = _points(run, members, across, up)
     axes.plot(xs, ys, "o", color=BLUE, markersize=7, label="Pareto front")
@@ -48,20 +50,27 @@ def plot_front(run: Run, path: Path) -> None:
             bbox={"facecolor": "white", "edgecolor": ORANGE, "boxstyle": "round", "linewidth": 0.8},
             parse_math=False,
         )
-    for objective, axis, set_scale in ((across, axes.xaxis, axes.set_xscale), (up, axes.yaxis, axes.set_yscale)):
+    for objective, axis, set_scale in (
+        (across, axes.xaxis, axes.set_xscale),
+        (up, axes.yaxis, axes.set_yscale),
+    ):
         if objective.log:
             set_scale("log")
             axis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.set_xlabel(across.name.replace("_", " "))
     axes.set_ylabel(up.name.replace("_", " "))
-    axes.set_title(f"{run.name}: {len(others)} networks evaluated, {len(members)} on the front", parse_math=False)
+    axes.set_title(
+        f"{run.name}: {len(others)} networks evaluated, {len(members)} on the front", parse_math=False
+    )
     axes.grid(alpha=0.25)
     axes.legend(loc="upper left")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=150)
     except OSError as error:
-        message = f"a plot's file must be writable, but '{path}' was not: {error.strerror}; give another --out"
+        message = (
+            f"a plot's file must be writable, but '{path}' was not: {error.strerror}; give another --out"
+        )
         raise ExperimentError(message) from error
 
 
@@ -80,7 +89,9 @@ def _value(run: Run, record: Record, objective: Objective) -> float:
     return objective.raw(record.metrics, run.space.from_json(record.genome))
 
 
-def _points(run: Run, records: list[Record], across: Objective, up: Objective) -> tuple[list[float], list[float]]:
+def _points(
+    run: Run, records: list[Record], across: Objective, up: Objective
+) -> tuple[list[float], list[float]]:
     return [_value(run, r, across) for r in records], [_value(run, r, up) for r in records]
 
 

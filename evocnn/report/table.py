@@ -19,7 +19,9 @@ def front_table(run: Run) -> None:
     console = Console()
     front = run.front
     counts = ", ".join(f"{n} {status}" for status, n in evaluation_counts(run).items())
-    console.print(f"{run.name}: {run.status}; {counts or 'nothing evaluated yet'}", highlight=False, markup=False)
+    console.print(
+        f"{run.name}: {run.status}; {counts or 'nothing evaluated yet'}", highlight=False, markup=False
+    )
     if not front.members:
         console.print(_why_empty(run), highlight=False, markup=False)
         return

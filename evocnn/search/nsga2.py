@@ -33,7 +33,9 @@ class GenerationalNSGA2:
         if len(self._genomes) == self._size:
             return None
         is_founding = len(self._survivors) < MIN_PARENTS
-        candidate = self._breeding.founder(rng) if is_founding else self._breeding.offspring(self._survivors, rng)
+        candidate = (
+            self._breeding.founder(rng) if is_founding else self._breeding.offspring(self._survivors, rng)
+        )
         self._genomes[ticket] = candidate.request.genome
         return candidate
 
@@ -70,7 +72,9 @@ class SteadyStateNSGA2:
     def ask(self, ticket: int, rng: np.random.Generator) -> Candidate:
         """Return a founder for the first tickets, then offspring of the population."""
         is_founding = ticket < self._size or len(self._population) < MIN_PARENTS
-        candidate = self._breeding.founder(rng) if is_founding else self._breeding.offspring(self._population, rng)
+        candidate = (
+            self._breeding.founder(rng) if is_founding else self._breeding.offspring(self._population, rng)
+        )
         self._genomes[ticket] = candidate.request.genome
         return candidate
 

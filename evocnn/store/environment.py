@@ -42,8 +42,13 @@ def _commit() -> str:
         return "none"
     try:
         head, changes = (
-            subprocess.run(("git", "-C", str(root), *words), capture_output=True, text=True, timeout=5, check=True).stdout
-            for words in (("rev-parse", "--short=12", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
+            subprocess.run(
+                ("git", "-C", str(root), *words), capture_output=True, text=True, timeout=5, check=True
+            ).stdout
+            for words in (
+                ("rev-parse", "--short=12", "HEAD"),
+                ("status", "--porcelain", "--untracked-files=no"),
+            )
         )
     except (OSError, subprocess.SubprocessError):
         return "unknown"

@@ -139,7 +139,9 @@ class Journal:
             raise JournalError(message)
         try:
             mode = "ro" if read_only else "rw"
-            connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None)
+            connection = sqlite3.connect(
+                f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None
+            )
             application = connection.execute("PRAGMA application_id").fetchone()[0]
             version = connection.execute("PRAGMA user_version").fetchone()[0]
         except sqlite3.Error as error:
@@ -180,7 +182,13 @@ class Journal:
         r, e = record, record.evaluation
         lists = [json.dumps(value) for value in (r.genome, r.parents, r.operators)]
         request = (r.epochs, r.n_images, r.replicate, r.continues, r.donor, r.cost)
-        result = (e.status.value, e.reason, json.dumps(dict(e.metrics)), json.dumps(dict(e.curves)), e.seconds)
+        result = (
+            e.status.value,
+            e.reason,
+            json.dumps(dict(e.metrics)),
+            json.dumps(dict(e.curves)),
+            e.seconds,
+        )
         row = (r.ticket, r.identity, r.reused_from, r.key, r.text, *lists, *request, *result, r.elapsed)
         self._write(_INSERT, row)
 
@@ -208,13 +216,17 @@ class Journal:
         try:
             yield from self._connection.execute(statement, values)
         except sqlite3.Error as error:
-            message = f"journal '{self.path}' must be readable, but SQLite said: {error}; restore it from a copy"
+            message = (
+                f"journal '{self.path}' must be readable, but SQLite said: {error}; restore it from a copy"
+            )
             raise JournalError(message) from error
 
 
 def _record(row: tuple[object, ...]) -> Record:
     ticket, identity, reused_from, key, text, genome, parents, operators, *rest = row
-    epochs, n_images, replicate, continues, donor, cost, status, reason, metrics, curves, seconds, elapsed = rest
+    epochs, n_images, replicate, continues, donor, cost, status, reason, metrics, curves, seconds, elapsed = (
+        rest
+    )
     evaluation = Evaluation(
         status=Status(status),
         metrics=json.loads(metrics),

@@ -65,7 +65,13 @@ class TrainingEvaluator:
             network = network.to(training.labels.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             epochs = request.fidelity.epochs
             trained = train(
-                network, chromosome.recipe, training, validation, epochs=epochs, seed=seed, protocol=self.protocol
+                network,
+                chromosome.recipe,
+                training,
+                validation,
+                epochs=epochs,
+                seed=seed,
+                protocol=self.protocol,
             )
             curves = {
                 "training_loss": trained.training_losses,
@@ -115,7 +121,9 @@ def _resident(images: ImageSet, device: torch.device, statistics: Images | None 
         return replace(statistics, pixels=pixels, labels=labels)
     axes = (0, 2, 3)
     mean = torch.tensor(images.images.mean(axis=axes), dtype=torch.float32, device=device).view(1, -1, 1, 1)
-    deviation = torch.tensor(images.images.std(axis=axes), dtype=torch.float32, device=device).view(1, -1, 1, 1)
+    deviation = torch.tensor(images.images.std(axis=axes), dtype=torch.float32, device=device).view(
+        1, -1, 1, 1
+    )
     return Images(pixels, labels, mean, deviation.clamp_min(1.0))
 
 

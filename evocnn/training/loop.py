@@ -119,7 +119,9 @@ def train(
             optimizer.step()
             total += loss.detach() * len(index)
             if protocol.timeout is not None and clock() - began > protocol.timeout:
-                return ended(Status.TIMED_OUT, f"past its timeout of {protocol.timeout:g} s in epoch {epoch + 1}")
+                return ended(
+                    Status.TIMED_OUT, f"past its timeout of {protocol.timeout:g} s in epoch {epoch + 1}"
+                )
         losses.append(float(total) / len(training))
         curve.append(measure(network, validation))
         if not isfinite(losses[-1]) or not isfinite(curve[-1][0]):

@@ -113,9 +113,13 @@ class RayExecutor:
         try:
             done, _ = ray.wait([slot.pending for slot in busy], timeout=timeout)
             finished = [self._finish(slot) for slot in busy if slot.pending in done]
-            finished += [self._end_late(slot) for slot in busy if slot.pending not in done and self._is_late(slot)]
+            finished += [
+                self._end_late(slot) for slot in busy if slot.pending not in done and self._is_late(slot)
+            ]
         except RayError as error:
-            message = f"the Ray cluster must stay reachable, but: {error}; start it again, then resume the run"
+            message = (
+                f"the Ray cluster must stay reachable, but: {error}; start it again, then resume the run"
+            )
             raise WorkerError(message) from error
         self._check_start()
         while self._retries and any(slot.ready and slot.ticket is None for slot in self._slots):
@@ -145,7 +149,9 @@ class RayExecutor:
         except RayTaskError as error:  # a request or result that does not pickle
             if ticket is None:
                 return self._bury(slot, str(error).splitlines()[-1])
-            result = Evaluation(Status.CRASHED, seconds=monotonic() - slot.since, reason=str(error).splitlines()[-1])
+            result = Evaluation(
+                Status.CRASHED, seconds=monotonic() - slot.since, reason=str(error).splitlines()[-1]
+            )
         if not slot.ready:
             slot.ready, self._failed_starts = True, 0
             return None
@@ -158,7 +164,9 @@ class RayExecutor:
         if ticket is None:
             self._failed_starts += 1
             if self._failed_starts > len(self._slots) + 1:
-                message = f"a worker must start, but {self._failed_starts} died at once: {cause}; see Ray's logs"
+                message = (
+                    f"a worker must start, but {self._failed_starts} died at once: {cause}; see Ray's logs"
+                )
                 raise WorkerError(message)
         self._replace(slot)
         if ticket is None:
@@ -171,7 +179,11 @@ class RayExecutor:
         return self._returned(ticket, Evaluation(Status.CRASHED, seconds=seconds, reason=reason))
 
     def _is_late(self, slot: _Slot) -> bool:
-        return slot.ticket is not None and self._deadline is not None and monotonic() - slot.since > self._deadline
+        return (
+            slot.ticket is not None
+            and self._deadline is not None
+            and monotonic() - slot.since > self._deadline
+        )
 
     def _end_late(self, slot: _Slot) -> tuple[int, Evaluation]:
         """End the worker of a candidate that is past its deadline."""
