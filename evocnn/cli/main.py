@@ -143,7 +143,7 @@ def _workers(count: int | None, gpus_per_worker: float, address: str | None) -> 
 
 def main() -> None:
     """Run the command line; mistakes end in one line and an exit code, never in a traceback."""
-    warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)  # type: ignore[assignment]
+    warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)
     try:
         app()
     except EvocnnError as error:

@@ -60,7 +60,7 @@ def _alleles(value: object) -> Choice | Range:
             message = f"a range's bounds must be numbers, but they were {value['low']!r} and {value['high']!r}; correct them"
             raise ExperimentError(message)
         return Range(float(value["low"]), float(value["high"]), value.get("scale") == "log")
-    values = value if isinstance(value, list | tuple) else [value]
+    values: Any = value if isinstance(value, list | tuple) else [value]
     return Choice(tuple(tuple(item) if isinstance(item, list) else item for item in values))
 
 
@@ -309,7 +309,7 @@ def _known() -> dict[str, list[str]]:
     """Return the names that each table knows, by dotted table."""
     names = [name for name in Experiment.model_fields if name not in ("tables", "folder")]
     found = {"": names}
-    sections = {
+    sections: dict[str, type[BaseModel]] = {
         "data": DataSettings,
         "space": SpaceSettings,
         "space.limits": LimitSettings,

@@ -52,7 +52,7 @@ def mutation_named(value: object, folder: Path | None) -> Weighted[Any]:
 def _operator(
     value: object, known: Mapping[str, Callable[..., Any]], adapter: Callable[..., Any], folder: Path | None
 ) -> Weighted[Any]:
-    arguments = dict(value) if isinstance(value, Mapping) else {"use": value}
+    arguments: dict[str, Any] = dict(value) if isinstance(value, Mapping) else {"use": value}
     if "use" not in arguments:
         message = f"an operator's table must name it with 'use', but it was {value!r}; write {{ use = \"uniform\", rate = 0.3 }}"
         raise ExperimentError(message)

@@ -9,7 +9,7 @@ from deap import base
 from evocnn.genotype import Genome
 
 
-class Fitness(base.Fitness):  # type: ignore[misc] - DEAP has no types
+class Fitness(base.Fitness):  # type: ignore[misc]
     """A DEAP fitness whose weights come from the objectives.
 
     Attributes:

@@ -94,4 +94,5 @@ class Objectives:
 
     def losses(self, values: list[float] | tuple[float, ...]) -> np.ndarray:
         """Return scaled values as losses, lower is better, in units of the scale, shape `(n_objectives,)`."""
-        return -np.sign(self.weights) * np.asarray(values, dtype=float)
+        losses: np.ndarray = -np.sign(self.weights) * np.asarray(values, dtype=float)
+        return losses

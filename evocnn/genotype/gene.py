@@ -14,13 +14,15 @@ module. The first two need no torch. The modules of the genes in this package li
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar, cast
 
 from evocnn.errors import GeneError
 from evocnn.genotype.genome import JSON
 
+Result = TypeVar("Result")
 Value = int | float | str | tuple[int, ...]
 
 
@@ -162,7 +164,7 @@ class Gene:
                 "write it with to_json of the same version"
             )
             raise GeneError(message)
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in value.items()})  # type: ignore[arg-type]
+        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in value.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,12 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-@cache
+def _once_a_type(function: Callable[[type[Gene]], Result]) -> Callable[[type[Gene]], Result]:
+    """Return the function, computed once for each gene type."""
+    return cast(Callable[[type[Gene]], Result], cache(function))
+
+
+@_once_a_type
 def _rules(gene: type[Gene]) -> tuple[tuple[str, type, Any], ...]:
     """Return name, kind and rule of each field of a gene type."""
     return tuple((f.name, _kind(f), f.metadata) for f in fields(gene))
@@ -193,7 +200,7 @@ def _kind(f: Field[Any]) -> type:
     return kinds.get(f.type, tuple)
 
 
-@cache
+@_once_a_type
 def _text_fields(gene: type[Gene]) -> tuple[tuple[str, str, Any], ...]:
     """Return name, prefix and the value that is left out of each field of a gene type."""
     return tuple(
@@ -206,7 +213,7 @@ def _prefix(f: Field[Any]) -> str:
     return f" {f.name}=" if prefix is None else prefix
 
 
-@cache
+@_once_a_type
 def _pattern(gene: type[Gene]) -> re.Pattern[str]:
     parts = [re.escape(gene.code_of())]
     for f, (_, kind, rule) in zip(fields(gene), _rules(gene), strict=True):

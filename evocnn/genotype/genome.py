@@ -1,7 +1,7 @@
 """What search, store and clock know of a candidate: a `Genome` in a `Space`, nothing of layers."""
 
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -39,25 +39,28 @@ class Fidelity:
     n_images: int
 
 
-class Space(Protocol):
-    """A set of genomes."""
+GenomeType = TypeVar("GenomeType", bound=Genome)
 
-    def sample(self, rng: np.random.Generator) -> Genome:
+
+class Space(Protocol[GenomeType]):
+    """A set of genomes of one kind."""
+
+    def sample(self, rng: np.random.Generator, /) -> GenomeType:
         """Return a random genome, repaired."""
         ...
 
-    def repair(self, genome: Genome) -> Genome:
+    def repair(self, genome: GenomeType, /) -> GenomeType:
         """Return the nearest genome that lies within the space's limits, in canonical form.
 
         Deterministic and idempotent: `repair(repair(g)) == repair(g)`.
         """
         ...
 
-    def cost(self, genome: Genome, fidelity: Fidelity) -> float:
+    def cost(self, genome: GenomeType, fidelity: Fidelity, /) -> float:
         """Return the predicted seconds of evaluating a genome, above 0."""
         ...
 
-    def from_json(self, value: JSON) -> Genome:
+    def from_json(self, value: JSON, /) -> GenomeType:
         """Return the genome that `to_json` wrote.
 
         Gene types resolve through the space alone, never by importing a name found in the data.

@@ -153,5 +153,5 @@ class SearchSpace:
 
     @cached_property
     def _cumulative_weights(self) -> np.ndarray:
-        weights = np.cumsum([alleles.weight for alleles in self.layers])
-        return weights / weights[-1]
+        weights = np.array([alleles.weight for alleles in self.layers])
+        return np.cumsum(weights / weights.sum())

@@ -18,7 +18,7 @@ def assign_ranks(individuals: Sequence[Individual]) -> None:
     for rank in range(ranks.max() + 1):
         members = np.flatnonzero(ranks == rank)
         for index, distance in zip(members, crowding_distances(values[members]), strict=True):
-            fitness = individuals[index].fitness
+            fitness = individuals[int(index)].fitness
             fitness.rank, fitness.crowding_dist = rank, float(distance)
 
 

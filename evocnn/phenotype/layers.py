@@ -5,7 +5,8 @@ Every block but the pools ends in `convolution -> pool -> normalization -> activ
 airbench): normalization and activation then work on a quarter of the values.
 """
 
-from functools import singledispatch
+from collections.abc import Callable
+from functools import partial, singledispatch
 from typing import Any
 
 from torch import Tensor, nn
@@ -116,10 +117,13 @@ def _normalization(gene: Conv | Residual | DepthwiseSeparable, channels: int | N
 
 
 def _activation(gene: Conv | Residual | DepthwiseSeparable) -> nn.Module:
-    return {
-        "relu": lambda: nn.ReLU(inplace=True),
-        "gelu": nn.GELU,
-        "silu": nn.SiLU,
-        "leaky_relu": lambda: nn.LeakyReLU(0.01, inplace=True),
-        "tanh": nn.Tanh,
-    }[gene.activation]()
+    return _ACTIVATIONS[gene.activation]()
+
+
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": partial(nn.ReLU, inplace=True),
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "leaky_relu": partial(nn.LeakyReLU, 0.01, inplace=True),
+    "tanh": nn.Tanh,
+}

@@ -1,6 +1,7 @@
 """A run's front as a picture."""
 
 from pathlib import Path
+from textwrap import fill
 
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Objective, Status
@@ -37,19 +38,7 @@ def plot_front(run: Run, path: Path) -> None:
     axes.plot(*_staircase(xs, ys, up), color=BLUE, linewidth=1, alpha=0.7)
     if run.front.knee is not None:
         x, y = (_value(run, run.front.knee, objective) for objective in (across, up))
-        axes.plot([x], [y], "D", color=ORANGE, markersize=10, label="knee")
-        axes.annotate(
-            run.front.knee.text,
-            (x, y),
-            (0.98, 0.03),
-            textcoords="axes fraction",
-            ha="right",
-            va="bottom",
-            fontsize=8,
-            arrowprops={"arrowstyle": "-", "color": ORANGE, "linewidth": 0.8},
-            bbox={"facecolor": "white", "edgecolor": ORANGE, "boxstyle": "round", "linewidth": 0.8},
-            parse_math=False,
-        )
+        axes.plot([x], [y], "D", color=ORANGE, markersize=10, label=f"knee: {fill(run.front.knee.text, 70)}")
     for objective, axis, set_scale in (
         (across, axes.xaxis, axes.set_xscale),
         (up, axes.yaxis, axes.set_yscale),
@@ -63,7 +52,9 @@ def plot_front(run: Run, path: Path) -> None:
         f"{run.name}: {len(others)} networks evaluated, {len(members)} on the front", parse_math=False
     )
     axes.grid(alpha=0.25)
-    axes.legend(loc="upper left")
+    legend = figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=150)

@@ -1,12 +1,11 @@
 """What an algorithm is: it answers tickets with candidates and hears what became of them."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from evocnn.evaluation import Evaluation, EvaluationRequest
-from evocnn.genotype import Genome, Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Variation(Protocol):
     """How offspring are made; `evocnn.operators.Variation` for chromosomes."""
 
     def breed(
-        self, mother: Genome, father: Genome, space: Space, rng: np.random.Generator
-    ) -> tuple[Genome, tuple[str, ...]]:
+        self, mother: Any, father: Any, space: Any, rng: np.random.Generator, /
+    ) -> tuple[Any, tuple[str, ...]]:
         """Return one offspring, repaired, and the names of the operators that made it."""
         ...

@@ -22,7 +22,7 @@ class Breeding:
         fidelity: The fidelity of every request.
     """
 
-    def __init__(self, space: Space, variation: Variation, fidelity: Fidelity) -> None:
+    def __init__(self, space: Space[Any], variation: Variation, fidelity: Fidelity) -> None:
         self._space = space
         self._variation = variation
         self._fidelity = fidelity

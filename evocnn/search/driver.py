@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from time import monotonic
+from typing import Any
 
 from evocnn.errors import ExperimentError, ReplayError
 from evocnn.evaluation import Evaluation, identity
@@ -78,7 +79,7 @@ class Driver:
     def __init__(
         self,
         algorithm: Algorithm,
-        space: Space,
+        space: Space[Any],
         executor: Executor,
         journal: Journal,
         *,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Front:
     knee: Record | None
 
 
-def front_of(records: Iterable[Record], objectives: Objectives, space: Space) -> Front:
+def front_of(records: Iterable[Record], objectives: Objectives, space: Space[Any]) -> Front:
     """Return the front of the records whose evaluation succeeded and that keep all constraints."""
     candidates, losses = [], []
     for record in records:

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evocnn.errors import JournalError
 from evocnn.evaluation import Evaluation, Status
@@ -212,7 +213,7 @@ class Journal:
             message = f"journal '{self.path}' must be writable, but SQLite said: {error}; free some space, then resume the run"
             raise JournalError(message) from error
 
-    def _read(self, statement: str, values: tuple[object, ...]) -> Iterator[tuple[object, ...]]:
+    def _read(self, statement: str, values: tuple[object, ...]) -> Iterator[tuple[Any, ...]]:
         try:
             yield from self._connection.execute(statement, values)
         except sqlite3.Error as error:
@@ -222,7 +223,7 @@ class Journal:
             raise JournalError(message) from error
 
 
-def _record(row: tuple[object, ...]) -> Record:
+def _record(row: tuple[Any, ...]) -> Record:
     ticket, identity, reused_from, key, text, genome, parents, operators, *rest = row
     epochs, n_images, replicate, continues, donor, cost, status, reason, metrics, curves, seconds, elapsed = (
         rest

@@ -108,14 +108,14 @@ def train(
         order = torch.randperm(len(training), device=training.labels.device)
         total = torch.zeros((), device=training.labels.device)
         network.train()
-        for number, index in enumerate(order.split(recipe.batch_size)):
+        for number, index in enumerate(torch.split(order, recipe.batch_size)):
             step = epoch * batches_per_epoch + number
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate * learning_rate_share(step, n_steps, protocol.warmup)
             images, labels = training.batch(index)  # (b, c, h, w), (b,)
             optimizer.zero_grad(set_to_none=True)
             loss = functional.cross_entropy(network(images), labels)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += loss.detach() * len(index)
             if protocol.timeout is not None and clock() - began > protocol.timeout:

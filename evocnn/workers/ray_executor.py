@@ -136,7 +136,8 @@ class RayExecutor:
 
     def _start(self) -> _Slot:
         options = {"num_cpus": 1, "num_gpus": self._gpus_per_worker, "max_restarts": 0, "max_task_retries": 0}
-        actor = ray.remote(_Worker).options(**options).remote([self._evaluator], sys.path)
+        remote: Any = ray.remote(_Worker)
+        actor = remote.options(**options).remote([self._evaluator], sys.path)
         return _Slot(actor, actor.is_ready.remote(), monotonic())
 
     def _finish(self, slot: _Slot) -> tuple[int, Evaluation] | None:
@@ -208,16 +209,17 @@ class RayExecutor:
             return
         waited = monotonic() - max(slot.since for slot in self._slots)
         if waited > START_SECONDS:
+            resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
             message = (
                 f"a worker must start within {START_SECONDS:g} s, but none did; each needs 1 CPU and "
-                f"{self._gpus_per_worker:g} GPUs, the cluster has {ray.cluster_resources()}; ask for fewer workers"
+                f"{self._gpus_per_worker:g} GPUs, the cluster has {resources}; ask for fewer workers"
             )
             raise WorkerError(message)
 
 
 def _connect(n_workers: int, address: str | None, declared_gpus: int | None) -> None:
     """Connect to a cluster, or start a local one on loopback without a dashboard."""
-    quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
     try:
         if address:
             ray.init(address=address, **quiet)
