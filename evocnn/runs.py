@@ -1,6 +1,6 @@
 """Runs: start one, resume one, read one."""
 
-import json
+import sys
 import warnings
 from collections.abc import Callable
 from contextlib import closing
@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evocnn.config import Experiment, Parts, build_parts, space_of
+from evocnn.config import Experiment, Parts, build_parts, space_of, to_plain
 from evocnn.errors import ExperimentError, JournalError, ReplayError
 from evocnn.evaluation import Objective, Objectives
 from evocnn.genotype import SearchSpace
@@ -124,8 +124,8 @@ def run(
         message = f"run folder '{folder}' must be a folder that can be made, but: {error.strerror}; give another --out"
         raise JournalError(message) from error
     with locked(folder), Journal.create(folder) as journal:
-        journal.set("experiment", _plain(experiment.tables))
-        journal.set("experiment_folder", None if experiment.folder is None else str(experiment.folder))
+        journal.set("experiment", to_plain(experiment.tables))
+        journal.set("experiment_folder", str(experiment.folder or Path(sys.path[0] or ".").resolve()))
         journal.set("data_path", None if path is None else str(path))
         journal.set("data", _data_entry(parts))
         journal.set("objectives", _objectives_entry(parts.objectives))
@@ -176,7 +176,7 @@ def resume(
         path = Path(data).resolve() if data is not None else None if stored is None else Path(stored)
         parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker or 1.0)
         _check_same(known, parts)
-        journal.set("experiment", _plain(tables))
+        journal.set("experiment", to_plain(tables))
         journal.set("data_path", None if path is None else str(path))
         _search(experiment, parts, journal, crew, on_start, on_told, should_stop)
     return open_run(folder, experiment)
@@ -209,16 +209,24 @@ def open_run(folder: str | Path, experiment: Experiment | None = None) -> Run:
             message = f"run folder '{folder}' must hold a run that started, but its manifest was incomplete; delete it and run again"
             raise JournalError(message)
         records = tuple(journal.records())
-    if experiment is None:
-        home = manifest["experiment_folder"]
-        tables = manifest["experiment"]
-        experiment = Experiment.from_dict(
-            tables, folder=Path(home) if home else None, source=f"experiment of {folder}"
-        )
+    experiment = _experiment_of(folder, manifest) if experiment is None else experiment
     status = manifest.pop("status")
     if status == "running" and not is_locked(folder):
         status = "interrupted"  # its process is gone
     return Run(folder, str(status), records, manifest, experiment)
+
+
+def _experiment_of(folder: Path, manifest: dict[str, Any]) -> Experiment:
+    """Return the experiment that a journal holds."""
+    try:
+        home = Path(manifest["experiment_folder"])
+        return Experiment.from_dict(manifest["experiment"], folder=home, source=f"experiment of {folder}")
+    except ExperimentError as error:
+        message = (
+            f"the run's experiment must be importable again, but:\n{error}\n"
+            "put the modules back, or open the run from Python: evocnn.open_run(folder, experiment)"
+        )
+        raise ExperimentError(message) from error
 
 
 def _search(
@@ -296,12 +304,3 @@ def _data_entry(parts: Parts) -> dict[str, Any]:
 
 def _objectives_entry(objectives: Objectives) -> list[Any]:
     return [{name: v for name, v in asdict(item).items() if name != "measure"} for item in objectives.items]
-
-
-def _plain(tables: dict[str, Any]) -> Any:
-    """Return tables as plain JSON; objects that only Python can make appear as they print."""
-    try:
-        return json.loads(json.dumps(tables, default=repr))
-    except TypeError as error:
-        message = f"an experiment's keys must be texts, but: {error}; name genes and objectives with texts"
-        raise ExperimentError(message) from error

@@ -49,10 +49,10 @@ class ProgressDisplay:
         elif self._n_told and not self._console.is_terminal:
             self._console.print(self._line(), highlight=False, soft_wrap=True)
 
-    def announce(self, experiment: Experiment, folder: Path, workers: Workers) -> None:
+    def announce(self, experiment: Experiment, folder: Path, workers: Workers, budget: Budget) -> None:
         """Say what is about to run."""
         crew = f"{workers.count} Ray workers" if workers.count else "this process"
-        self._budget = experiment.search.budget
+        self._budget = budget
         self._say(
             f"{experiment.name}: {experiment.search.algorithm}, seed {experiment.seed}, {crew}, into {folder}"
         )
@@ -125,7 +125,7 @@ class ProgressDisplay:
         if self._budget.seconds:
             return max(0.0, self._budget.seconds - self._elapsed_before - seconds)
         if self._budget.evaluations and self._n_new:
-            return (self._budget.evaluations - self._n_told) * seconds / self._n_new
+            return max(0, self._budget.evaluations - self._n_told) * seconds / self._n_new
         return None
 
 

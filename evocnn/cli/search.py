@@ -9,7 +9,7 @@ from types import FrameType
 import typer
 
 from evocnn.cli.progress import ProgressDisplay
-from evocnn.config import Experiment
+from evocnn.config import Experiment, parse_budget
 from evocnn.report.table import front_table
 from evocnn.runs import Run, Workers, open_run, resume, run
 
@@ -49,7 +49,7 @@ def run_search(experiment: Experiment, folder: Path, workers: Workers, data: Pat
     """Run an experiment and show its front."""
     stop = _Stop()
     with _told_how_to_resume(folder), stop.on_signals(), ProgressDisplay() as display:
-        display.announce(experiment, folder, workers)
+        display.announce(experiment, folder, workers, experiment.search.budget)
         found = run(
             experiment,
             folder,
@@ -66,8 +66,9 @@ def resume_search(folder: Path, workers: Workers, data: Path | None, budget: str
     """Resume a run and show its front."""
     stop = _Stop()
     known = open_run(folder)
+    new_budget = known.experiment.search.budget if budget is None else parse_budget(budget)
     with _told_how_to_resume(folder), stop.on_signals(), ProgressDisplay() as display:
-        display.announce(known.experiment, folder, workers)
+        display.announce(known.experiment, folder, workers, new_budget)
         found = resume(
             folder,
             workers=workers,

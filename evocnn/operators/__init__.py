@@ -1,7 +1,7 @@
 """Crossover, mutation and selection; the adapter for DEAP's own operators."""
 
 from evocnn.operators.crossover import OnePoint, Uniform
-from evocnn.operators.deap_adapter import DeapCrossover, DeapMutation, deap_operator
+from evocnn.operators.deap_adapter import DeapCrossover, DeapMutation, deap_name, deap_operator
 from evocnn.operators.mutation import (
     AddGene,
     AlterGene,
@@ -36,6 +36,7 @@ __all__ = [
     "Variation",
     "Weighted",
     "assign_ranks",
+    "deap_name",
     "deap_operator",
     "select_nsga2",
     "tournament",

@@ -87,10 +87,18 @@ def deap_operator(name: str) -> Callable[..., Any]:
     Raises:
         ExperimentError: There is none.
     """
-    operators = [word for word in dir(tools) if word.startswith(("cx", "mut"))]
+    operators = _operators()
     if name not in operators:
         hint = did_you_mean(name, operators) or "; see deap.tools"
-        message = f"a DEAP operator must be one of {operators}, but it was '{name}'{hint}"
+        message = f"a DEAP operator must be one of {sorted(operators)}, but it was '{name}'{hint}"
         raise ExperimentError(message)
-    operator: Callable[..., Any] = getattr(tools, name)
-    return operator
+    return operators[name]
+
+
+def deap_name(operator: Callable[..., Any]) -> str | None:
+    """Return the name of an operator in `deap.tools`, or None where it is not from there."""
+    return next((name for name, known in _operators().items() if known is operator), None)
+
+
+def _operators() -> dict[str, Callable[..., Any]]:
+    return {name: value for name, value in vars(tools).items() if name.startswith(("cx", "mut"))}

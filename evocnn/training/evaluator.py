@@ -62,7 +62,7 @@ class TrainingEvaluator:
             seed = derive_seed(self.context, chromosome.key, request.replicate)
             torch.manual_seed(seed)
             network = build(chromosome, shape, n_classes, pool_order=self.protocol.pool_order)
-            network = network.to(training.labels.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network = network.to(training.labels.device, memory_format=torch.channels_last)
             epochs = request.fidelity.epochs
             trained = train(
                 network,

@@ -115,7 +115,7 @@ def train(
             images, labels = training.batch(index)  # (b, c, h, w), (b,)
             optimizer.zero_grad(set_to_none=True)
             loss = functional.cross_entropy(network(images), labels)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             total += loss.detach() * len(index)
             if protocol.timeout is not None and clock() - began > protocol.timeout:

@@ -209,7 +209,7 @@ class RayExecutor:
             return
         waited = monotonic() - max(slot.since for slot in self._slots)
         if waited > START_SECONDS:
-            resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            resources = ray.cluster_resources()
             message = (
                 f"a worker must start within {START_SECONDS:g} s, but none did; each needs 1 CPU and "
                 f"{self._gpus_per_worker:g} GPUs, the cluster has {resources}; ask for fewer workers"
