@@ -20,6 +20,14 @@ from evocnn.workers import Executor, SerialExecutor
 DEADLINE_GRACE = 30.0  # seconds beyond a candidate's own timeout before its worker is ended
 
 
+def _ignore(_: object) -> None:
+    """Do nothing with what is observed."""
+
+
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Workers:
     """Where candidates are trained; no part of the experiment, for it changes no result.
@@ -96,9 +104,9 @@ def run(
     *,
     workers: int | Workers = 0,
     data: str | Path | None = None,
-    on_start: Callable[[Parts], None] = lambda parts: None,
-    on_told: Callable[[Progress], None] = lambda progress: None,
-    should_stop: Callable[[], bool] = lambda: False,
+    on_start: Callable[[Parts], None] = _ignore,
+    on_told: Callable[[Progress], None] = _ignore,
+    should_stop: Callable[[], bool] = _never,
 ) -> Run:
     """Search, and return the run.
 
@@ -121,7 +129,10 @@ def run(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        message = f"run folder '{folder}' must be a folder that can be made, but: {error.strerror}; give another --out"
+        message = (
+            f"run folder '{folder}' must be a folder that can be made, but: {error.strerror}; give "
+            "another --out"
+        )
         raise JournalError(message) from error
     with locked(folder), Journal.create(folder) as journal:
         journal.set("experiment", to_plain(experiment.tables))
@@ -131,7 +142,7 @@ def run(
         journal.set("objectives", _objectives_entry(parts.objectives))
         journal.set("cost_model", asdict(parts.space.cost_model))
         journal.set("environment", dict(environment()))
-        _search(experiment, parts, journal, crew, on_start, on_told, should_stop)
+        _search(experiment, parts, journal, crew, on_start=on_start, on_told=on_told, should_stop=should_stop)
     return open_run(folder, experiment)
 
 
@@ -142,9 +153,9 @@ def resume(
     workers: int | Workers = 0,
     data: str | Path | None = None,
     budget: str | int | None = None,
-    on_start: Callable[[Parts], None] = lambda parts: None,
-    on_told: Callable[[Progress], None] = lambda progress: None,
-    should_stop: Callable[[], bool] = lambda: False,
+    on_start: Callable[[Parts], None] = _ignore,
+    on_told: Callable[[Progress], None] = _ignore,
+    should_stop: Callable[[], bool] = _never,
 ) -> Run:
     """Go on with a run where it was left, and return it; a finished one is returned as it is.
 
@@ -178,7 +189,7 @@ def resume(
         _check_same(known, parts)
         journal.set("experiment", to_plain(tables))
         journal.set("data_path", None if path is None else str(path))
-        _search(experiment, parts, journal, crew, on_start, on_told, should_stop)
+        _search(experiment, parts, journal, crew, on_start=on_start, on_told=on_told, should_stop=should_stop)
     return open_run(folder, experiment)
 
 
@@ -206,7 +217,10 @@ def open_run(folder: str | Path, experiment: Experiment | None = None) -> Run:
         )
         manifest: dict[str, Any] = {name: journal.get(name) for name in names}
         if manifest["status"] is None:
-            message = f"run folder '{folder}' must hold a run that started, but its manifest was incomplete; delete it and run again"
+            message = (
+                f"run folder '{folder}' must hold a run that started, but its manifest was incomplete; "
+                "delete it and run again"
+            )
             raise JournalError(message)
         records = tuple(journal.records())
     experiment = _experiment_of(folder, manifest) if experiment is None else experiment
@@ -234,6 +248,7 @@ def _search(
     parts: Parts,
     journal: Journal,
     workers: Workers,
+    *,
     on_start: Callable[[Parts], None],
     on_told: Callable[[Progress], None],
     should_stop: Callable[[], bool],
@@ -282,7 +297,10 @@ def _check_same(known: Run, parts: Parts) -> None:
     """Raise where the data differ from the run's; warn where versions or hardware do."""
     digest = known.manifest["data"]["digest"]
     if parts.data.digest != digest:
-        message = f"the data must be those of the run, digest {digest[:12]}, but were {parts.data.digest[:12]}; give them with --data"
+        message = (
+            f"the data must be those of the run, digest {digest[:12]}, but were "
+            f"{parts.data.digest[:12]}; give them with --data"
+        )
         raise ReplayError(message)
     before, now = known.manifest["environment"], environment()
     changed = [f"{name} {before[name]} -> {now[name]}" for name in now if before.get(name) != now[name]]

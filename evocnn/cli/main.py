@@ -50,6 +50,7 @@ BudgetText = Annotated[
 @app.command()
 def run(
     experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
+    *,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -82,6 +83,7 @@ def run(
 @app.command()
 def resume(
     folder: RunFolder,
+    *,
     workers: WorkerCount = None,
     data: Data = None,
     budget: BudgetText = None,
@@ -143,18 +145,18 @@ def _workers(count: int | None, gpus_per_worker: float, address: str | None) -> 
 
 def main() -> None:
     """Run the command line; mistakes end in one line and an exit code, never in a traceback."""
-    warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)
+    warnings.showwarning = lambda message, *_: typer.echo(f"note: {message}", err=True)
     try:
         app()
     except EvocnnError as error:
-        print(f"error: {error}", file=sys.stderr)
+        typer.echo(f"error: {error}", err=True)
         is_mistake = isinstance(error, ExperimentError | DataError | GeneError | SpaceError)
         code = (
             EXIT_LOCKED if isinstance(error, RunLockedError) else EXIT_MISTAKE if is_mistake else EXIT_FAILED
         )
         sys.exit(code)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        typer.echo("interrupted", err=True)
         sys.exit(EXIT_INTERRUPTED)
 
 

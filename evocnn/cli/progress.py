@@ -63,7 +63,8 @@ class ProgressDisplay:
         size = "x".join(map(str, data.shape[1:]))
         kind = {1: "grey", 3: "RGB"}.get(data.shape[0], f"{data.shape[0]}-channel")
         self._say(
-            f"{data.name}: {len(evaluator.training)} training and {len(evaluator.validation)} validation images, "
+            f"{data.name}: {len(evaluator.training)} training and {len(evaluator.validation)} "
+            "validation images, "
             f"{size} {kind}, {data.n_classes} classes"
         )
         self._parts, self._began = parts, monotonic()
@@ -88,7 +89,8 @@ class ProgressDisplay:
         if record.evaluation.status is not Status.OK:
             self._n_failed += 1
             self._say(
-                f"candidate {record.ticket} {record.evaluation.status}: {record.evaluation.reason} ({record.text})"
+                f"candidate {record.ticket} {record.evaluation.status}: {record.evaluation.reason} "
+                f"({record.text})"
             )
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self._share(), description=self._line())

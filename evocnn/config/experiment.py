@@ -36,7 +36,10 @@ def parse_budget(value: object) -> Budget:
     """
     match = re.fullmatch(r"(\d{1,9})([smh]?)", str(value).strip()) if type(value) in (int, str) else None
     if not match or int(match[1]) < 1:
-        message = f"a budget must be a number of evaluations or a time, but it was {value!r}; write 200, 90s, 10m or 2h"
+        message = (
+            f"a budget must be a number of evaluations or a time, but it was {value!r}; write 200, "
+            "90s, 10m or 2h"
+        )
         raise ExperimentError(message)
     amount, unit = int(match[1]), match[2]
     return Budget(seconds=float(amount * _UNITS[unit])) if unit else Budget(evaluations=amount)
@@ -54,10 +57,14 @@ def _alleles(value: object) -> Choice | Range:
             or not {"low", "high"} <= set(value)
             or value.get("scale", "linear") not in ("linear", "log")
         ):
-            message = f'a range must be {{ low = 0.001, high = 0.1, scale = "log" }}, but it was {dict(value)}; correct it'
+            form = '{ low = 0.001, high = 0.1, scale = "log" }'
+            message = f"a range must be {form}, but it was {dict(value)}; correct it"
             raise ExperimentError(message)
         if not all(type(value[bound]) in (int, float) for bound in ("low", "high")):
-            message = f"a range's bounds must be numbers, but they were {value['low']!r} and {value['high']!r}; correct them"
+            message = (
+                f"a range's bounds must be numbers, but they were {value['low']!r} and "
+                f"{value['high']!r}; correct them"
+            )
             raise ExperimentError(message)
         return Range(float(value["low"]), float(value["high"]), value.get("scale") == "log")
     values: Any = value if isinstance(value, list | tuple) else [value]
@@ -66,7 +73,10 @@ def _alleles(value: object) -> Choice | Range:
 
 def _gene_alleles(value: object, gene: type[Any]) -> GeneAlleles[Any]:
     if not isinstance(value, Mapping):
-        message = f"alleles of {gene.name()} must be a table of fields, but they were {value!r}; write one line a field"
+        message = (
+            f"alleles of {gene.name()} must be a table of fields, but they were {value!r}; write one "
+            "line a field"
+        )
         raise ExperimentError(message)
     values = dict(value)
     weight = values.pop("weight", 1.0)
@@ -186,10 +196,16 @@ class ObjectiveSettings(_Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.weight == 0:
-            message = "an objective's weight must be above 0 to maximize or below to minimize, but it was 0; leave it out"
+            message = (
+                "an objective's weight must be above 0 to maximize or below to minimize, but it was "
+                "0; leave it out"
+            )
             raise ValueError(message)
         if self.measure is not None and not callable(self.measure):
-            message = f"an objective's measure must be a function of (metrics, genome), but it was {self.measure!r}; name one"
+            message = (
+                "an objective's measure must be a function of (metrics, genome), but it was "
+                f"{self.measure!r}; name one"
+            )
             raise ValueError(message)
         return self
 

@@ -54,12 +54,18 @@ def _operator(
 ) -> Weighted[Any]:
     arguments: dict[str, Any] = dict(value) if isinstance(value, Mapping) else {"use": value}
     if "use" not in arguments:
-        message = f"an operator's table must name it with 'use', but it was {value!r}; write {{ use = \"uniform\", rate = 0.3 }}"
+        message = (
+            f"an operator's table must name it with 'use', but it was {value!r}; write "
+            f'{{ use = "uniform", rate = 0.3 }}'
+        )
         raise ExperimentError(message)
     use = arguments.pop("use")
     weight = arguments.pop("weight", 1.0)
     if type(weight) not in (int, float) or not 0 < weight < float("inf"):
-        message = f"an operator's weight must be a number above 0, but it was {weight!r}; leave the operator out instead"
+        message = (
+            f"an operator's weight must be a number above 0, but it was {weight!r}; leave the operator "
+            "out instead"
+        )
         raise ExperimentError(message)
     name = use if isinstance(use, str) else getattr(use, "__name__", type(use).__name__)
     try:
@@ -88,6 +94,9 @@ def _resolved(
     if isinstance(found, type):
         return found(**arguments)
     if not callable(found):
-        message = f"operator {use!r} must be a function or a class, but it was {found!r}; name one that can be called"
+        message = (
+            f"operator {use!r} must be a function or a class, but it was {found!r}; name one that can "
+            "be called"
+        )
         raise ExperimentError(message)
     return partial(found, **arguments) if arguments else found

@@ -26,7 +26,10 @@ def read_toml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
         message = f"experiment file '{path}' must be readable, but: {error.strerror}; check the path"
         raise ExperimentError(message) from error
     if len(data) > MAX_BYTES:
-        message = f"experiment file '{path}' must be at most {MAX_BYTES} bytes, but it was {len(data)}; give another file"
+        message = (
+            f"experiment file '{path}' must be at most {MAX_BYTES} bytes, but it was {len(data)}; give "
+            "another file"
+        )
         raise ExperimentError(message)
     try:
         text = data.decode()

@@ -25,7 +25,10 @@ def load_object(name: str, folder: Path | None) -> object:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise ExperimentError(_failure(name, error)) from error
-        message = f"'{name}' must name a module that can be imported, but there was none; put {module_name}.py into {folder}"
+        message = (
+            f"'{name}' must name a module that can be imported, but there was none; put "
+            f"{module_name}.py into {folder}"
+        )
         raise ExperimentError(message) from error
     except Exception as error:
         raise ExperimentError(_failure(name, error)) from error

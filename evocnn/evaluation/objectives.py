@@ -45,11 +45,17 @@ class Objective:
         if self.measure is not None:
             value = self.measure(metrics, genome)
             if not isinstance(value, int | float | np.number) or not isfinite(value):
-                message = f"objective '{self.name}' must be a finite number, but it was {value!r}; correct its function"
+                message = (
+                    f"objective '{self.name}' must be a finite number, but it was {value!r}; correct "
+                    "its function"
+                )
                 raise ExperimentError(message)
             return float(value)
         if self.name not in metrics:
-            message = f"objective '{self.name}' must be a metric among {sorted(metrics)}; correct the name or give a function"
+            message = (
+                f"objective '{self.name}' must be a metric among {sorted(metrics)}; correct the name "
+                "or give a function"
+            )
             raise ExperimentError(message)
         return metrics[self.name]
 

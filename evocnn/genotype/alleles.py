@@ -142,7 +142,10 @@ class GeneAlleles(Generic[GeneType]):
                 raise SpaceError(message)
         missing = [n for n, f in known.items() if f.default is MISSING and n not in self.fields]
         if missing:
-            message = f"{self.gene.name()} must have alleles for {missing}, but had none; list the values to choose from"
+            message = (
+                f"{self.gene.name()} must have alleles for {missing}, but had none; list the values to "
+                "choose from"
+            )
             raise SpaceError(message)
         first = {name: _some(alleles)[0] for name, alleles in self.fields.items()}
         for name, alleles in self.fields.items():

@@ -118,7 +118,10 @@ class Chromosome:
         """
         parts = [part.strip() for part in text.split("|")]
         if len(parts) != 3:
-            message = f"a chromosome must have three parts divided by '|', but it was {text!r}; layers | head | recipe"
+            message = (
+                f"a chromosome must have three parts divided by '|', but it was {text!r}; layers | "
+                "head | recipe"
+            )
             raise GeneError(message)
         words = [] if parts[0] == _NO_LAYERS else [word.strip() for word in parts[0].split("·")]
         types = tuple(genes)

@@ -186,7 +186,7 @@ def _snake(name: str) -> str:
 
 def _once_a_type(function: Callable[[type[Gene]], Result]) -> Callable[[type[Gene]], Result]:
     """Return the function, computed once for each gene type."""
-    return cast(Callable[[type[Gene]], Result], cache(function))
+    return cast("Callable[[type[Gene]], Result]", cache(function))
 
 
 @_once_a_type

@@ -5,7 +5,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
-JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
 
 class Genome(Protocol):

@@ -1,6 +1,7 @@
 """The head gene: how features become class scores."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 from evocnn.genotype.gene import Counts, Gene, Shape, number, word
@@ -28,7 +29,7 @@ class Head(Gene):
     def counts(self, shape: Shape, n_classes: int) -> Counts:
         """Return the counts of the head behind features of this shape."""
         widths = (self.features(shape), *self.units, n_classes)
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(pairwise(widths))
         return Counts(
             parameters=sum((a + 1) * b for a, b in pairs),
             flops=sum(2 * a * b for a, b in pairs),

@@ -53,7 +53,10 @@ class SearchSpace:
         """Check that names are distinct and that some network lies within the limits."""
         names = [alleles.gene.name() for alleles in self.layers]
         if not names or len(set(names)) < len(names):
-            message = f"a space must have layer gene types of different names, but they were {names}; rename or add one"
+            message = (
+                f"a space must have layer gene types of different names, but they were {names}; rename "
+                "or add one"
+            )
             raise SpaceError(message)
         low, high = self.founder_depth
         if not 1 <= low <= high <= self.limits.depth:

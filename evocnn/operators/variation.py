@@ -79,7 +79,10 @@ def _applied(operator: Weighted[Any], *arguments: Any) -> Any:
         return operator.operator(*arguments)
     except Exception as error:
         parents = "; ".join(a.text for a in arguments if isinstance(a, Chromosome))
-        message = f"operator '{operator.name}' must return offspring, but it raised {error!r} on {parents}; correct the operator"
+        message = (
+            f"operator '{operator.name}' must return offspring, but it raised {error!r} on {parents}; "
+            "correct the operator"
+        )
         raise OperatorError(message) from error
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from evocnn.errors import GeneError
-from evocnn.genotype import Conv, DepthwiseSeparable, Dropout, LayerGene, Pool, Residual, Shape
+from evocnn.genotype import Conv, DepthwiseSeparable, Dropout, Pool, Residual, Shape
 
 
 @singledispatch
@@ -31,7 +31,10 @@ def layer_module(gene: Any, shape: Shape, pool: nn.Module) -> nn.Module:
         GeneError: The gene has no module.
     """
     if not hasattr(gene, "module"):
-        message = f"gene '{gene.name()}' must have a method module(shape) -> nn.Module, but has none; add it to the class"
+        message = (
+            f"gene '{gene.name()}' must have a method module(shape) -> nn.Module, but has none; add it "
+            "to the class"
+        )
         raise GeneError(message)
     return nn.Sequential(gene.module(shape), pool)
 

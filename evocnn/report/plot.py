@@ -3,6 +3,9 @@
 from pathlib import Path
 from textwrap import fill
 
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Objective, Status
 from evocnn.runs import Run
@@ -19,9 +22,6 @@ def plot_front(run: Run, path: Path) -> None:
     Raises:
         ExperimentError: The file's ending names no format.
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
     if path.suffix not in FORMATS:
         message = f"a plot's file must end in {', '.join(FORMATS)}, but it was '{path}'; change the ending"
         raise ExperimentError(message)
@@ -45,7 +45,7 @@ def plot_front(run: Run, path: Path) -> None:
     ):
         if objective.log:
             set_scale("log")
-            axis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.set_xlabel(across.name.replace("_", " "))
     axes.set_ylabel(up.name.replace("_", " "))
     axes.set_title(

@@ -101,4 +101,5 @@ def _why_empty(run: Run) -> str:
         for word, bound in (("at least", o.floor), ("at most", o.ceiling))
         if bound is not None
     ]
-    return f"the front is empty: no network that trained without failure kept all of: {', '.join(bounds) or 'nothing'}"
+    rules = ", ".join(bounds) or "nothing"
+    return f"the front is empty: no network that trained without failure kept all of: {rules}"

@@ -26,6 +26,14 @@ MAX_DUPLICATES = 100  # in a row; then the space counts as exhausted
 POLL_SECONDS = 0.25
 
 
+def _ignore(_: Record) -> None:
+    """Do nothing with a record."""
+
+
+def _never() -> bool:
+    return False
+
+
 class Ending(StrEnum):
     """Why a search ended."""
 
@@ -87,8 +95,8 @@ class Driver:
         seed: int,
         window: int,
         budget: Budget,
-        on_told: Callable[[Record], None] = lambda record: None,
-        should_stop: Callable[[], bool] = lambda: False,
+        on_told: Callable[[Record], None] = _ignore,
+        should_stop: Callable[[], bool] = _never,
     ) -> None:
         self._algorithm = algorithm
         self._space = space
@@ -179,7 +187,8 @@ class Driver:
         known = self._known.get(ticket)
         if known is not None and known.identity != name:
             message = (
-                f"ticket {ticket} must ask again what the journal holds ({known.text}), but it asked for another "
+                f"ticket {ticket} must ask again what the journal holds ({known.text}), but it asked "
+                "for another "
                 "evaluation; resume with the experiment, data and versions of the run, or start a new one"
             )
             raise ReplayError(message)
@@ -261,6 +270,9 @@ class Driver:
             ExperimentError: The algorithm waits although all it asked has been told.
         """
         if self._is_blocked:
-            message = "an algorithm must answer once all it asked has been told, but it said 'not yet'; correct its ask"
+            message = (
+                "an algorithm must answer once all it asked has been told, but it said 'not yet'; "
+                "correct its ask"
+            )
             raise ExperimentError(message)
         return Ending.EXHAUSTED if self._n_duplicates >= MAX_DUPLICATES else Ending.FINISHED

@@ -41,15 +41,13 @@ def _commit() -> str:
     if not (root / ".git").exists():
         return "none"
     try:
-        head, changes = (
-            subprocess.run(
-                ("git", "-C", str(root), *words), capture_output=True, text=True, timeout=5, check=True
-            ).stdout
-            for words in (
-                ("rev-parse", "--short=12", "HEAD"),
-                ("status", "--porcelain", "--untracked-files=no"),
-            )
-        )
+        head = _git(root, "rev-parse", "--short=12", "HEAD")
+        changes = _git(root, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return head.strip() + ("+" if changes.strip() else "")
+    return head + ("+" if changes else "")
+
+
+def _git(root: Path, *words: str) -> str:
+    command = ("git", "-C", str(root), *words)
+    return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from evocnn.errors import JournalError
 from evocnn.evaluation import Evaluation, Status
@@ -49,7 +49,8 @@ _COLUMNS = (
     "ticket, identity, reused_from, key, text, genome, parents, operators, epochs, n_images, replicate, "
     "continues, donor, cost, status, reason, metrics, curves, seconds, elapsed"
 )
-_INSERT = f"INSERT INTO evaluations ({_COLUMNS}) VALUES ({', '.join('?' * 20)})"
+_INSERT = f"INSERT INTO evaluations ({_COLUMNS}) VALUES ({', '.join('?' * 20)})"  # noqa: S608 - constants
+_SELECT = f"SELECT {_COLUMNS} FROM evaluations ORDER BY ticket"  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +115,23 @@ class Journal:
         """
         path = folder / FILE_NAME
         if path.exists():
-            message = f"run folder '{folder}' must be new, but it held a run; continue with `evocnn resume {folder}` or give another --out"
+            message = (
+                f"run folder '{folder}' must be new, but it held a run; continue with `evocnn resume "
+                f"{folder}` or give another --out"
+            )
             raise JournalError(message)
         try:
             connection = sqlite3.connect(path, isolation_level=None)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(
-                f"BEGIN; {_SCHEMA} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                f"BEGIN; {_SCHEMA} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = "
+                f"{SCHEMA_VERSION}; COMMIT;"
             )
         except sqlite3.Error as error:
-            message = f"journal '{path}' must be writable, but SQLite said: {error}; free some space or give another --out"
+            message = (
+                f"journal '{path}' must be writable, but SQLite said: {error}; free some space or give "
+                "another --out"
+            )
             raise JournalError(message) from error
         return cls(connection, path)
 
@@ -136,7 +144,10 @@ class Journal:
         """
         path = folder / FILE_NAME
         if not path.is_file():
-            message = f"'{folder}' must be a run folder, but it held no {FILE_NAME}; give the folder that `evocnn run` wrote"
+            message = (
+                f"'{folder}' must be a run folder, but it held no {FILE_NAME}; give the folder that "
+                "`evocnn run` wrote"
+            )
             raise JournalError(message)
         try:
             mode = "ro" if read_only else "rw"
@@ -157,7 +168,7 @@ class Journal:
             raise JournalError(message)
         return cls(connection, path)
 
-    def __enter__(self) -> "Journal":
+    def __enter__(self) -> Self:
         """Return the journal itself."""
         return self
 
@@ -199,18 +210,24 @@ class Journal:
         Raises:
             JournalError: The file or a row cannot be read.
         """
-        for row in self._read(f"SELECT {_COLUMNS} FROM evaluations ORDER BY ticket", ()):
+        for row in self._read(_SELECT, ()):
             try:
                 yield _record(row)
             except (ValueError, TypeError, AttributeError) as error:
-                message = f"journal '{self.path}' must hold a readable row for ticket {row[0]}, but: {error}; restore it from a copy"
+                message = (
+                    f"journal '{self.path}' must hold a readable row for ticket {row[0]}, but: "
+                    f"{error}; restore it from a copy"
+                )
                 raise JournalError(message) from error
 
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
         try:
             self._connection.execute(statement, values)
         except sqlite3.Error as error:
-            message = f"journal '{self.path}' must be writable, but SQLite said: {error}; free some space, then resume the run"
+            message = (
+                f"journal '{self.path}' must be writable, but SQLite said: {error}; free some space, "
+                "then resume the run"
+            )
             raise JournalError(message) from error
 
     def _read(self, statement: str, values: tuple[object, ...]) -> Iterator[tuple[Any, ...]]:

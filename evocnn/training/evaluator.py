@@ -53,7 +53,10 @@ class TrainingEvaluator:
         """
         chromosome = request.genome
         if not isinstance(chromosome, Chromosome):
-            message = f"a genome to train must be a Chromosome, but it was {type(chromosome).__name__}; use its own evaluator"
+            message = (
+                f"a genome to train must be a Chromosome, but it was {type(chromosome).__name__}; use "
+                "its own evaluator"
+            )
             raise GeneError(message)
         start = perf_counter()
         with _one_thread():

@@ -44,7 +44,7 @@ class SqueezeExcite(LayerGene):
 
     def module(self, shape: Shape) -> object:
         """Return the torch module for inputs of a shape."""
-        from own_modules import ChannelGate  # torch is imported when a network is built, not before
+        from own_modules import ChannelGate  # noqa: PLC0415 - torch is imported when a network is built
 
         return ChannelGate(shape.channels, self.bottleneck(shape))
 

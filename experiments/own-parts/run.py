@@ -6,12 +6,11 @@
 import sys
 
 from deap import tools
+from own_parts import SqueezeExcite, n_layers, narrow_widest
 
 import evocnn
 from evocnn.genotype import Conv, Pool
 from evocnn.operators import AddGene, AlterRecipe, DeapCrossover, OnePoint, ReplaceGene
-from own_parts import SqueezeExcite, n_layers, narrow_widest
-
 
 EXPERIMENT = evocnn.Experiment.from_dict(
     {

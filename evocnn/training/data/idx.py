@@ -104,7 +104,7 @@ def _read(stream: BufferedIOBase, path: Path, limit: int) -> npt.NDArray[np.uint
 def _read_shape(stream: BufferedIOBase, path: Path) -> tuple[int, ...]:
     """Read the header."""
     magic = stream.read(4)
-    if len(magic) != 4 or magic[:2] != b"\0\0":  # noqa: PLR2004  # the magic number's length
+    if len(magic) != 4 or magic[:2] != b"\0\0":  # the magic number's length
         raise DataError(
             f"IDX file {path} must start with two zero bytes, a type and a number of dimensions, "
             f"but it started with {magic.hex(' ') or 'nothing'}; give a file in the format of MNIST"

@@ -37,7 +37,7 @@ def split(
             f"validation must lie between 0 and 1, but it was {validation}; 0.2 keeps a fifth for validation"
         )
     counts = images.counts
-    if counts.min() < 2:  # noqa: PLR2004  # one for each side
+    if counts.min() < 2:  # one for each side
         rarest = int(counts.argmin())
         raise DataError(
             f"every class of {images.name!r} must have at least 2 images to be split, but class "
