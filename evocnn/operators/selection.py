@@ -11,10 +11,11 @@ def assign_ranks(individuals: Sequence[Individual]) -> None:
     """Set `fitness.rank` and `fitness.crowding_dist` of every individual."""
     if not individuals:
         return
-    values = np.array([individual.fitness.values for individual in individuals])  # (n, n_objectives)
-    signs = np.sign(individuals[0].fitness.weights)
+    weights = np.array(individuals[0].fitness.weights)
+    weighted = np.array([individual.fitness.wvalues for individual in individuals])  # (n, n_objectives)
     violations = np.array([individual.fitness.violation for individual in individuals])  # (n,)
-    ranks = nondominated_ranks(-signs * values, violations)
+    ranks = nondominated_ranks(-weighted, violations)
+    values = weighted / weights  # as DEAP divides
     for rank in range(ranks.max() + 1):
         members = np.flatnonzero(ranks == rank)
         for index, distance in zip(members, crowding_distances(values[members]), strict=True):

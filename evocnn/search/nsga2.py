@@ -4,7 +4,7 @@ import numpy as np
 
 from evocnn.evaluation import Evaluation, Individual, Objectives, Status
 from evocnn.genotype import Genome
-from evocnn.operators import assign_ranks, select_nsga2
+from evocnn.operators import select_nsga2
 from evocnn.search.algorithm import Candidate
 from evocnn.search.breeding import Breeding
 
@@ -84,6 +84,4 @@ class SteadyStateNSGA2:
         if evaluation.status is not Status.OK:
             return
         self._population.append(Individual(ticket, genome, self._objectives.fitness(evaluation, genome)))
-        if len(self._population) > self._size:
-            self._population = select_nsga2(self._population, self._size)
-        assign_ranks(self._population)
+        self._population = select_nsga2(self._population, self._size)
