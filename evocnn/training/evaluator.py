@@ -18,6 +18,8 @@ from evocnn.training.data import ImageSet, training_subset
 from evocnn.training.loop import Images, measure, train
 from evocnn.training.protocol import Protocol
 
+DIGITS = 12  # of a difference of accuracies; what follows is noise that would break ties between networks
+
 
 @dataclass
 class TrainingEvaluator:
@@ -85,10 +87,11 @@ class TrainingEvaluator:
             if trained.status is Status.OK:
                 counts = chromosome.counts(shape, n_classes)
                 training_accuracy = measure(network, subset)[1]
+                validation_accuracy = trained.validation_accuracies[-1]
                 metrics = {
-                    "validation_accuracy": trained.validation_accuracies[-1],
+                    "validation_accuracy": validation_accuracy,
                     "training_accuracy": training_accuracy,
-                    "generalization_gap": max(0.0, training_accuracy - trained.validation_accuracies[-1]),
+                    "generalization_gap": max(0.0, round(training_accuracy - validation_accuracy, DIGITS)),
                     "validation_loss": trained.validation_losses[-1],
                     "parameters": float(counts.parameters),
                     "flops": float(counts.flops),
