@@ -14,10 +14,9 @@ UNFINISHED := .venv/.unfinished
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(RUNTIME)  ## evolve networks for handwritten digits, then show and plot the front
+demo: $(RUNTIME)  ## evolve networks for handwritten digits, then print and plot the front
 	rm -rf runs/demo
 	$(BIN)/evocnn run experiments/digits/experiment.toml --workers 2 --out runs/demo
-	$(BIN)/evocnn show runs/demo
 	$(BIN)/evocnn plot runs/demo
 
 test: $(DEVELOPMENT)  ## run the tests and hold their coverage against the bar in setup.cfg
@@ -31,7 +30,8 @@ check: $(DEVELOPMENT)  ## run the linter, the formatter's check, the type checke
 
 wheel: $(DEVELOPMENT)  ## build the wheel into dist/
 	rm -rf build dist
-	$(BIN)/python -m build --wheel
+	$(BIN)/python -m build --wheel --quiet
+	@ls dist/*.whl
 
 clean:  ## remove .venv, caches, built files and the demo's run; other runs stay
 	rm -rf .venv build dist *.egg-info .coverage .coverage.* .*_cache .hypothesis runs/demo

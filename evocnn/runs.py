@@ -13,7 +13,7 @@ from evocnn.config import Experiment, Parts, build_parts, space_of, to_plain
 from evocnn.errors import ExperimentError, JournalError, ReplayError
 from evocnn.evaluation import Objective, Objectives
 from evocnn.genotype import SearchSpace
-from evocnn.search import Driver
+from evocnn.search import Driver, Ending
 from evocnn.store import Front, Journal, Record, environment, front_of, is_locked, locked
 from evocnn.workers import Executor, SerialExecutor
 
@@ -176,6 +176,8 @@ def resume(
     folder = Path(folder)
     crew = workers if isinstance(workers, Workers) else Workers(workers)
     known = open_run(folder, experiment)  # before the lock, which would make a file in any folder
+    if known.status in (Ending.FINISHED, Ending.EXHAUSTED) and budget is None and data is None:
+        return known
     with locked(folder), Journal.open(folder) as journal:
         tables = dict(known.experiment.tables)
         if budget is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -16,14 +17,24 @@ from pydantic import (
 )
 
 from evocnn.config.operator_names import CROSSOVERS, MUTATIONS, crossover_named, mutation_named
-from evocnn.config.toml import Place, explain, read_toml, set_value
+from evocnn.config.toml import COMMAND_LINE, Mistakes, Place, check_numbers, explain, read_toml, set_value
 from evocnn.config.user_code import load_object
 from evocnn.errors import ExperimentError, SpaceError, did_you_mean
 from evocnn.genotype import LAYERS, Choice, GeneAlleles, Head, LayerGene, Range, Recipe
 from evocnn.genotype.space import POOL_ORDERS
 from evocnn.operators import Weighted
 from evocnn.search import Budget
+from evocnn.training.data.sources import SOURCES
 
+METRICS = (  # what `evocnn.training.evaluator` measures
+    "validation_accuracy",
+    "training_accuracy",
+    "generalization_gap",
+    "validation_loss",
+    "parameters",
+    "flops",
+    "epochs",
+)
 _GENES = {gene.name(): gene for gene in LAYERS}
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -71,21 +82,30 @@ def _alleles(value: object) -> Choice | Range:
     return Choice(tuple(tuple(item) if isinstance(item, list) else item for item in values))
 
 
-def _gene_alleles(value: object, gene: type[Any]) -> GeneAlleles[Any]:
+def _gene_alleles(value: object, gene: type[Any], weight: Any = 1.0) -> GeneAlleles[Any]:
     if not isinstance(value, Mapping):
         message = (
             f"alleles of {gene.name()} must be a table of fields, but they were {value!r}; write one "
             "line a field"
         )
         raise ExperimentError(message)
-    values = dict(value)
-    weight = values.pop("weight", 1.0)
+    fields: dict[str, Choice | Range] = {}
+    mistakes = Mistakes()
+    with mistakes.at("weight"):
+        _check_weight(weight)
+    for name, item in value.items():
+        with mistakes.at(str(name)):
+            fields[name] = _alleles(item)
+    mistakes.raise_any()
+    return GeneAlleles(gene, fields, float(weight))
+
+
+def _check_weight(weight: Any) -> None:
     if type(weight) not in (int, float) or not 0 < weight < float("inf"):
         message = (
             f"a gene's weight must be a number above 0, but it was {weight!r}; leave the gene out instead"
         )
         raise ExperimentError(message)
-    return GeneAlleles(gene, {name: _alleles(item) for name, item in values.items()}, float(weight))
 
 
 def _folder(info: ValidationInfo) -> Path | None:
@@ -96,23 +116,33 @@ def _layer_alleles(value: object, info: ValidationInfo) -> object:
     """Turn `{ conv = {...}, own = { gene = "module:Name", ... } }` into alleles by gene type."""
     if not isinstance(value, Mapping):
         return value
+    if not value:
+        message = "a space must have a layer gene, but it had none; add a table [space.layers.conv]"
+        raise ExperimentError(message)
     result = []
+    mistakes = Mistakes()
     for name, table in value.items():
-        fields = dict(table) if isinstance(table, Mapping) else table
-        gene = fields.pop("gene", name) if isinstance(fields, dict) else name
-        if isinstance(gene, str) and ":" in gene:
-            gene = load_object(gene, _folder(info))
-        elif isinstance(gene, str):
-            if gene not in _GENES:
-                hint = did_you_mean(gene, _GENES) or '; name your own with gene = "module:Name"'
-                message = f"a layer gene must be one of {sorted(_GENES)}, but it was '{gene}'{hint}"
-                raise ExperimentError(message)
-            gene = _GENES[gene]
-        if not (isinstance(gene, type) and issubclass(gene, LayerGene)):
-            message = f"layer gene '{name}' must be a subclass of LayerGene, but it was {gene!r}; derive it"
-            raise ExperimentError(message)
-        result.append(_gene_alleles(fields, gene))
+        with mistakes.at(str(name)):
+            result.append(_layer_alleles_of(name, table, _folder(info)))
+    mistakes.raise_any()
     return tuple(result)
+
+
+def _layer_alleles_of(name: str, table: object, folder: Path | None) -> GeneAlleles[LayerGene]:
+    fields = dict(table) if isinstance(table, Mapping) else {}
+    gene, weight = fields.pop("gene", name), fields.pop("weight", 1.0)
+    if isinstance(gene, str) and ":" in gene:
+        gene = load_object(gene, folder)
+    elif isinstance(gene, str):
+        if gene not in _GENES:
+            hint = did_you_mean(gene, _GENES) or '; name your own with gene = "module:Name"'
+            message = f"a layer gene must be one of {sorted(_GENES)}, but it was '{gene}'{hint}"
+            raise ExperimentError(message)
+        gene = _GENES[gene]
+    if not (isinstance(gene, type) and issubclass(gene, LayerGene)):
+        message = f"layer gene '{name}' must be a subclass of LayerGene, but it was {gene!r}; derive it"
+        raise ExperimentError(message)
+    return _gene_alleles(fields if isinstance(table, Mapping) else table, gene, weight)
 
 
 def _guarded(function: Any) -> BeforeValidator:
@@ -131,7 +161,13 @@ def _each(named: Any) -> Any:
     def convert(value: object, info: ValidationInfo) -> object:
         if not isinstance(value, Sequence) or isinstance(value, str):
             return value
-        return tuple(v if isinstance(v, Weighted) else named(v, _folder(info)) for v in value)
+        result = []
+        mistakes = Mistakes()
+        for index, item in enumerate(value):
+            with mistakes.at(index):
+                result.append(item if isinstance(item, Weighted) else named(item, _folder(info)))
+        mistakes.raise_any()
+        return tuple(result)
 
     return convert
 
@@ -139,6 +175,19 @@ def _each(named: Any) -> Any:
 def _loaded(value: object, info: ValidationInfo) -> object:
     """Return the object that a text with a colon names; anything else as it is."""
     return load_object(value, _folder(info)) if isinstance(value, str) and ":" in value else value
+
+
+def _source(value: object, info: ValidationInfo) -> object:
+    """Return the name of a data source, or the function that gives the data."""
+    found = _loaded(value, info)
+    if found not in SOURCES if isinstance(found, str) else not callable(found):
+        hint = did_you_mean(str(found), SOURCES) or "; correct the name"
+        message = (
+            f"a data source must be one of {', '.join(SOURCES)} or a module:function, but it was "
+            f"{found!r}{hint}"
+        )
+        raise ExperimentError(message)
+    return found
 
 
 class _Settings(BaseModel):
@@ -150,7 +199,7 @@ class _Settings(BaseModel):
 class DataSettings(_Settings):
     """Where images come from, and how the search divides them."""
 
-    source: Annotated[Any, _guarded(_loaded)] = Field(
+    source: Annotated[Any, _guarded(_source)] = Field(
         description="digits, fashion-mnist, idx, npz or module:function"
     )
     path: str | None = None
@@ -181,6 +230,20 @@ class SpaceSettings(_Settings):
     ] = (2, 6)
     pool_order: Literal[POOL_ORDERS] = "early"  # type: ignore[valid-type]
     limits: LimitSettings = LimitSettings()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        low, high = self.founder_depth
+        mistakes = Mistakes()
+        with mistakes.at("founder_depth"):
+            if not 1 <= low <= high <= self.limits.depth:
+                message = (
+                    f"founder_depth must rise within 1 and the depth limit {self.limits.depth}, but it was "
+                    f"[{low}, {high}]; correct either"
+                )
+                raise ExperimentError(message)
+        mistakes.raise_any()
+        return self
 
 
 class ObjectiveSettings(_Settings):
@@ -248,6 +311,19 @@ class SearchSettings(_Settings):
         return self
 
 
+def _checked_metrics(objectives: dict[str, ObjectiveSettings]) -> dict[str, ObjectiveSettings]:
+    """Return the objectives if each is a metric or has a measure of its own."""
+    mistakes = Mistakes()
+    for name, settings in objectives.items():
+        with mistakes.at(name):
+            if settings.measure is None and name not in METRICS:
+                hint = did_you_mean(name, METRICS) or "; give one of your own a measure"
+                message = f"an objective must be one of {', '.join(METRICS)}, but it was '{name}'{hint}"
+                raise ExperimentError(message)
+    mistakes.raise_any()
+    return objectives
+
+
 _DEFAULT_OBJECTIVES = {
     "validation_accuracy": ObjectiveSettings(weight=1.0),
     "parameters": ObjectiveSettings(weight=-1.0, scale="log"),
@@ -266,7 +342,9 @@ class Experiment(_Settings):
     seed: int = Field(default=0, ge=0, lt=2**63)
     data: DataSettings
     space: SpaceSettings
-    objectives: dict[str, ObjectiveSettings] = Field(default=_DEFAULT_OBJECTIVES, min_length=1)
+    objectives: Annotated[dict[str, ObjectiveSettings], AfterValidator(_checked_metrics)] = Field(
+        default=_DEFAULT_OBJECTIVES, min_length=1
+    )
     training: TrainingSettings = TrainingSettings()
     search: SearchSettings = SearchSettings()
     tables: dict[str, Any] = Field(default_factory=dict, exclude=True, repr=False)
@@ -297,6 +375,7 @@ class Experiment(_Settings):
             message = f"{source}: '{min(reserved)}' is not known; known here: {', '.join(_known()[''])}"
             raise ExperimentError(message)
         try:
+            check_numbers(tables)
             return cls.model_validate(
                 {**tables, "tables": dict(tables), "folder": folder}, context={"folder": folder}
             )
@@ -317,7 +396,9 @@ def load_experiment(path: str | Path, settings: Sequence[str] = ()) -> Experimen
     path = Path(path)
     tables, lines = read_toml(path)
     for setting in settings:
-        lines.pop(set_value(tables, setting), None)
+        changed = set_value(tables, setting)
+        lines = {place: line for place, line in lines.items() if place[: len(changed)] != changed}
+        lines[changed] = COMMAND_LINE
     return Experiment.from_dict(tables, folder=path.resolve().parent, source=str(path), lines=lines)
 
 
@@ -329,6 +410,7 @@ def _known() -> dict[str, list[str]]:
         "data": DataSettings,
         "space": SpaceSettings,
         "space.limits": LimitSettings,
+        "objectives.*": ObjectiveSettings,
         "training": TrainingSettings,
         "search": SearchSettings,
     }

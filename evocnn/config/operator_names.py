@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from evocnn.config.references import reference_of
 from evocnn.config.user_code import load_object
 from evocnn.errors import ExperimentError, did_you_mean
 from evocnn.operators import (
@@ -37,6 +39,9 @@ MUTATIONS: Mapping[str, Callable[..., Any]] = {
     "alter_recipe": AlterRecipe,
     "resample_recipe": ResampleRecipe,
 }
+_SHORT_NAMES = {reference_of(kind): name for name, kind in {**CROSSOVERS, **MUTATIONS}.items()}
+_ARGUMENTS = {DeapCrossover: ("mother", "father", "space", "rng"), DeapMutation: ("parent", "space", "rng")}
+_DEAP_PREFIXES = {DeapCrossover: "cx", DeapMutation: "mut"}
 
 
 def crossover_named(value: object, folder: Path | None) -> Weighted[Any]:
@@ -50,7 +55,7 @@ def mutation_named(value: object, folder: Path | None) -> Weighted[Any]:
 
 
 def _operator(
-    value: object, known: Mapping[str, Callable[..., Any]], adapter: Callable[..., Any], folder: Path | None
+    value: object, known: Mapping[str, Callable[..., Any]], adapter: type[Any], folder: Path | None
 ) -> Weighted[Any]:
     arguments: dict[str, Any] = dict(value) if isinstance(value, Mapping) else {"use": value}
     if "use" not in arguments:
@@ -67,9 +72,11 @@ def _operator(
             "out instead"
         )
         raise ExperimentError(message)
-    name = use if isinstance(use, str) else getattr(use, "__name__", type(use).__name__)
+    name = _name_of(use)
     try:
-        return Weighted(name, _resolved(use, arguments, known, adapter, folder), float(weight))
+        operator = _resolved(use, arguments, known, adapter, folder)
+        _check_call(operator, _ARGUMENTS[adapter])
+        return Weighted(name, operator, float(weight))
     except TypeError as error:
         message = f"operator '{name}' must accept its arguments {arguments}, but: {error}; correct them"
         raise ExperimentError(message) from error
@@ -79,24 +86,54 @@ def _resolved(
     use: object,
     arguments: dict[str, Any],
     known: Mapping[str, Callable[..., Any]],
-    adapter: Callable[..., Any],
+    adapter: type[Any],
     folder: Path | None,
-) -> object:
+) -> Callable[..., Any]:
+    function: Callable[..., Any]
     if isinstance(use, str) and use in known:
-        return known[use](**arguments)
+        function = known[use](**arguments)
+        return function
     if isinstance(use, str) and use.startswith("deap:"):
-        return adapter(deap_operator(use.removeprefix("deap:")), arguments)
+        prefix = _DEAP_PREFIXES[adapter]
+        if not use.startswith(f"deap:{prefix}"):
+            message = f"a DEAP operator must begin with '{prefix}' here, but it was '{use}'; see deap.tools"
+            raise ExperimentError(message)
+        function = adapter(deap_operator(use.removeprefix("deap:")), arguments)
+        return function
     if isinstance(use, str) and ":" not in use:
         hint = did_you_mean(use, known) or "; name your own as module:name, DEAP's as deap:name"
         message = f"an operator must be one of {sorted(known)}, but it was '{use}'{hint}"
         raise ExperimentError(message)
-    found = load_object(use, folder) if isinstance(use, str) else use
+    found: Any = load_object(use, folder) if isinstance(use, str) else use
     if isinstance(found, type):
-        return found(**arguments)
+        found, arguments = found(**arguments), {}
     if not callable(found):
         message = (
             f"operator {use!r} must be a function or a class, but it was {found!r}; name one that can "
             "be called"
         )
         raise ExperimentError(message)
-    return partial(found, **arguments) if arguments else found
+    function = partial(found, **arguments) if arguments else found
+    return function
+
+
+def _name_of(use: object) -> str:
+    """Return the name that the journal keeps: the same for an object as for what names it in a file."""
+    reference = use if isinstance(use, str) else reference_of(use)
+    if reference is None:
+        return str(getattr(use, "__name__", type(use).__name__))
+    return _SHORT_NAMES.get(reference, reference)
+
+
+def _check_call(operator: Any, names: tuple[str, ...]) -> None:
+    """Raise TypeError where an operator cannot be called with what breeding gives it."""
+    arguments: Mapping[str, Any] = {}
+    if isinstance(operator, DeapCrossover | DeapMutation):
+        operator, names, arguments = operator.operator, names[:-2], operator.arguments
+    elif isinstance(operator, partial) and not operator.args:
+        operator, arguments = operator.func, operator.keywords
+    try:
+        parameters = signature(operator)
+    except ValueError:
+        return  # Python cannot tell those of some built-in functions
+    parameters.bind(*names, **arguments)

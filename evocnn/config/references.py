@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from evocnn.genotype import JSON
-from evocnn.operators import DeapCrossover, DeapMutation, deap_name
+from evocnn.genotype import JSON, Choice, Range
+from evocnn.operators import DeapCrossover, DeapMutation, Weighted, deap_name
+from evocnn.search import Budget
 
 
 def to_plain(value: Any) -> JSON:
@@ -19,24 +20,50 @@ def to_plain(value: Any) -> JSON:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
+        plain = {str(key): to_plain(item) for key, item in value.items()}
+        used = plain.get("use")  # a table around an operator that is a table itself
+        return {**plain, **used} if isinstance(used, dict) else plain
     if isinstance(value, list | tuple):
         return [to_plain(item) for item in value]
+    written = _as_written(value)
+    if written is not None:
+        return to_plain(written)
+    reference = reference_of(value)
+    if reference is None or isinstance(value, type) or not is_dataclass(value):
+        return reference or repr(value)
+    arguments = {f.name: getattr(value, f.name) for f in fields(value)}
+    if isinstance(value, DeapCrossover | DeapMutation):
+        arguments = dict(value.arguments)
+    return to_plain({"use": reference, **arguments})
+
+
+def _as_written(value: Any) -> Any:
+    """Return how a file writes alleles, a weighted operator or a budget; None for anything else."""
+    match value:
+        case Choice(values):
+            return list(values)
+        case Range(low, high, log):
+            return {"low": low, "high": high, "scale": "log" if log else "linear"}
+        case Weighted(_, operator, weight):
+            return {"use": operator, "weight": weight}
+        case Budget(int(evaluations), None):
+            return evaluations
+        case Budget(None, float(seconds)) if seconds.is_integer():
+            return f"{int(seconds)}s"
+        case Budget():
+            return repr(value)
+    return None
+
+
+def reference_of(value: Any) -> str | None:
+    """Return what names a function, a class or an operator: `module:name` or `deap:name`.
+
+    None where importing that name does not give it again, for instance for a lambda.
+    """
     if isinstance(value, DeapCrossover | DeapMutation):
         name = deap_name(value.operator)
-        return {"use": f"deap:{name}", **value.arguments} if name else repr(value)
-    if isinstance(value, type) or not is_dataclass(value):
-        return _name_of(value) or repr(value)
-    use = _name_of(type(value))
-    return (
-        {"use": use, **{f.name: to_plain(getattr(value, f.name)) for f in fields(value)}}
-        if use
-        else repr(value)
-    )
-
-
-def _name_of(value: Any) -> str | None:
-    """Return `module:name` where importing that gives the very object, else None."""
+        return f"deap:{name}" if name else None
+    value = type(value) if is_dataclass(value) and not isinstance(value, type) else value
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", "")
     if module == "__main__" or getattr(sys.modules.get(str(module)), name, None) is not value:
         return None

@@ -2,15 +2,19 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from evocnn.errors import ExperimentError, did_you_mean
+from evocnn.errors import ExperimentError, SpaceError, did_you_mean
 
 MAX_BYTES = 1_000_000
+MAX_SHOWN = 200  # characters of a wrong value
+COMMAND_LINE = 0  # in place of a line, for what was set with --set
 Place = tuple[str | int, ...]
 
 
@@ -33,25 +37,33 @@ def read_toml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
         raise ExperimentError(message)
     try:
         text = data.decode()
-        return tomllib.loads(text), _lines(text)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        values = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, thousands of digits or brackets
         message = f"experiment file '{path}' must be TOML in UTF-8, but: {error}; correct it there"
         raise ExperimentError(message) from error
+    return values, _lines(text, values)
 
 
-def _lines(text: str) -> dict[Place, int]:
+def _lines(text: str, values: Mapping[str, Any]) -> dict[Place, int]:
     """Return the 1-based line of each table header and key; keys of inline tables have none."""
     lines: dict[Place, int] = {}
     table: Place = ()
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*\[([^\[\]]+)\]", line)
         key = re.match(r"\s*([\w\"'.:-]+)\s*=", line)
-        if header:
-            table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
+        named = tuple(part.strip().strip("\"'") for part in header[1].split(".")) if header else ()
+        if named and _is_table(values, named):  # not a line such as `[32],` within a list
+            table = named
             lines.setdefault(table, number)
         elif key:
             lines.setdefault((*table, *key[1].replace('"', "").replace("'", "").split(".")), number)
     return lines
+
+
+def _is_table(values: Any, place: Place) -> bool:
+    for key in place:
+        values = values.get(key) if isinstance(values, dict) else None
+    return isinstance(values, dict)
 
 
 def set_value(values: dict[str, Any], setting: str) -> Place:
@@ -70,7 +82,7 @@ def set_value(values: dict[str, Any], setting: str) -> Place:
         raise ExperimentError(message)
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text
     *tables, last = place = tuple(part.strip() for part in key.split("."))
     target = values
@@ -85,6 +97,63 @@ def set_value(values: dict[str, Any], setting: str) -> Place:
     return place
 
 
+class Mistakes:
+    """Gathers mistakes below the value that a validator looks at: each is told at its own place."""
+
+    def __init__(self) -> None:
+        self._found: list[InitErrorDetails] = []
+
+    @contextmanager
+    def at(self, *place: str | int) -> Iterator[None]:
+        """Take an error as a mistake at a place, counted from the value."""
+        try:
+            yield
+        except ValidationError as error:
+            for mistake in error.errors():
+                self._add((*place, *mistake["loc"]), mistake["msg"])
+        except (ExperimentError, SpaceError) as error:
+            self._add(place, str(error))
+
+    def raise_any(self) -> None:
+        """Raise what was found, if anything.
+
+        Raises:
+            ValidationError: At least one mistake was found.
+        """
+        if self._found:
+            raise ValidationError.from_exception_data("experiment", self._found)
+
+    def _add(self, place: Place, message: str) -> None:
+        error = PydanticCustomError("value_error", message)
+        self._found.append(InitErrorDetails(type=error, loc=place, input=None))
+
+
+def check_numbers(tables: Mapping[str, Any]) -> None:
+    """Raise where a whole number has more than the 64 bits that TOML promises: it would overflow further on.
+
+    Raises:
+        ValidationError: There are such numbers.
+    """
+    mistakes = Mistakes()
+    for place, value in _leaves(tables):
+        with mistakes.at(*place):
+            if type(value) is int and not -(2**63) <= value < 2**63:
+                message = f"a number must be within 64 bits, but it was {_shown(value)}; correct it"
+                raise ExperimentError(message)
+    mistakes.raise_any()
+
+
+def _leaves(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _leaves(item, (*place, str(key)))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _leaves(item, (*place, index))
+    else:
+        yield place, value
+
+
 def explain(
     error: ValidationError, source: str, lines: Mapping[Place, int], known: Mapping[str, Sequence[str]]
 ) -> str:
@@ -93,7 +162,7 @@ def explain(
     Args:
         error: What pydantic found.
         source: The file's name.
-        lines: The line of each key.
+        lines: The line of each key, `COMMAND_LINE` where it was set there.
         known: The names that each table knows, by dotted table.
     """
     return "\n".join(_explain_one(dict(mistake), source, lines, known) for mistake in error.errors())
@@ -104,10 +173,12 @@ def _explain_one(
 ) -> str:
     place: Place = tuple(mistake["loc"])
     line = next((lines[place[:n]] for n in range(len(place), 0, -1) if place[:n] in lines), None)
-    start = f"{source}:{line}: " if line else f"{source}: "
+    start = f"{source}: " if line is None else f"{source}:{line}: "
+    if line == COMMAND_LINE:
+        start = f"{source} as changed on the command line: "
     key = ".".join(map(str, place))
     if mistake["type"] == "extra_forbidden":
-        names = known.get(".".join(map(str, place[:-1])), ())
+        names = known.get(".".join(map(str, place[:-1]))) or known.get(f"{place[0]}.*", ())
         hint = did_you_mean(str(place[-1]), names)
         return f"{start}'{key}' is not known; known here: {', '.join(names)}{hint}"
     if mistake["type"] == "missing":
@@ -115,6 +186,25 @@ def _explain_one(
     message = str(mistake.get("ctx", {}).get("error", mistake["msg"]))
     if mistake["type"] == "value_error":
         return f"{start}'{key}': {message}"
-    rule = re.sub(r"^Input should be ", "", message)
-    hint = did_you_mean(str(mistake["input"]), re.findall(r"'([^']+)'", rule))
-    return f"{start}'{key}' must be {rule}, but it was {mistake['input']!r}{hint or '; correct the value'}"
+    rule = message
+    for pydantic, ours in _WORDING.items():
+        rule = re.sub(pydantic, ours, rule)
+    value = _shown(mistake["input"])
+    hint = did_you_mean(value.strip("'"), re.findall(r"'([^']+)'", rule))
+    return f"{start}'{key}' must {rule}, but it was {value}{hint or '; correct the value'}"
+
+
+_WORDING = {
+    r"^\w+ should ": "",
+    r"a valid dictionary( or instance of \w+)?": "a table",
+    r"a valid tuple": "a list",
+    r" after validation, not \d+$": "",
+}
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python prints no number of more than 4300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

@@ -27,19 +27,24 @@ def load_object(name: str, folder: Path | None) -> object:
             raise ExperimentError(_failure(name, error)) from error
         message = (
             f"'{name}' must name a module that can be imported, but there was none; put "
-            f"{module_name}.py into {folder}"
+            f"{module_name}.py into {folder or 'a folder of sys.path'}"
         )
         raise ExperimentError(message) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ExperimentError(_failure(name, error)) from error
+    file = getattr(module, "__file__", None) or module_name
+    own = folder and folder / f"{module_name}.py"
+    if own and own.is_file() and own.resolve() != Path(file).resolve():
+        message = f"'{name}' must name {own}, but {file} had its name before; rename the module"
+        raise ExperimentError(message)
     if not hasattr(module, attribute):
         hint = did_you_mean(attribute, vars(module)) or "; define it there"
-        message = f"'{name}' must name something in {module.__file__}, but it has no '{attribute}'{hint}"
+        message = f"'{name}' must name something in {file}, but it has no '{attribute}'{hint}"
         raise ExperimentError(message)
     return getattr(module, attribute)
 
 
-def _failure(name: str, error: Exception) -> str:
+def _failure(name: str, error: BaseException) -> str:
     frames = []
     trace = error.__traceback__
     while trace is not None:

@@ -1,9 +1,11 @@
 """What is asked of an evaluator and what it answers: plain records that cross process borders."""
 
 import hashlib
+import os
+import sysconfig
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import isfinite
 from pathlib import Path
@@ -12,7 +14,8 @@ from typing import Any, Protocol
 
 from evocnn.genotype import Fidelity, Genome
 
-_PACKAGE = str(Path(__file__).resolve().parents[1])
+_PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
+_STANDARD_LIBRARY = sysconfig.get_path("stdlib") + os.sep
 
 
 class Status(StrEnum):
@@ -94,7 +97,7 @@ def evaluate_safely(evaluator: Evaluator, request: EvaluationRequest) -> Evaluat
     """Return the evaluation; an exception becomes a status, a figure that is not finite a divergence."""
     start = perf_counter()
     try:
-        evaluation = evaluator(request)
+        evaluation = _plain(evaluator(request))
     except Exception as error:  # noqa: BLE001 - a bad candidate never ends a run
         status = Status.OUT_OF_MEMORY if _is_out_of_memory(error) else Status.CRASHED
         return Evaluation(status, seconds=perf_counter() - start, reason=_describe(error))
@@ -107,6 +110,16 @@ def evaluate_safely(evaluator: Evaluator, request: EvaluationRequest) -> Evaluat
     return evaluation
 
 
+def _plain(evaluation: Evaluation) -> Evaluation:
+    """Return an evaluation with plain floats for an evaluator's numbers: the journal takes no others."""
+    return replace(
+        evaluation,
+        metrics={name: float(value) for name, value in evaluation.metrics.items()},
+        curves={name: tuple(float(value) for value in values) for name, values in evaluation.curves.items()},
+        seconds=float(evaluation.seconds),
+    )
+
+
 def _is_out_of_memory(error: BaseException) -> bool:
     """Return whether an exception means exhausted memory: CUDA's own class, a plain one on the CPU."""
     name, text = type(error).__name__, str(error)
@@ -116,6 +129,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
 def _describe(error: BaseException) -> str:
     """Return the exception in one line, with the last line of code outside this package and libraries."""
     frames: Any = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if not f.filename.startswith(_PACKAGE) and "site-packages" not in f.filename]
+    libraries = (_PACKAGE, _STANDARD_LIBRARY, "<frozen")
+    own = [f for f in frames if not f.filename.startswith(libraries) and "site-packages" not in f.filename]
     place = f" at {own[-1].filename}:{own[-1].lineno}" if own else ""
     return f"{type(error).__name__}: {error}{place}".replace("\n", " ")

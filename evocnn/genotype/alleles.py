@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
+from itertools import combinations_with_replacement, product
 from math import exp, log, log10
 from typing import Any, Generic, TypeVar
 
@@ -25,6 +26,10 @@ class Choice:
         if not self.values:
             message = "alleles must hold at least one value, but they were []; list the values to choose from"
             raise SpaceError(message)
+        for value in self.values:
+            if not _is_allele(value):
+                message = f"an allele must be a number, a word or numbers, but it was {value!r}; correct it"
+                raise SpaceError(message)
         distinct = tuple(dict.fromkeys(self.values))
         ordered = distinct if self.is_words else tuple(sorted(distinct, key=_size))
         object.__setattr__(self, "values", ordered)
@@ -101,8 +106,9 @@ class Range:
         return None
 
     def _position(self, value: float) -> float:
-        low, high, value = (log(v) if self.log else v for v in (self.low, self.high, max(value, 1e-300)))
-        return (value - low) / (high - low)
+        if self.log:
+            return log(max(value, 1e-300) / self.low) / log(self.high / self.low)
+        return (value - self.low) / (self.high - self.low)
 
     def _at(self, position: float) -> float:
         if self.log:
@@ -131,7 +137,13 @@ class GeneAlleles(Generic[GeneType]):
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        """Check that every allele is a value that the gene accepts."""
+        """Check that the gene accepts every allele, beside every allele of every other field."""
+        if not 0 < self.weight < float("inf"):
+            message = (
+                f"weight of {self.gene.name()} must be a number above 0, but it was {self.weight}; "
+                "leave the gene out instead"
+            )
+            raise SpaceError(message)
         known = {f.name: f for f in fields(self.gene)}
         for name in self.fields:
             if name not in known:
@@ -148,10 +160,10 @@ class GeneAlleles(Generic[GeneType]):
             )
             raise SpaceError(message)
         first = {name: _some(alleles)[0] for name, alleles in self.fields.items()}
-        for name, alleles in self.fields.items():
-            for value in _some(alleles):
+        for other, name in combinations_with_replacement(self.fields, 2):
+            for beside, value in product(_some(self.fields[other]), _some(self.fields[name])):
                 try:
-                    self.gene(**{**first, name: value})
+                    self.gene(**{**first, other: beside, name: value})
                 except GeneError as error:
                     message = f"an allele of {self.gene.name()}.{name} is refused: {error}"
                     raise SpaceError(message) from error
@@ -190,7 +202,12 @@ class GeneAlleles(Generic[GeneType]):
 
 
 def _some(alleles: Alleles) -> tuple[Any, ...]:
-    return alleles.values if isinstance(alleles, Choice) else (alleles.low, alleles.high)
+    return alleles.values if isinstance(alleles, Choice) else (float(alleles.low), float(alleles.high))
+
+
+def _is_allele(value: object) -> bool:
+    parts = value if isinstance(value, tuple) else (value,)
+    return all(type(part) in (int, float) for part in parts) or type(value) is str
 
 
 def _size(value: Value) -> float:

@@ -133,15 +133,14 @@ class Chromosome:
 
 
 def _layer(value: JSON, types: dict[str, type[LayerGene]]) -> LayerGene:
-    if not isinstance(value, dict) or value.get("gene") not in types:
-        found = value.get("gene") if isinstance(value, dict) else value
+    found = value.get("gene") if isinstance(value, dict) else value
+    if not isinstance(value, dict) or not isinstance(found, str) or found not in types:
         message = (
             f"a layer's gene must be one of {sorted(types)}, but it was {found!r}; add the gene to the space"
         )
         raise GeneError(message)
-    name = value["gene"]
     fields = {key: item for key, item in value.items() if key != "gene"}
-    return types[str(name)].from_json(fields)
+    return types[found].from_json(fields)
 
 
 def _parse_one(text: str, types: tuple[type[GeneType], ...]) -> GeneType:

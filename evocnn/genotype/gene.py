@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache
+from sys import float_info
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar, cast
 
 from evocnn.errors import GeneError
@@ -109,8 +110,8 @@ class Gene:
         for name, kind, rule in _rules(type(self)):
             value = getattr(self, name)
             _check(type(self).__name__, name, kind, rule, value)
-            if kind is float and type(value) is int:
-                object.__setattr__(self, name, float(value))  # one value, one key
+            if kind is float:  # one value, one key: 1 is 1.0, -0.0 is 0.0
+                object.__setattr__(self, name, float(value) + 0.0)
         self.check()
 
     def check(self) -> None:
@@ -218,9 +219,9 @@ def _pattern(gene: type[Gene]) -> re.Pattern[str]:
     parts = [re.escape(gene.code_of())]
     for f, (_, kind, rule) in zip(fields(gene), _rules(gene), strict=True):
         value = {
-            int: r"\d{1,12}",
-            float: r"(?:\d{1,20}(?:\.\d{0,30})?|\.\d{1,30})(?:e[+-]?\d{1,3})?",
-            tuple: r"\d{1,12}(?:,\d{1,12}){0,7}",
+            int: r"-?\d{1,12}",
+            float: r"-?(?:\d{1,20}(?:\.\d{0,30})?|\.\d{1,30})(?:e[+-]?\d{1,3})?",
+            tuple: r"\d{1,12}(?:,\d{1,12})*",
             str: "|".join(map(re.escape, rule.get("words", ()))) or r"[\w-]{1,64}",
         }[kind]
         optional = "" if f.default is MISSING or f.metadata.get("shown") else "?"
@@ -250,7 +251,7 @@ def _check(gene: str, name: str, kind: type, rule: Any, value: Any) -> None:
     elif kind is int:
         good, allowed = type(value) is int and value >= low, f"a whole number of at least {low}"
     elif kind is float:
-        good = type(value) in (int, float) and low <= value < below
+        good = type(value) in (int, float) and low <= value < below and abs(value) <= float_info.max
         allowed = f"a finite number of at least {low}" + (
             f" and below {below}" if below < float("inf") else ""
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING
 
+from evocnn.errors import SpaceError
 from evocnn.genotype.chromosome import Chromosome
 from evocnn.genotype.gene import Counts
 
@@ -25,6 +26,12 @@ class Limits:
     parameters: float = inf
     flops: float = inf
     depth: int = 12
+
+    def __post_init__(self) -> None:
+        """Check that each limit is above 0."""
+        if not min(self.parameters, self.flops, self.depth) > 0:
+            message = f"limits must be above 0, but they were {self}; raise them or leave them out"
+            raise SpaceError(message)
 
     def exceeded(self, counts: Counts) -> "Callable[[Counts], int] | None":
         """Return the count that exceeds its limit the most, or None where all is within."""
@@ -53,17 +60,18 @@ def repair(chromosome: Chromosome, space: "SearchSpace") -> Chromosome:
 
 def _shrunk(chromosome: Chromosome, space: "SearchSpace") -> Chromosome | None:
     """Return the chromosome with its widest gene a step narrower, or None where none can be."""
-    best: tuple[float, Chromosome] | None = None
-    for locus, gene in enumerate(chromosome.layers):
-        alleles = space.alleles_of(gene)
-        smaller = alleles.shrink(gene) if alleles else None
-        if alleles and smaller and (best is None or _width(gene, alleles.width) > best[0]):
+    head, head_width = space.head.shrink(chromosome.head), _width(chromosome.head, "units")
+    alleles = [space.alleles_of(gene) for gene in chromosome.layers]
+    widths = [_width(g, a.width if a else None) for g, a in zip(chromosome.layers, alleles, strict=True)]
+    for locus in sorted(range(len(widths)), key=lambda locus: -widths[locus]):  # of equals the first
+        if head and head_width > widths[locus]:
+            break
+        own = alleles[locus]
+        smaller = own.shrink(chromosome.layers[locus]) if own else None
+        if smaller:
             layers = (*chromosome.layers[:locus], smaller, *chromosome.layers[locus + 1 :])
-            best = _width(gene, alleles.width), replace(chromosome, layers=layers)
-    head = space.head.shrink(chromosome.head)
-    if head and (best is None or _width(chromosome.head, "units") > best[0]):
-        return replace(chromosome, head=head)
-    return best[1] if best else None
+            return replace(chromosome, layers=layers)
+    return replace(chromosome, head=head) if head else None
 
 
 def _pooled(chromosome: Chromosome, space: "SearchSpace") -> Chromosome | None:

@@ -36,7 +36,8 @@ class SearchSpace:
         cost_model: The formula that predicts training seconds.
 
     Raises:
-        SpaceError: No network lies within the limits, or two gene types share a name.
+        SpaceError: No network lies within the limits, two gene types share a name, or a setting is
+            none of those permitted.
     """
 
     input_shape: Shape
@@ -58,6 +59,9 @@ class SearchSpace:
                 "or add one"
             )
             raise SpaceError(message)
+        if self.pool_order not in POOL_ORDERS:
+            message = f"pool_order must be one of {POOL_ORDERS}, but it was '{self.pool_order}'; choose one"
+            raise SpaceError(message)
         low, high = self.founder_depth
         if not 1 <= low <= high <= self.limits.depth:
             message = (
@@ -77,7 +81,8 @@ class SearchSpace:
     def smallest(self) -> Chromosome:
         """The smallest network that the alleles give: a narrow layer or none, and pools."""
         types = [alleles.smallest() for alleles in self.layers]
-        pools = [gene for gene in types if gene.counts(self.input_shape).parameters == 0]
+        shape = self.input_shape
+        pools = [gene for gene in types if gene.output(shape) and gene.counts(shape).parameters == 0]
         stacks = [
             (*start, *[pool] * n)
             for start in [(), *((t,) for t in types)]

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from evocnn.errors import OperatorError
-from evocnn.genotype import Chromosome, LayerGene, SearchSpace
+from evocnn.genotype import Chromosome, Head, LayerGene, Recipe, SearchSpace
 from evocnn.operators.protocols import Crossover, Mutation
 
 OperatorType = TypeVar("OperatorType", bound=Callable[..., Any])
@@ -93,6 +93,8 @@ def _checked(child: Any, names: tuple[str, ...]) -> Chromosome:
     for gene in child.layers:
         if not isinstance(gene, LayerGene):
             raise OperatorError(_complaint(names[-1], "a chromosome whose layers are layer genes", gene))
+    if not isinstance(child.head, Head) or not isinstance(child.recipe, Recipe):
+        raise OperatorError(_complaint(names[-1], "a chromosome with a head and a recipe", child))
     return child
 
 

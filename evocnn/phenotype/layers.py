@@ -15,7 +15,6 @@ from evocnn.errors import GeneError
 from evocnn.genotype import Conv, DepthwiseSeparable, Dropout, Pool, Residual, Shape
 
 
-@singledispatch
 def layer_module(gene: Any, shape: Shape, pool: nn.Module) -> nn.Module:
     """Return the module of a layer gene.
 
@@ -30,16 +29,21 @@ def layer_module(gene: Any, shape: Shape, pool: nn.Module) -> nn.Module:
     Raises:
         GeneError: The gene has no module.
     """
-    if not hasattr(gene, "module"):
-        message = (
-            f"gene '{gene.name()}' must have a method module(shape) -> nn.Module, but has none; add it "
-            "to the class"
-        )
-        raise GeneError(message)
-    return nn.Sequential(gene.module(shape), pool)
+    if hasattr(gene, "module"):  # ahead of the genes below, for one derived from them
+        return nn.Sequential(gene.module(shape), pool)
+    return _module(gene, shape, pool)
 
 
-@layer_module.register
+@singledispatch
+def _module(gene: Any, shape: Shape, pool: nn.Module) -> nn.Module:  # noqa: ARG001 - as those below
+    message = (
+        f"gene '{gene.name()}' must have a method module(shape) -> nn.Module, but has none; add it "
+        "to the class"
+    )
+    raise GeneError(message)
+
+
+@_module.register
 def _(gene: Conv, shape: Shape, pool: nn.Module) -> nn.Module:
     padding = gene.kernel // 2 if gene.padding == "same" else 0
     convolution = nn.Conv2d(
@@ -48,12 +52,12 @@ def _(gene: Conv, shape: Shape, pool: nn.Module) -> nn.Module:
     return nn.Sequential(convolution, pool, _normalization(gene), _activation(gene))
 
 
-@layer_module.register
+@_module.register
 def _(gene: Residual, shape: Shape, pool: nn.Module) -> nn.Module:
     return ResidualBlock(gene, shape, pool)
 
 
-@layer_module.register
+@_module.register
 def _(gene: DepthwiseSeparable, shape: Shape, pool: nn.Module) -> nn.Module:
     channels, bias = shape.channels, gene.normalization == "none"
     padding = gene.kernel // 2
@@ -68,14 +72,14 @@ def _(gene: DepthwiseSeparable, shape: Shape, pool: nn.Module) -> nn.Module:
     )
 
 
-@layer_module.register
+@_module.register
 def _(gene: Pool, shape: Shape, pool: nn.Module) -> nn.Module:
     window = gene.window(shape)
     own = nn.MaxPool2d(window) if gene.kind == "max" else nn.AvgPool2d(window)
     return nn.Sequential(own, pool)
 
 
-@layer_module.register
+@_module.register
 def _(gene: Dropout, shape: Shape, pool: nn.Module) -> nn.Module:  # noqa: ARG001 - any shape will do
     return nn.Sequential(nn.Dropout(gene.rate), pool)
 

@@ -46,8 +46,8 @@ def plot_front(run: Run, path: Path) -> None:
         if objective.log:
             set_scale("log")
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.set_xlabel(across.name.replace("_", " "))
-    axes.set_ylabel(up.name.replace("_", " "))
+    axes.set_xlabel(across.name.replace("_", " "), parse_math=False)
+    axes.set_ylabel(up.name.replace("_", " "), parse_math=False)
     axes.set_title(
         f"{run.name}: {len(others)} networks evaluated, {len(members)} on the front", parse_math=False
     )

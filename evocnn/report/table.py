@@ -28,7 +28,7 @@ def front_table(run: Run) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("ticket", justify="right")
     for objective in run.objectives.items:
-        table.add_column(objective.name.replace("_", "\n"), justify="right", vertical="top")
+        table.add_column(Text(objective.name.replace("_", "\n")), justify="right", vertical="top")
     table.add_column("network", overflow="fold", ratio=1)
     for record in front.members:
         mark = " ◀ knee" if record is front.knee else ""

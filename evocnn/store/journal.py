@@ -7,6 +7,7 @@ no second state to lose. `manifest` holds what the run is: experiment, seed, dat
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -120,19 +121,22 @@ class Journal:
                 f"{folder}` or give another --out"
             )
             raise JournalError(message)
-        try:
-            connection = sqlite3.connect(path, isolation_level=None)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(
-                f"BEGIN; {_SCHEMA} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = "
-                f"{SCHEMA_VERSION}; COMMIT;"
-            )
-        except sqlite3.Error as error:
-            message = (
-                f"journal '{path}' must be writable, but SQLite said: {error}; free some space or give "
-                "another --out"
-            )
-            raise JournalError(message) from error
+        with ExitStack() as unless_done:
+            unless_done.callback(path.unlink, missing_ok=True)
+            try:
+                connection = unless_done.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.executescript(
+                    f"BEGIN; {_SCHEMA} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = "
+                    f"{SCHEMA_VERSION}; COMMIT;"
+                )
+            except sqlite3.Error as error:
+                message = (
+                    f"journal '{path}' must be writable, but SQLite said: {error}; free some space or give "
+                    "another --out"
+                )
+                raise JournalError(message) from error
+            unless_done.pop_all()
         return cls(connection, path)
 
     @classmethod
@@ -149,23 +153,28 @@ class Journal:
                 "`evocnn run` wrote"
             )
             raise JournalError(message)
-        try:
-            mode = "ro" if read_only else "rw"
-            connection = sqlite3.connect(
-                f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None
-            )
-            application = connection.execute("PRAGMA application_id").fetchone()[0]
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-        except sqlite3.Error as error:
-            message = f"journal '{path}' must be readable, but SQLite said: {error}; restore it from a copy"
-            raise JournalError(message) from error
-        if (application, version) != (APPLICATION_ID, SCHEMA_VERSION):
-            message = (
-                f"journal '{path}' must be of schema version {SCHEMA_VERSION}, but it was "
-                f"{f'version {version}' if application == APPLICATION_ID else 'no evocnn journal'}; "
-                "open it with the evocnn that wrote it"
-            )
-            raise JournalError(message)
+        with ExitStack() as unless_done:
+            try:
+                mode = "ro" if read_only else "rw"
+                uri = f"{path.resolve().as_uri()}?mode={mode}"
+                connection = unless_done.enter_context(
+                    closing(sqlite3.connect(uri, uri=True, isolation_level=None))
+                )
+                application = connection.execute("PRAGMA application_id").fetchone()[0]
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+            except sqlite3.Error as error:
+                message = (
+                    f"journal '{path}' must be readable, but SQLite said: {error}; restore it from a copy"
+                )
+                raise JournalError(message) from error
+            if (application, version) != (APPLICATION_ID, SCHEMA_VERSION):
+                message = (
+                    f"journal '{path}' must be of schema version {SCHEMA_VERSION}, but it was "
+                    f"{f'version {version}' if application == APPLICATION_ID else 'no evocnn journal'}; "
+                    "open it with the evocnn that wrote it"
+                )
+                raise JournalError(message)
+            unless_done.pop_all()
         return cls(connection, path)
 
     def __enter__(self) -> Self:

@@ -93,7 +93,10 @@ def train(
     """
     began = clock()
     optimizer = optimizer_of(network, recipe)
-    batches_per_epoch = -(-len(training) // recipe.batch_size)
+    # A single image left over sits out: batch normalization cannot learn from one value a channel.
+    is_left_over = len(training) > 1 and len(training) % recipe.batch_size == 1
+    n_used = len(training) - is_left_over
+    batches_per_epoch = -(-n_used // recipe.batch_size)
     n_steps = epochs * batches_per_epoch
     losses: list[float] = []
     curve: list[tuple[float, float]] = []  # validation loss and accuracy
@@ -105,7 +108,7 @@ def train(
 
     for epoch in range(epochs):
         torch.manual_seed(derive_seed(seed, epoch))
-        order = torch.randperm(len(training), device=training.labels.device)
+        order = torch.randperm(len(training), device=training.labels.device)[:n_used]
         total = torch.zeros((), device=training.labels.device)
         network.train()
         for number, index in enumerate(torch.split(order, recipe.batch_size)):
@@ -122,10 +125,11 @@ def train(
                 return ended(
                     Status.TIMED_OUT, f"past its timeout of {protocol.timeout:g} s in epoch {epoch + 1}"
                 )
-        losses.append(float(total) / len(training))
+        losses.append(float(total) / n_used)
         curve.append(measure(network, validation))
-        if not isfinite(losses[-1]) or not isfinite(curve[-1][0]):
-            return ended(Status.DIVERGED, f"the loss was {losses[-1]} in epoch {epoch + 1}")
+        for name, loss in ("training", losses[-1]), ("validation", curve[-1][0]):
+            if not isfinite(loss):
+                return ended(Status.DIVERGED, f"the {name} loss was {loss} in epoch {epoch + 1}")
         if curve[-1][1] > best + protocol.least_improvement:
             best, best_epoch = curve[-1][1], epoch
         if protocol.patience is not None and epoch - best_epoch >= protocol.patience:

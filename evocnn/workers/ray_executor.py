@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from evocnn.errors import WorkerError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Evaluator, Status, evaluate_safely
@@ -145,8 +145,10 @@ class RayExecutor:
         ticket = slot.ticket
         try:
             result = ray.get(slot.pending)
+        except OutOfMemoryError as error:  # Ray's memory monitor ended the worker
+            return self._bury(slot, str(error).splitlines()[0], Status.OUT_OF_MEMORY)
         except RayActorError as error:
-            return self._bury(slot, str(error).splitlines()[0])
+            return self._bury(slot, str(error).strip().splitlines()[0 if slot.ready else -1])
         except RayTaskError as error:  # a request or result that does not pickle
             if ticket is None:
                 return self._bury(slot, str(error).splitlines()[-1])
@@ -159,8 +161,10 @@ class RayExecutor:
         slot.ticket = None
         return self._returned(ticket, result)
 
-    def _bury(self, slot: _Slot, cause: str) -> tuple[int, Evaluation] | None:
-        """Replace a dead worker; its candidate is tried again, or recorded as crashed."""
+    def _bury(
+        self, slot: _Slot, cause: str, status: Status = Status.CRASHED
+    ) -> tuple[int, Evaluation] | None:
+        """Replace a dead worker; its candidate is tried again, or recorded as failed."""
         ticket, seconds = slot.ticket, monotonic() - slot.since
         if ticket is None:
             self._failed_starts += 1
@@ -177,7 +181,7 @@ class RayExecutor:
             self._retries.append(ticket)
             return None
         reason = f"killed {MAX_DEATHS} workers: {cause}"
-        return self._returned(ticket, Evaluation(Status.CRASHED, seconds=seconds, reason=reason))
+        return self._returned(ticket, Evaluation(status, seconds=seconds, reason=reason))
 
     def _is_late(self, slot: _Slot) -> bool:
         return (

@@ -1,0 +1,176 @@
+import math
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evocnn.errors import OperatorError
+from evocnn.genotype import Chromosome, Conv, GeneAlleles, Head, Limits, Pool, Recipe, SearchSpace
+from evocnn.operators import AddGene, AlterRecipe, OnePoint, Variation, Weighted
+
+MOTHER = Chromosome((Conv(8, 3), Pool(), Conv(8, 5)), Head(), Recipe())
+FATHER = Chromosome((Conv(16, 3), Conv(16, 5)), Head("flatten"), Recipe("adam"))
+
+
+@pytest.fixture
+def any_space(make_space: Callable[..., SearchSpace]) -> SearchSpace:
+    return make_space()
+
+
+def exchange(mother: Chromosome, father: Chromosome, space: object, rng: object) -> Any:
+    return father, mother
+
+
+def keep(parent: Chromosome, space: object, rng: object) -> Chromosome:
+    return parent
+
+
+def names_of(variation: Variation, space: SearchSpace, n: int = 200) -> Counter[tuple[str, ...]]:
+    rng = np.random.default_rng(0)
+    return Counter(variation.breed(MOTHER, FATHER, space, rng)[1] for _ in range(n))
+
+
+@pytest.mark.parametrize(
+    ("crossover_rate", "mutation_rate", "names"),
+    [
+        (1.0, 1.0, {("cross", "change")}),
+        (1.0, 0.0, {("cross",)}),
+        (0.0, 0.0, {("change",)}),  # one of a single parent is always mutated
+        (0.5, 0.5, {("cross", "change"), ("cross",), ("change",)}),
+    ],
+)
+def test_the_operators_that_made_an_offspring_are_named(
+    any_space: SearchSpace, crossover_rate: float, mutation_rate: float, names: set[tuple[str, ...]]
+) -> None:
+    variation = Variation(
+        [Weighted("cross", OnePoint())], [Weighted("change", AlterRecipe())], crossover_rate, mutation_rate
+    )
+    assert set(names_of(variation, any_space)) == names
+
+
+def test_rates_and_weights_are_kept(any_space: SearchSpace) -> None:
+    # Binomial, 5 standard deviations, three shares: a false alarm in fewer than 1 of 500,000 seeds.
+    variation = Variation(
+        [Weighted("cross", exchange)],
+        [Weighted("rare", keep, 0.5), Weighted("frequent", keep, 1.5)],
+        crossover_rate=0.3,
+        mutation_rate=0.6,
+    )
+    n = 2000
+    counts = names_of(variation, any_space, n)
+    for names, share in (
+        (("cross",), 0.3 * 0.4),
+        (("cross", "frequent"), 0.3 * 0.6 * 0.75),
+        (("rare",), 0.7 * 0.25),
+    ):
+        assert abs(counts[names] - n * share) < 5 * math.sqrt(n * share * (1 - share))
+
+
+def test_either_offspring_of_a_crossover_is_taken(any_space: SearchSpace) -> None:
+    variation = Variation([Weighted("cross", exchange)], [], crossover_rate=1.0)
+    rng = np.random.default_rng(1)
+    found = {variation.breed(MOTHER, FATHER, any_space, rng)[0] for _ in range(30)}
+    assert found == {any_space.repair(MOTHER), any_space.repair(FATHER)}
+
+
+def test_without_operators_the_mother_is_repaired(any_space: SearchSpace) -> None:
+    large = Chromosome((Conv(32, 3), Conv(32, 5), Conv(32, 5)), Head(), Recipe())
+    child, names = Variation([], []).breed(large, FATHER, any_space, np.random.default_rng(0))
+    assert names == ()
+    assert child == any_space.repair(large) != large
+
+
+def test_offspring_are_repaired(make_space: Callable[..., SearchSpace]) -> None:
+    space = make_space(limits=Limits(parameters=3000, depth=6))
+    variation = Variation([Weighted("cross", OnePoint())], [Weighted("add", AddGene())])
+    rng = np.random.default_rng(2)
+    child = MOTHER
+    for _ in range(100):
+        child, _ = variation.breed(child, FATHER, space, rng)
+        assert space.repair(child) == child
+        assert space.limits.exceeded(child.counts(space.input_shape, space.n_classes)) is None
+
+
+def broken(*arguments: object) -> Any:
+    message = "own fault"
+    raise KeyError(message)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (None, "operator 'mine' must return a chromosome, but it was None; correct the operator"),
+        ("conv8k3", "operator 'mine' must return a chromosome, but it was 'conv8k3'"),
+        ((MOTHER, FATHER), r"operator 'mine' must return a chromosome, but it was \(Chromosome"),
+        (Chromosome([Conv(8, 3)], Head(), Recipe()), "operator 'mine' must return a chromosome"),  # type: ignore[arg-type]
+        (
+            Chromosome(("conv8k3",), Head(), Recipe()),  # type: ignore[arg-type]
+            "operator 'mine' must return a chromosome whose layers are layer genes, but it was 'conv8k3'",
+        ),
+        (Chromosome((Head(),), Head(), Recipe()), "whose layers are layer genes, but it was Head"),  # type: ignore[arg-type]
+        (
+            Chromosome((), "gap", Recipe()),
+            "operator 'mine' must return a chromosome with a head and a recipe",
+        ),  # type: ignore[arg-type]
+        (Chromosome((), Head(), None), "operator 'mine' must return a chromosome with a head and a recipe"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_mutation_that_returns_nonsense_is_named(
+    any_space: SearchSpace, returned: Any, message: str
+) -> None:
+    variation = Variation([], [Weighted("mine", lambda *_: returned)])
+    with pytest.raises(OperatorError, match=message):
+        variation.breed(MOTHER, FATHER, any_space, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (None, "operator 'mine' must return a pair of chromosomes, but it was None"),
+        (MOTHER, "operator 'mine' must return a pair of chromosomes"),
+        ((MOTHER,), "operator 'mine' must return a pair of chromosomes"),
+        ([MOTHER, FATHER], "operator 'mine' must return a pair of chromosomes"),
+        ((None, None), "operator 'mine' must return a chromosome, but it was None"),
+    ],
+)
+@pytest.mark.parametrize("mutation_rate", [0.0, 1.0])
+def test_a_crossover_that_returns_nonsense_is_named(
+    any_space: SearchSpace, returned: Any, message: str, mutation_rate: float
+) -> None:
+    crossovers, mutations = [Weighted("mine", lambda *_: returned)], [Weighted("change", AddGene())]
+    variation = Variation(crossovers, mutations, 1.0, mutation_rate)
+    with pytest.raises(OperatorError, match=message):  # and not the mutation that it was handed to
+        variation.breed(MOTHER, FATHER, any_space, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("crossover_rate", [0.0, 1.0])
+def test_an_operator_that_raises_is_named_with_its_parents(
+    any_space: SearchSpace, crossover_rate: float
+) -> None:
+    variation = Variation([Weighted("cross", broken)], [Weighted("change", broken)], crossover_rate)
+    name = "cross" if crossover_rate else "change"
+    with pytest.raises(
+        OperatorError, match=f"operator '{name}' must return .* it raised KeyError.'own fault'"
+    ) as raised:
+        variation.breed(MOTHER, FATHER, any_space, np.random.default_rng(0))
+    assert isinstance(raised.value.__cause__, KeyError)
+    assert MOTHER.text in str(raised.value)
+    assert (FATHER.text in str(raised.value)) == bool(crossover_rate)
+
+
+def test_breeding_follows_from_the_stream_alone(any_space: SearchSpace) -> None:
+    variation = Variation([Weighted("cross", OnePoint())], [Weighted("add", AddGene())])
+    bred = [
+        [variation.breed(MOTHER, FATHER, any_space, rng) for _ in range(20)]
+        for rng in (np.random.default_rng(3), np.random.default_rng(3))
+    ]
+    assert bred[0] == bred[1]
+    assert len({child for child, _ in bred[0]}) > 5
+
+
+def test_a_gene_of_another_space_is_bred_too(make_space: Callable[..., SearchSpace]) -> None:
+    space = make_space(layers=(GeneAlleles(Pool, {}),), limits=Limits())
+    child, _ = Variation([], [Weighted("keep", keep)]).breed(MOTHER, FATHER, space, np.random.default_rng(0))
+    assert child == MOTHER

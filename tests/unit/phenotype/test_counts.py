@@ -1,0 +1,141 @@
+"""What is counted without torch, held against what torch counts on tensors without storage."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from evocnn.genotype import (
+    Chromosome,
+    Conv,
+    DepthwiseSeparable,
+    Dropout,
+    Head,
+    LayerGene,
+    Pool,
+    Recipe,
+    Residual,
+    SearchSpace,
+    Shape,
+)
+from evocnn.genotype.layers import ACTIVATIONS, NORMALIZATIONS
+from evocnn.phenotype import build, layer_module
+from evocnn.phenotype.build import head_module
+
+SHAPES = (Shape(3, 9, 8), Shape(4, 5, 5), Shape(1, 1, 17), Shape(8, 1, 1))
+
+
+class WriteCounter(TorchDispatchMode):
+    """Counts operations and the values they write; views and counters of batches are none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values = self.operations = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        first = result[0] if isinstance(result, tuple) else result  # e.g. a norm's statistics are no output
+        if first.ndim == 4 and not func.is_view:
+            self.values += first.numel()
+            self.operations += 1
+        return result
+
+
+def parameters_of(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def flops_of(module: nn.Module, shape: Shape) -> int:
+    with FlopCounterMode(display=False) as counter:
+        module(torch.empty(1, *shape, device="meta"))
+    return counter.get_total_flops()
+
+
+def variants(gene: type[LayerGene], **fields: tuple[Any, ...]) -> Iterator[LayerGene]:
+    for values in product(*fields.values()):
+        yield gene(**dict(zip(fields, values, strict=True)))
+
+
+ODD = {"filters": (4, 6), "kernel": (1, 3, 5), "stride": (1, 2, 3), "normalization": NORMALIZATIONS}
+ANY = {"filters": (4,), "kernel": (3,), "activation": ACTIVATIONS, "normalization": NORMALIZATIONS}
+VARIANTS = {
+    "conv-same": list(variants(Conv, **ODD)),
+    "conv-valid": list(variants(Conv, **{**ODD, "kernel": (1, 2, 5)}, padding=("valid",))),
+    "conv-words": list(variants(Conv, **ANY, padding=("same", "valid"))),
+    "residual": list(variants(Residual, **ODD)),
+    "residual-words": list(variants(Residual, **ANY)),
+    "depthwise": list(variants(DepthwiseSeparable, **ODD)),
+    "depthwise-words": list(variants(DepthwiseSeparable, **ANY)),
+    "pool": list(variants(Pool, size=(2, 3), kind=("max", "average"))),
+    "dropout": [Dropout(0.5)],
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
+def test_a_layer_costs_what_torch_counts(name: str, shape: Shape) -> None:
+    for gene in VARIANTS[name]:
+        after = gene.output(shape)
+        if after is None:
+            continue
+        with torch.device("meta"):
+            module = layer_module(gene, shape, nn.Identity()).eval()
+            image = torch.empty(1, *shape)
+        with WriteCounter() as writes, FlopCounterMode(display=False) as flops:
+            assert module(image).shape == (1, *after), gene
+        counts = gene.counts(shape)
+        assert counts.parameters == parameters_of(module), gene
+        assert counts.flops == flops.get_total_flops(), gene
+        if not isinstance(gene, Dropout):
+            assert (counts.activations, counts.operations) == (writes.values, writes.operations), gene
+
+
+def test_dropout_writes_one_value_for_each() -> None:
+    # In evaluation it is the identity, and in training several operations on a CPU but one on a GPU.
+    counts = Dropout(0.5).counts(Shape(3, 9, 8))
+    assert (counts.activations, counts.operations) == (3 * 9 * 8, 1)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
+@pytest.mark.parametrize("pooling", ["gap", "flatten"])
+@pytest.mark.parametrize("units", [(), (7,), (16, 5)])
+@pytest.mark.parametrize("dropout", [0, 0.5])
+def test_a_head_costs_what_torch_counts(
+    shape: Shape, pooling: str, units: tuple[int, ...], dropout: float
+) -> None:
+    head = Head(pooling, units, dropout)
+    with torch.device("meta"):
+        module = head_module(head, shape, 10)
+    counts = head.counts(shape, 10)
+    assert module(torch.empty(2, *shape, device="meta")).shape == (2, 10)
+    assert counts.parameters == parameters_of(module)
+    assert counts.flops == flops_of(module, shape)
+
+
+@pytest.mark.parametrize("pool_order", ["early", "textbook"])
+def test_random_networks_cost_what_torch_counts(
+    space: SearchSpace, random_chromosomes: Callable[..., list[Chromosome]], pool_order: str
+) -> None:
+    for chromosome in random_chromosomes(space, 40, seed=11):
+        with torch.device("meta"):
+            network = build(chromosome, space.input_shape, space.n_classes, pool_order=pool_order).eval()
+        counts = chromosome.counts(space.input_shape, space.n_classes)
+        assert counts.parameters == parameters_of(network), chromosome.text
+        assert counts.flops == flops_of(network, space.input_shape), chromosome.text
+
+
+def test_flops_are_of_one_image_and_grow_with_the_image() -> None:
+    chromosome = Chromosome((Conv(8, 3), Residual(8, 3)), Head(), Recipe())
+    one, four = (chromosome.counts(Shape(1, side, side), 10) for side in (8, 16))
+    head = Head().counts(Shape(8, 1, 1), 10).flops
+    assert four.flops - head == 4 * (one.flops - head)
+    assert four.parameters == one.parameters
+    assert replace(chromosome, layers=()).counts(Shape(1, 8, 8), 10).flops == 2 * 10

@@ -1,0 +1,92 @@
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evocnn.evaluation import Fitness, Individual
+from evocnn.search import Breeding
+from evocnn.search.breeding import ATTEMPTS
+
+
+@dataclass
+class Stubborn:
+    """A variation that gives what it is told to, one text after the other."""
+
+    texts: list[str]
+    bits: Any
+    n_calls: int = 0
+    pairs: list[tuple[str, str]] = field(default_factory=list)
+
+    def breed(self, mother: Any, father: Any, space: Any, rng: Any, /) -> tuple[Any, tuple[str, ...]]:
+        text = self.texts[min(self.n_calls, len(self.texts) - 1)]
+        self.n_calls += 1
+        self.pairs.append((mother.text, father.text))
+        return self.bits(text), ("stubborn", str(self.n_calls))
+
+
+@pytest.fixture
+def population(toy: Any) -> list[Individual]:
+    """Three individuals, each better than the next."""
+    found = [Individual(10 + i, toy.Bits("abc"[i]), Fitness((1.0,), (-i,))) for i in range(3)]
+    for i, individual in enumerate(found):
+        individual.fitness.rank = i
+    return found
+
+
+def test_founders_are_never_asked_twice_while_there_are_others(toy: Any) -> None:
+    breeding = Breeding(toy.BitSpace(n_bits=4), toy.BitVariation(), toy.FIDELITY)
+    texts = [breeding.founder(np.random.default_rng(ticket)).request.genome.text for ticket in range(12)]
+    assert len(set(texts)) == 12  # of 16
+
+
+def test_a_founder_has_no_parents_and_the_fidelity_of_all(toy: Any) -> None:
+    founder = Breeding(toy.BitSpace(), toy.BitVariation(), toy.FIDELITY).founder(np.random.default_rng(1))
+    assert (founder.parents, founder.operators) == ((), ())
+    assert founder.request.fidelity is toy.FIDELITY
+    assert founder.request.genome == toy.BitSpace().sample(np.random.default_rng(1))
+
+
+def test_after_many_attempts_whatever_came_last_is_asked_again(toy: Any, population: list[Any]) -> None:
+    variation = Stubborn(["x"], toy.Bits)
+    breeding = Breeding(toy.BitSpace(), variation, toy.FIDELITY)
+    breeding.offspring(population, np.random.default_rng(1))
+    assert variation.n_calls == 1
+    again = breeding.offspring(population, np.random.default_rng(2))
+    assert variation.n_calls == 1 + ATTEMPTS
+    assert again.request.genome.text == "x"
+
+
+def test_the_first_that_is_new_is_asked_with_its_own_parents(toy: Any, population: list[Any]) -> None:
+    variation = Stubborn(["x", "x", "x", "y"], toy.Bits)
+    breeding = Breeding(toy.BitSpace(), variation, toy.FIDELITY)
+    breeding.offspring(population, np.random.default_rng(1))
+    second = breeding.offspring(population, np.random.default_rng(2))
+    assert second.request.genome.text == "y"
+    assert second.operators == ("stubborn", "4")
+    by_text = {individual.genome.text: individual.ticket for individual in population}
+    assert second.parents == tuple(by_text[text] for text in variation.pairs[3])
+
+
+def test_what_was_sampled_counts_as_asked_for_offspring_too(toy: Any, population: list[Any]) -> None:
+    space = toy.BitSpace(members=("x",))
+    variation = Stubborn(["x", "y"], toy.Bits)
+    breeding = Breeding(space, variation, toy.FIDELITY)
+    breeding.founder(np.random.default_rng(1))
+    assert breeding.offspring(population, np.random.default_rng(1)).request.genome.text == "y"
+
+
+def test_parents_win_a_tournament_of_two(toy: Any, population: list[Any]) -> None:
+    counts = dict.fromkeys((10, 11, 12), 0)
+    breeding = Breeding(toy.BitSpace(), Stubborn([str(i) for i in range(900)], toy.Bits), toy.FIDELITY)
+    rng = np.random.default_rng(7)
+    for _ in range(900):
+        for parent in breeding.offspring(population, rng).parents:
+            counts[parent] += 1
+    # Of 9 pairs, 5 have the best, 3 the second without it, 1 only the last; 5 sigma of 1800 draws is 106
+    # at most, so a correct tournament fails here once in a million seeds.
+    assert counts == {
+        10: pytest.approx(1000, abs=106),
+        11: pytest.approx(600, abs=103),
+        12: pytest.approx(200, abs=67),
+    }

@@ -1,0 +1,88 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evocnn.errors import RunLockedError
+from evocnn.store import is_locked, locked
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from evocnn.store.lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Another process that holds the lock of a run."""
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def enter(folder: Path) -> None:
+    with locked(folder):
+        pass
+
+
+def test_another_process_is_refused_and_told_who_holds_the_run(
+    holder: "subprocess.Popen[str]", tmp_path: Path
+) -> None:
+    assert is_locked(tmp_path)
+    rule = rf"'{re.escape(str(tmp_path))}' must be used by one process at a time"
+    with pytest.raises(RunLockedError, match=rf"{rule}, but it was held by process {holder.pid} on .+; wait"):
+        enter(tmp_path)
+    assert str(holder.pid) in (tmp_path / "run.lock").read_text()  # the refused one wrote nothing
+
+
+def test_the_lock_of_a_killed_process_is_free(holder: "subprocess.Popen[str]", tmp_path: Path) -> None:
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait(10)
+    assert not is_locked(tmp_path)
+    with locked(tmp_path):
+        assert (tmp_path / "run.lock").read_text().startswith(f"process {os.getpid()} on ")
+
+
+def test_one_process_does_not_hold_a_lock_twice(tmp_path: Path) -> None:
+    with locked(tmp_path):
+        assert is_locked(tmp_path)
+        with pytest.raises(RunLockedError, match=f"held by process {os.getpid()} on"):
+            enter(tmp_path)
+        assert is_locked(tmp_path)
+    assert not is_locked(tmp_path)
+    enter(tmp_path)
+
+
+def test_an_error_frees_the_lock(tmp_path: Path) -> None:
+    def fail() -> None:
+        with locked(tmp_path):
+            raise ValueError("inside")
+
+    with pytest.raises(ValueError, match="inside"):
+        fail()
+    assert not is_locked(tmp_path)
+
+
+def test_a_long_name_of_the_last_holder_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "run.lock").write_text("process 1 on " + "x" * 300)
+    with locked(tmp_path):
+        text = (tmp_path / "run.lock").read_text()
+    assert text.startswith(f"process {os.getpid()} on ")
+    assert "xxx" not in text
+
+
+def test_looking_leaves_no_file(tmp_path: Path) -> None:
+    assert not is_locked(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,311 @@
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from evocnn.errors import GeneError
+from evocnn.evaluation import Evaluation, EvaluationRequest, Status
+from evocnn.genotype import Chromosome, Conv, Fidelity, Head, Pool, Recipe, Shape
+from evocnn.phenotype import build
+from evocnn.training import evaluator as evaluator_module
+from evocnn.training.data import ImageSet, image_set, training_subset
+from evocnn.training.evaluator import TrainingEvaluator
+from evocnn.training.loop import Images
+from evocnn.training.protocol import Protocol
+
+SHAPE = Shape(1, 6, 6)
+CHROMOSOME = Chromosome(
+    (Conv(filters=4, kernel=3), Pool(), Conv(filters=6, kernel=3)),
+    Head(dropout=0.2),
+    Recipe(batch_size=16, learning_rate=0.05),
+)
+
+
+def patterns(n: int, seed: int, name: str = "patterns") -> ImageSet:
+    """Return noise with a bright row for class 0, a bright column for class 1, neither for class 2."""
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 120, (n, 6, 6)).astype(np.uint8)
+    labels = np.arange(n) % 3
+    for image, label in zip(pixels, labels, strict=True):
+        place = rng.integers(6)
+        if label == 0:
+            image[place, :] += 100
+        elif label == 1:
+            image[:, place] += 100
+    return image_set(pixels, labels, name=name)
+
+
+TRAINING, VALIDATION = patterns(61, seed=1), patterns(30, seed=2)
+
+
+def evaluator_of(**changes: Any) -> TrainingEvaluator:
+    settings = {"training": TRAINING, "validation": VALIDATION, "protocol": Protocol(seed=1), **changes}
+    return TrainingEvaluator(**settings)
+
+
+def asking(chromosome: Any = CHROMOSOME, epochs: int = 2, **changes: Any) -> EvaluationRequest:
+    return EvaluationRequest(chromosome, Fidelity(epochs, len(TRAINING)), **changes)
+
+
+def figures(evaluation: Evaluation) -> tuple[Any, ...]:
+    """Return everything but the time."""
+    return evaluation.status, evaluation.metrics, evaluation.curves, evaluation.reason
+
+
+@pytest.fixture(scope="module")
+def found() -> Evaluation:
+    return evaluator_of()(asking(epochs=3))
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+def test_metrics_and_curves_of_a_success(found: Evaluation) -> None:
+    assert found.status is Status.OK
+    assert found.reason == ""
+    assert found.seconds > 0
+    assert set(found.curves) == {"training_loss", "validation_loss", "validation_accuracy"}
+    assert {len(curve) for curve in found.curves.values()} == {3}
+    metrics = found.metrics
+    assert metrics["validation_accuracy"] == found.curves["validation_accuracy"][-1]
+    assert metrics["validation_loss"] == found.curves["validation_loss"][-1]
+    counts = CHROMOSOME.counts(SHAPE, 3)
+    assert (metrics["parameters"], metrics["flops"]) == (counts.parameters, counts.flops)
+    assert metrics["epochs"] == 3
+    for name in ("validation_accuracy", "training_accuracy"):
+        assert metrics[name] * 30 == pytest.approx(
+            round(metrics[name] * 30)
+        )  # both are measured on 30 images
+        assert 0 <= metrics[name] <= 1
+    assert {type(value) for value in metrics.values()} == {float}
+
+
+def test_the_same_request_gives_the_same_bits(found: Evaluation, three_threads: None) -> None:
+    evaluator = evaluator_of()
+    torch.manual_seed(12345)
+    first = evaluator(asking(epochs=3))
+    evaluator(asking(replicate=5))  # whatever was trained in between
+    torch.rand(7)
+    assert figures(evaluator(asking(epochs=3))) == figures(first) == figures(found)
+
+
+def test_another_process_gives_the_same_bits(found: Evaluation, tmp_path: Path) -> None:
+    code = (
+        "import pickle, sys, torch\n"
+        "torch.set_num_threads(2)\n"
+        "evaluator, request = pickle.load(open(sys.argv[1], 'rb'))\n"
+        "pickle.dump(evaluator(request), open(sys.argv[2], 'wb'))\n"
+    )
+    asked, answered = tmp_path / "asked", tmp_path / "answered"
+    asked.write_bytes(pickle.dumps((evaluator_of(), asking(epochs=3))))
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "7"}
+    subprocess.run([sys.executable, "-c", code, str(asked), str(answered)], check=True, env=environment)
+    assert figures(pickle.loads(answered.read_bytes())) == figures(found)
+
+
+def test_a_replicate_starts_from_other_weights(found: Evaluation) -> None:
+    other = evaluator_of()(asking(epochs=3, replicate=1))
+    assert other.curves["training_loss"][0] != found.curves["training_loss"][0]
+
+
+def test_another_protocol_seed_gives_other_results(found: Evaluation) -> None:
+    other = evaluator_of(protocol=Protocol(seed=2))(asking(epochs=3))
+    assert other.curves["training_loss"] != found.curves["training_loss"]
+
+
+def test_the_callers_random_state_and_threads_are_left_alone(three_threads: None) -> None:
+    torch.manual_seed(99)
+    state = torch.get_rng_state()
+    evaluator_of()(asking(epochs=1))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == 3
+
+
+def test_they_are_left_alone_by_a_failure_too(three_threads: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        torch.rand(3)
+        assert torch.get_num_threads() == 1
+        raise RuntimeError("in the middle")
+
+    monkeypatch.setattr(evaluator_module, "train", fail)
+    state = torch.get_rng_state()
+    with pytest.raises(RuntimeError, match="in the middle"):
+        evaluator_of()(asking())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == 3
+
+
+def test_training_accuracy_is_measured_on_the_fixed_subset_in_eval_mode(
+    monkeypatch: pytest.MonkeyPatch, found: Evaluation
+) -> None:
+    measured: list[tuple[torch.nn.Module, Images]] = []
+    measure = evaluator_module.measure
+
+    def spy(network: torch.nn.Module, images: Images) -> tuple[float, float]:
+        measured.append((network, images))
+        return measure(network, images)
+
+    monkeypatch.setattr(evaluator_module, "measure", spy)
+    again = evaluator_of()(asking(epochs=3))
+    assert figures(again) == figures(found)
+    ((network, images),) = measured
+    subset = training_subset(TRAINING, 30, 1)
+    np.testing.assert_array_equal(images.pixels.numpy(), subset.images)
+    np.testing.assert_array_equal(images.labels.numpy(), subset.labels)
+
+    mean, deviation = TRAINING.images.mean(), TRAINING.images.std()
+    with torch.no_grad():
+        scores = network.eval()((torch.tensor(subset.images).float() - mean) / deviation)
+        held_out = network((torch.tensor(VALIDATION.images).float() - mean) / deviation)
+    accuracy = float((scores.argmax(1).numpy() == subset.labels).mean())
+    validation = float((held_out.argmax(1).numpy() == VALIDATION.labels).mean())
+    assert again.metrics["training_accuracy"] == pytest.approx(accuracy)
+    assert again.metrics["validation_accuracy"] == pytest.approx(validation)
+    assert again.metrics["generalization_gap"] == pytest.approx(max(0.0, accuracy - validation))
+    assert sum(p.numel() for p in network.parameters()) == again.metrics["parameters"]
+
+
+@pytest.mark.parametrize(("training_accuracy", "is_floored"), [(1.0, False), (0.0, True)])
+def test_the_gap_is_training_minus_validation_floored_at_zero(
+    monkeypatch: pytest.MonkeyPatch, training_accuracy: float, is_floored: bool
+) -> None:
+    monkeypatch.setattr(evaluator_module, "measure", lambda network, images: (0.5, training_accuracy))
+    metrics = evaluator_of()(asking()).metrics
+    assert 0 < metrics["validation_accuracy"] < 1
+    gap = metrics["generalization_gap"]
+    assert gap == (0.0 if is_floored else pytest.approx(1.0 - metrics["validation_accuracy"], abs=1e-11))
+    assert metrics["training_accuracy"] == training_accuracy
+
+
+def test_all_images_are_normalized_by_the_training_images() -> None:
+    evaluator = evaluator_of()
+    training, validation, subset = evaluator._images()
+    pixels = training.batch(slice(None))[0]
+    assert float(pixels.mean()) == pytest.approx(0.0, abs=1e-5)
+    assert float(pixels.std(correction=0)) == pytest.approx(1.0, abs=1e-5)
+    for images in (validation, subset):
+        assert torch.equal(images.mean, training.mean)
+        assert torch.equal(images.deviation, training.deviation)
+    assert len(subset) == len(validation) == 30
+    assert evaluator._images()[0] is training  # loaded once
+
+
+def test_a_channel_without_contrast_is_no_division_by_zero() -> None:
+    pixels = np.stack([TRAINING.images[:, 0], np.full_like(TRAINING.images[:, 0], 7)], axis=1)
+    images = ImageSet(
+        np.ascontiguousarray(np.concatenate([pixels, pixels[:, 1:]], axis=1)),
+        TRAINING.labels,
+        TRAINING.class_names,
+        "flat",
+    )
+    assert evaluator_of(training=images, validation=images)(asking(epochs=1)).status is Status.OK
+
+
+def test_images_that_cannot_be_written_are_fine() -> None:
+    images = patterns(61, seed=1)
+    images.images.setflags(write=False)  # as they come from Ray's store
+    images.labels.setflags(write=False)
+    assert evaluator_of(training=images)(asking(epochs=1)).status is Status.OK
+
+
+def test_a_failure_has_curves_and_no_metrics() -> None:
+    timed_out = evaluator_of(protocol=Protocol(seed=1, timeout=0.0))(asking())
+    assert (timed_out.status, timed_out.metrics) == (Status.TIMED_OUT, {})
+    assert timed_out.reason == "past its timeout of 0 s in epoch 1"
+    wild = replace(CHROMOSOME, recipe=replace(CHROMOSOME.recipe, learning_rate=1e30))
+    diverged = evaluator_of()(asking(wild, epochs=9))
+    assert (diverged.status, diverged.metrics) == (Status.DIVERGED, {})
+    assert {len(curve) for curve in diverged.curves.values()} == {1}
+    assert diverged.seconds > 0
+
+
+def test_early_stopping_is_the_protocols() -> None:
+    protocol = Protocol(seed=1, patience=1, least_improvement=1.0)  # nothing is improvement enough
+    found = evaluator_of(protocol=protocol)(asking(epochs=9))
+    assert found.metrics["epochs"] == 2
+    assert {len(curve) for curve in found.curves.values()} == {2}
+
+
+def test_the_context_is_everything_that_a_result_depends_on() -> None:
+    brighter = ImageSet(TRAINING.images + np.uint8(1), TRAINING.labels, TRAINING.class_names, "patterns")
+    changes: list[dict[str, Any]] = [
+        {},
+        {"training": brighter},
+        {"validation": brighter},
+        {"training": VALIDATION, "validation": TRAINING},
+        *(
+            {"protocol": Protocol(**{"seed": 1, **setting})}
+            for setting in (
+                {"seed": 2},
+                {"pool_order": "textbook"},
+                {"patience": 3},
+                {"least_improvement": 0.01},
+                {"warmup": 0.2},
+            )
+        ),
+    ]
+    contexts = [evaluator_of(**change).context for change in changes]
+    assert len(set(contexts)) == len(contexts)
+
+
+def test_names_timeouts_and_shares_are_no_part_of_the_context() -> None:
+    context = evaluator_of().context
+    assert evaluator_of(protocol=Protocol(seed=1, timeout=30.0)).context == context
+    assert evaluator_of(training=replace(TRAINING, name="other")).context == context
+    assert evaluator_of(gpu_share=0.25).context == context
+    assert evaluator_of(training=patterns(61, seed=1)).context == context  # the same pixels, made again
+
+
+def test_the_pool_order_reaches_the_network() -> None:
+    early, textbook = (
+        evaluator_of(protocol=Protocol(seed=1, pool_order=order))(asking()) for order in ("early", "textbook")
+    )
+    assert early.metrics["parameters"] == textbook.metrics["parameters"]
+    seed = torch.Generator().manual_seed(1)
+    x = torch.rand((5, *SHAPE), generator=seed)
+    scores = []
+    for order in ("early", "textbook"):
+        with torch.random.fork_rng():
+            torch.manual_seed(1)
+            network = build(CHROMOSOME, SHAPE, 3, pool_order=order)
+            scores.append(network(x))  # in training mode, where the order of pool and statistics shows
+    assert not torch.equal(*scores)
+    assert early.curves != textbook.curves
+
+
+def test_it_pickles_without_tensors(found: Evaluation) -> None:
+    evaluator = evaluator_of()
+    before = pickle.dumps(evaluator)
+    evaluator(asking(epochs=1))
+    after = pickle.dumps(evaluator)
+    assert evaluator._resident is not None
+    assert b"torch" not in after
+    assert len(after) == len(before)
+    twin = pickle.loads(after)
+    assert twin._resident is None
+    assert twin.context == evaluator.context
+    assert figures(twin(asking(epochs=3))) == figures(found)
+
+
+def test_a_genome_that_is_no_chromosome_is_refused() -> None:
+    @dataclass(frozen=True)
+    class Vector:
+        key: str = "v"
+
+    with pytest.raises(
+        GeneError, match="a genome to train must be a Chromosome, but it was Vector; use its own"
+    ):
+        evaluator_of()(asking(Vector()))
