@@ -140,6 +140,8 @@ def run(
         journal.set("data_path", None if path is None else str(path))
         journal.set("data", _data_entry(parts))
         journal.set("objectives", _objectives_entry(parts.objectives))
+        journal.set("protocol", asdict(parts.evaluator.protocol))
+        journal.set("context", parts.evaluator.context)
         journal.set("cost_model", asdict(parts.space.cost_model))
         journal.set("environment", dict(environment()))
         _search(experiment, parts, journal, crew, on_start=on_start, on_told=on_told, should_stop=should_stop)

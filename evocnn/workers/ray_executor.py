@@ -4,6 +4,7 @@ Ray's own retries stay off: with them a candidate that exhausts the memory is re
 Deadlines, retries and the replacement of dead actors are decided here.
 """
 
+import logging
 import sys
 from collections import deque
 from dataclasses import dataclass
@@ -223,6 +224,7 @@ class RayExecutor:
 
 def _connect(n_workers: int, address: str | None, declared_gpus: int | None) -> None:
     """Connect to a cluster, or start a local one on loopback without a dashboard."""
+    logging.getLogger("ray").setLevel(logging.ERROR)  # or it announces that it turns on its token
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
     try:
         if address:
@@ -237,5 +239,6 @@ def _connect(n_workers: int, address: str | None, declared_gpus: int | None) -> 
             )
     except (RayError, ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         place = f"at '{address}'" if address else "on this machine"
-        message = f"a Ray cluster {place} must be reachable, but: {error}; use --workers 0 to run without Ray"
+        cause = str(error).strip().splitlines()[0]
+        message = f"a Ray cluster {place} must be reachable, but: {cause}; use --workers 0 to run without Ray"
         raise WorkerError(message) from error
