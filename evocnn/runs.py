@@ -97,6 +97,11 @@ class Run:
         """The Pareto front of all evaluations."""
         return front_of(self.records, self.objectives, self.space)
 
+    def value(self, record: Record, objective: Objective) -> float:
+        """Return a record's value of an objective, in the metric's own unit."""
+        genome = self.space.from_json(record.genome) if objective.measure else None
+        return objective.raw(record.metrics, genome)
+
 
 def run(
     experiment: Experiment,

@@ -23,7 +23,7 @@ class ProgressDisplay:
     """Shows evaluations, rate, time left, best accuracy and hypervolume."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
+        self._console = Console(stderr=True, emoji=False)
         self._budget = Budget()
         self._parts: Parts | None = None
         self._front: Front | None = None

@@ -20,21 +20,13 @@ from evocnn.config.operator_names import CROSSOVERS, MUTATIONS, crossover_named,
 from evocnn.config.toml import COMMAND_LINE, Mistakes, Place, check_numbers, explain, read_toml, set_value
 from evocnn.config.user_code import load_object
 from evocnn.errors import ExperimentError, SpaceError, did_you_mean
+from evocnn.evaluation import METRICS
 from evocnn.genotype import LAYERS, Choice, GeneAlleles, Head, LayerGene, Range, Recipe
 from evocnn.genotype.space import POOL_ORDERS
 from evocnn.operators import Weighted
 from evocnn.search import Budget
 from evocnn.training.data.sources import SOURCES
 
-METRICS = (  # what `evocnn.training.evaluator` measures
-    "validation_accuracy",
-    "training_accuracy",
-    "generalization_gap",
-    "validation_loss",
-    "parameters",
-    "flops",
-    "epochs",
-)
 _GENES = {gene.name(): gene for gene in LAYERS}
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 

@@ -39,20 +39,21 @@ def to_plain(value: Any) -> JSON:
 
 def _as_written(value: Any) -> Any:
     """Return how a file writes alleles, a weighted operator or a budget; None for anything else."""
+    written: Any = None
     match value:
         case Choice(values):
-            return list(values)
+            written = list(values)
         case Range(low, high, log):
-            return {"low": low, "high": high, "scale": "log" if log else "linear"}
+            written = {"low": low, "high": high, "scale": "log" if log else "linear"}
         case Weighted(_, operator, weight):
-            return {"use": operator, "weight": weight}
+            written = {"use": operator, "weight": weight}
         case Budget(int(evaluations), None):
-            return evaluations
+            written = evaluations
         case Budget(None, float(seconds)) if seconds.is_integer():
-            return f"{int(seconds)}s"
+            written = f"{int(seconds)}s"
         case Budget():
-            return repr(value)
-    return None
+            written = repr(value)
+    return written
 
 
 def reference_of(value: Any) -> str | None:

@@ -9,10 +9,12 @@ from evocnn.evaluation.evaluation import (
     identity,
 )
 from evocnn.evaluation.fitness import Fitness, Individual
+from evocnn.evaluation.metrics import METRICS
 from evocnn.evaluation.objectives import Objective, Objectives
 from evocnn.evaluation.pareto import crowding_distances, hypervolume, knee, nondominated_ranks
 
 __all__ = [
+    "METRICS",
     "Evaluation",
     "EvaluationRequest",
     "Evaluator",

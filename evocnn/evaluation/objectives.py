@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite, log10
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from evocnn.evaluation.evaluation import Evaluation
 from evocnn.evaluation.fitness import Fitness
 from evocnn.genotype import Genome
 
-Measure = Callable[[Mapping[str, float], Genome], float]
+Measure = Callable[[Mapping[str, float], Any], float]
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,12 @@ class Objective:
     reference: float = 0.0
     measure: Measure | None = field(default=None, compare=False)
 
-    def raw(self, metrics: Mapping[str, float], genome: Genome) -> float:
+    def raw(self, metrics: Mapping[str, float], genome: Genome | None) -> float:
         """Return the value in the metric's own unit.
+
+        Args:
+            metrics: Raw metrics.
+            genome: The candidate; only a measure reads it.
 
         Raises:
             ExperimentError: There is no such metric, or the measure gave no finite number.
@@ -77,6 +82,11 @@ class Objectives:
     items: tuple[Objective, ...]
 
     @property
+    def read_genomes(self) -> bool:
+        """Whether some objective is a function of the genome, not of metrics alone."""
+        return any(objective.measure is not None for objective in self.items)
+
+    @property
     def weights(self) -> tuple[float, ...]:
         """DEAP's weights."""
         return tuple(objective.weight for objective in self.items)
@@ -91,7 +101,7 @@ class Objectives:
         """The hypervolume's corner as losses, shape `(n_objectives,)`."""
         return self.losses([objective.scaled(objective.reference) for objective in self.items])
 
-    def fitness(self, evaluation: Evaluation, genome: Genome) -> Fitness:
+    def fitness(self, evaluation: Evaluation, genome: Genome | None) -> Fitness:
         """Return the DEAP fitness of an evaluation whose status is ok."""
         raw = [objective.raw(evaluation.metrics, genome) for objective in self.items]
         values = [o.scaled(value) for o, value in zip(self.items, raw, strict=True)]

@@ -9,14 +9,13 @@ from rich.text import Text
 
 from evocnn.evaluation import Objective
 from evocnn.runs import Run
-from evocnn.store import Record
 
 FRACTIONS = ("accuracy", "gap")
 
 
 def front_table(run: Run) -> None:
     """Print the front, best in the first objective first; the knee is marked."""
-    console = Console()
+    console = Console(emoji=False)
     front = run.front
     counts = ", ".join(f"{n} {status}" for status, n in evaluation_counts(run).items())
     console.print(
@@ -32,7 +31,7 @@ def front_table(run: Run) -> None:
     table.add_column("network", overflow="fold", ratio=1)
     for record in front.members:
         mark = " ◀ knee" if record is front.knee else ""
-        values = [_format(objective, _raw(run, record, objective)) for objective in run.objectives.items]
+        values = [_format(objective, run.value(record, objective)) for objective in run.objectives.items]
         table.add_row(str(record.ticket), *values, Text(record.text + mark, style="bold" if mark else ""))
     console.print(table)
     reference = ", ".join(f"{o.name} {_format(o, o.reference)}" for o in run.objectives.items)
@@ -79,10 +78,6 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours}h {minutes:02d}m"
     return f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"
-
-
-def _raw(run: Run, record: Record, objective: Objective) -> float:
-    return objective.raw(record.metrics, run.space.from_json(record.genome))
 
 
 def _format(objective: Objective, value: float) -> str:

@@ -199,7 +199,7 @@ class Driver:
             if self._should_stop() or self._is_out_of_time():
                 while self._executor.n_running:
                     self._collect()
-                return ticket in self._evaluations and not self._should_stop()
+                return ticket in self._evaluations
             self._dispatch()
             self._collect()
         return True

@@ -35,7 +35,8 @@ def front_of(records: Iterable[Record], objectives: Objectives, space: Space[Any
     candidates, losses = [], []
     for record in records:
         if record.evaluation.status is Status.OK and record.reused_from is None:
-            fitness = objectives.fitness(record.evaluation, space.from_json(record.genome))
+            genome = space.from_json(record.genome) if objectives.read_genomes else None
+            fitness = objectives.fitness(record.evaluation, genome)
             if fitness.violation == 0:
                 candidates.append(record)
                 losses.append(objectives.losses(fitness.values))
