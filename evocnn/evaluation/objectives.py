@@ -12,6 +12,7 @@ from evocnn.evaluation.evaluation import Evaluation
 from evocnn.evaluation.fitness import Fitness
 from evocnn.genotype import Genome
 
+LEAST = 1e-6  # smaller values are alike on a log scale
 Measure = Callable[[Mapping[str, float], Any], float]
 
 
@@ -65,8 +66,8 @@ class Objective:
         return metrics[self.name]
 
     def scaled(self, value: float) -> float:
-        """Return a raw value on the scale on which it is compared; on a log scale, 0 counts as 1."""
-        return log10(max(value, 1.0)) if self.log else value
+        """Return a raw value on the scale on which it is compared; on a log scale, 0 counts as LEAST."""
+        return log10(max(value, LEAST)) if self.log else value
 
     def violation(self, value: float) -> float:
         """Return by what share a raw value misses floor or ceiling; 0 where it keeps both."""

@@ -16,11 +16,11 @@ class Recipe(Gene):
         optimizer: `sgd` (Nesterov momentum 0.9), `adam` or `adamw`.
         learning_rate: Peak learning rate.
         weight_decay: Decay of weights; normalizations and biases are spared.
-        batch_size: Images in a step.
+        batch_size: Images in a step, at least 2: batch normalization cannot learn from one.
     """
 
     code: ClassVar[str] = ""
     optimizer: str = word(*OPTIMIZERS, prefix="", shown=True)
     learning_rate: float = number(" lr=", default=0.05, low=1e-12, shown=True)
     weight_decay: float = number(" wd=", default=0.0)
-    batch_size: int = number(" batch=", default=64, low=1)
+    batch_size: int = number(" batch=", default=64, low=2)

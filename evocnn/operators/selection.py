@@ -1,4 +1,8 @@
-"""Selection behind DEAP's signatures, ranked by moocore: the choice of `deap.tools.selNSGA2`, much faster."""
+"""Selection behind DEAP's signatures, ranked by moocore and so much faster.
+
+The choice is that of `deap.tools.selNSGA2` wherever crowding distances at the cut differ; among equals
+both are arbitrary.
+"""
 
 from collections.abc import Sequence
 

@@ -9,7 +9,7 @@ again and to answer from the journal.
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from time import monotonic
 from typing import Any
@@ -157,7 +157,7 @@ class Driver:
             self._next_ticket += 1
             self._enter(ticket, candidate)
             if self._in_flight[0] == (self._now, ticket):
-                return  # a duplicate of something told: the algorithm hears of it before it is asked again
+                return  # a duplicate of something told: tell it before asking on
 
     def _enter(self, ticket: int, candidate: Candidate) -> None:
         """Put a ticket on the virtual clock; a duplicate costs nothing and ends with its source."""
@@ -249,7 +249,7 @@ class Driver:
     def _tell(self, ticket: int) -> None:
         source = self._asked[ticket].reused_from
         if source is not None and ticket not in self._known:
-            self._commit(ticket, self._evaluations[source])
+            self._commit(ticket, replace(self._evaluations[source], seconds=0.0))
         self._algorithm.tell(ticket, self._known[ticket].evaluation)
         self._on_told(self._known[ticket])
 

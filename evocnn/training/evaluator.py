@@ -15,7 +15,7 @@ from evocnn.genotype import Chromosome, Shape
 from evocnn.phenotype import build
 from evocnn.rng import derive_seed
 from evocnn.training.data import ImageSet, training_subset
-from evocnn.training.loop import Images, measure, train
+from evocnn.training.loop import Images, Trained, measure, train
 from evocnn.training.protocol import Protocol
 
 DIGITS = 12  # of a difference of accuracies; what follows is noise that would break ties between networks
@@ -51,7 +51,7 @@ class TrainingEvaluator:
         """Return what training the candidate from scratch found.
 
         Raises:
-            GeneError: The genome is no chromosome.
+            GeneError: The genome is no chromosome, or the fidelity is not on all training images.
         """
         chromosome = request.genome
         if not isinstance(chromosome, Chromosome):
@@ -60,44 +60,48 @@ class TrainingEvaluator:
                 "its own evaluator"
             )
             raise GeneError(message)
+        if request.fidelity.n_images != len(self.training):
+            message = (
+                f"a fidelity must have all {len(self.training)} training images, but it was "
+                f"{request.fidelity.n_images}; make an evaluator with fewer images"
+            )
+            raise GeneError(message)
         start = perf_counter()
         with _one_thread():
-            training, validation, subset = self._images()
-            shape, n_classes = Shape(*self.training.shape), self.training.n_classes
-            seed = derive_seed(self.context, chromosome.key, request.replicate)
-            torch.manual_seed(seed)
-            network = build(chromosome, shape, n_classes, pool_order=self.protocol.pool_order)
-            network = network.to(training.labels.device, memory_format=torch.channels_last)
-            epochs = request.fidelity.epochs
-            trained = train(
-                network,
-                chromosome.recipe,
-                training,
-                validation,
-                epochs=epochs,
-                seed=seed,
-                protocol=self.protocol,
-            )
-            curves = {
-                "training_loss": trained.training_losses,
-                "validation_loss": trained.validation_losses,
-                "validation_accuracy": trained.validation_accuracies,
-            }
-            metrics: dict[str, float] = {}
-            if trained.status is Status.OK:
-                counts = chromosome.counts(shape, n_classes)
-                training_accuracy = measure(network, subset)[1]
-                validation_accuracy = trained.validation_accuracies[-1]
-                metrics = {
-                    "validation_accuracy": validation_accuracy,
-                    "training_accuracy": training_accuracy,
-                    "generalization_gap": max(0.0, round(training_accuracy - validation_accuracy, DIGITS)),
-                    "validation_loss": trained.validation_losses[-1],
-                    "parameters": float(counts.parameters),
-                    "flops": float(counts.flops),
-                    "epochs": float(trained.epochs),
-                }
+            trained, metrics = self._train(chromosome, request)
+        curves = {
+            "training_loss": trained.training_losses,
+            "validation_loss": trained.validation_losses,
+            "validation_accuracy": trained.validation_accuracies,
+        }
         return Evaluation(trained.status, metrics, curves, perf_counter() - start, trained.reason)
+
+    def _train(self, chromosome: Chromosome, request: EvaluationRequest) -> tuple[Trained, dict[str, float]]:
+        """Return how training from scratch ended, and the metrics where it succeeded."""
+        training, validation, subset = self._images()
+        shape, n_classes = Shape(*self.training.shape), self.training.n_classes
+        seed = derive_seed(self.context, chromosome.key, request.replicate)
+        torch.manual_seed(seed)
+        network = build(chromosome, shape, n_classes, pool_order=self.protocol.pool_order)
+        network = network.to(training.labels.device, memory_format=torch.channels_last)
+        epochs, protocol = request.fidelity.epochs, self.protocol
+        trained = train(
+            network, chromosome.recipe, training, validation, epochs=epochs, seed=seed, protocol=protocol
+        )
+        if trained.status is not Status.OK:
+            return trained, {}
+        counts = chromosome.counts(shape, n_classes)
+        training_accuracy = measure(network, subset)[1]
+        validation_accuracy = trained.validation_accuracies[-1]
+        return trained, {
+            "validation_accuracy": validation_accuracy,
+            "training_accuracy": training_accuracy,
+            "generalization_gap": max(0.0, round(training_accuracy - validation_accuracy, DIGITS)),
+            "validation_loss": trained.validation_losses[-1],
+            "parameters": float(counts.parameters),
+            "flops": float(counts.flops),
+            "epochs": float(trained.epochs),
+        }
 
     def _images(self) -> tuple[Images, Images, Images]:
         """Return training, validation and training-subset images, on the device, loaded once a process."""
@@ -142,7 +146,7 @@ def _one_thread() -> Iterator[None]:
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())[:1]):  # the one that trains
             yield
     finally:
         torch.set_num_threads(n_threads)

@@ -33,18 +33,18 @@ MISTAKES = [
     ("seed = 7", 'seed = "7"', "'seed' must be a valid integer, but it was '7';"),
     ('name = "mine"', "name = 5", "'name' must be a valid string, but it was 5;"),
     ('source = "digits"', "source = 5", "'data.source': a data source must be one of .*, but it was 5;"),
-    ("validation = 0.25", "validation = '0.25'", "'data.validation' must be a valid number, but it was '0.25'"),
+    ("validation = 0.25", "validation = '0.25'", "'data.validation' must be .* number, but it was '0.25'"),
     ("validation = 0.25", "validation = true", "'data.validation' must be a valid number, but it was True"),
     ("images = 400", "images = false", "'data.images' must be a valid integer, but it was False;"),
     ("images = 400", "path = 5", "'data.path' must be a valid string, but it was 5;"),
     ("founder_depth = [1, 3]", "founder_depth = 2", "'space.founder_depth' must be a list, but it was 2;"),
     ("founder_depth = [1, 3]", "founder_depth = [1, 2.5]", "'space.founder_depth.1' must be a valid integer"),
-    ("founder_depth = [1, 3]", "founder_depth = [1, true]", "'space.founder_depth.1' must be a valid integer"),
-    ("founder_depth = [1, 3]", "founder_depth = [1]", "'space.founder_depth.1' must be given, but it was mis"),
-    ("founder_depth = [1, 3]", "founder_depth = [1, 2, 3]", "'space.founder_depth' must have at most 2 items"),
-    ("flops = 1_000_000", "flops = 1e6", "'space.limits.flops' must be a valid integer, but it was 1000000.0"),
-    ("floor = 0.5", "floor = [0.5]", r"'objectives.validation_accuracy.floor' must be .*, but it was \[0.5\];"),
-    ("weight = -1", "weight = true", "'objectives.parameters.weight' must be a valid number, but it was True"),
+    ("founder_depth = [1, 3]", "founder_depth = [1, true]", "'space.founder_depth.1' must be .* integer"),
+    ("founder_depth = [1, 3]", "founder_depth = [1]", "'space.founder_depth.1' must be given, but"),
+    ("founder_depth = [1, 3]", "founder_depth = [1, 2, 3]", "'space.founder_depth' must have at most 2"),
+    ("flops = 1_000_000", "flops = 1e6", "'space.limits.flops' must be .* integer, but it was 1000000.0"),
+    ("floor = 0.5", "floor = [0.5]", r"accuracy.floor' must be .*, but it was \[0.5\];"),
+    ("weight = -1", "weight = true", "'objectives.parameters.weight' must be .* number, but it was True"),
     ("patience = 1", "patience = 1.5", "'training.patience' must be a valid integer, but it was 1.5;"),
     ("timeout = 30", 'timeout = "1m"', "'training.timeout' must be a valid number, but it was '1m';"),
     ("population = 4", "population = 4.0", "'search.population' must be a valid integer, but it was 4.0;"),
@@ -53,7 +53,7 @@ MISTAKES = [
     ("weight = -1", "weight = inf", "'objectives.parameters.weight' must be a finite number, but it was inf"),
     ("floor = 0.5", "floor = -inf", "accuracy.floor' must be a finite number, but it was -inf;"),
     ("timeout = 30", "timeout = inf", "'training.timeout' must be a finite number, but it was inf;"),
-    ("crossover_rate = 0.5", "crossover_rate = nan", "'search.crossover_rate' must be a finite number, .* nan"),
+    ("crossover_rate = 0.5", "crossover_rate = nan", "'search.crossover_rate' must be .* finite .* nan"),
     # Numbers out of range.
     ("seed = 7", "seed = -1", "'seed' must be greater than or equal to 0, but it was -1;"),
     ("seed = 7", "seed = 9223372036854775808", "'seed': a number must be within 64 bits, but it was 9223372"),
@@ -68,62 +68,62 @@ MISTAKES = [
     ("least_improvement = 0.01", "least_improvement = -1", "'training.least_improvement' must be greater"),
     ("warmup = 0.1", "warmup = 1", "'training.warmup' must be less than 1, but it was 1;"),
     ("timeout = 30", "timeout = 0", "'training.timeout' must be greater than 0, but it was 0;"),
-    ("population = 4", "population = 1", "'search.population' must be greater than or equal to 2, but it was"),
+    ("population = 4", "population = 1", "'search.population' must be greater than .* 2, but it was"),
     ("window = 4", "window = 0", "'search.window' must be greater than or equal to 1, but it was 0;"),
-    ("crossover_rate = 0.5", "crossover_rate = 1.5", "'search.crossover_rate' must be less than or equal to 1"),
-    ("mutation_rate = 0.7", "mutation_rate = -0.1", "'search.mutation_rate' must be greater than or equal to"),
-    ("filters = [4, 8]", f"filters = [4, 1{'0' * 400}]", "'space.layers.conv.filters.1': .* within 64 bits, .*"),
+    ("crossover_rate = 0.5", "crossover_rate = 1.5", "'search.crossover_rate' must be less than"),
+    ("mutation_rate = 0.7", "mutation_rate = -0.1", "'search.mutation_rate' must be greater than"),
+    ("filters = [4, 8]", f"filters = [4, 1{'0' * 400}]", "'space.layers.conv.filters.1': .* within 64 bits"),
     # Words that nobody knows.
     ('name = "mine"', 'name = "my run"', "'name' must match pattern .*, but it was 'my run';"),
     ('name = "mine"', 'name = "../up"', "'name' must match pattern .*, but it was '../up';"),
-    ('"digits"', '"digts"', "'data.source': a data source must be one of digits, .* 'digts'; did you mean 'digits'?"),
-    ('"early"', '"erly"', "'space.pool_order' must be 'early' or 'textbook', .* 'erly'; did you mean 'early'?"),
-    ('algorithm = "nsga2"', 'algorithm = "nsga3"', "'search.algorithm' must be .* 'nsga3'; did you mean 'nsga2'?"),
-    ('scale = "log"\nref', 'scale = "lg"\nref', "'objectives.parameters.scale' must be .*; did you mean 'log'?"),
+    ('"digits"', '"digts"', "'data.source': a data source must .* 'digts'; did you mean 'digits'?"),
+    ('"early"', '"erly"', "'space.pool_order' must be 'early' or .* 'erly'; did you mean 'early'?"),
+    ('algorithm = "nsga2"', 'algorithm = "nsga3"', "algorithm' must be .* 'nsga3'; did you mean 'nsga2'?"),
+    ('scale = "log"\nref', 'scale = "lg"\nref', "parameters.scale' must be .*; did you mean 'log'?"),
     # Budgets.
-    ("budget = 6", "budget = 0", "'search.budget': a budget must be .*, but it was 0; write 200, 90s, 10m or 2h"),
+    ("budget = 6", "budget = 0", "'search.budget': a budget must .* it was 0; write 200, 90s, 10m or 2h"),
     ("budget = 6", "budget = 6.5", "'search.budget': a budget must be .*, but it was 6.5;"),
     ("budget = 6", "budget = true", "'search.budget': a budget must be .*, but it was True;"),
     ("budget = 6", 'budget = "5 minutes"', "'search.budget': a budget must be .*, but it was '5 minutes';"),
-    ("budget = 6", "budget = { seconds = 5 }", "'search.budget': a budget must be .*, but it was {'seconds': 5}"),
+    ("budget = 6", "budget = { seconds = 5 }", "'search.budget': a budget must .* it was {'seconds': 5}"),
     # Contradictions.
-    ("founder_depth = [1, 3]", "founder_depth = [3, 1]", r"'space.founder_depth': .* limit 4, but it was \[3, 1\]"),
-    ("founder_depth = [1, 3]", "founder_depth = [1, 5]", "founder_depth must rise within 1 and the depth limit 4"),
+    ("founder_depth = [1, 3]", "founder_depth = [3, 1]", r"depth': .* limit 4, but it was \[3, 1\]"),
+    ("founder_depth = [1, 3]", "founder_depth = [1, 5]", "founder_depth must rise within .* depth limit 4"),
     ("founder_depth = [1, 3]", "founder_depth = [0, 3]", r"founder_depth must rise .*, but it was \[0, 3\];"),
     # Alleles.
     ("filters = [4, 8]", "filters = []", "'space.layers.conv.filters': alleles must hold at least one value"),
-    ("filters = [4, 8]", "filters = [4, { a = 1 }]", "'space.layers.conv.filters': an allele must be a number"),
-    ("filters = [4, 8]", "filters = [4, [8, [9]]]", "'space.layers.conv.filters': an allele must be a number"),
+    ("filters = [4, 8]", "filters = [4, { a = 1 }]", "conv.filters': an allele must be a number"),
+    ("filters = [4, 8]", "filters = [4, [8, [9]]]", "conv.filters': an allele must be a number"),
     ("size = 2", "size = 1979-05-27", "'space.layers.pool.size': an allele must be a number"),
     ("low = 0.01, high = 0.1", "low = 0.1, high = 0.01", "'space.recipe.learning_rate': a range must rise"),
-    ("low = 0.01, high = 0.1", "low = 0, high = 0.1", "rate': a range must rise .*, above 0 on a log scale, but"),
+    ("low = 0.01, high = 0.1", "low = 0, high = 0.1", "rate': a range must rise .*, above 0 on a log scale"),
     ("low = 0.01, high = 0.1", "low = nan, high = 0.1", "rate': a range must rise from low to high"),
-    ("low = 0.01, high = 0.1", "low = true, high = 2", "rate': a range's bounds must be numbers, but they were T"),
-    ("low = 0.01, high", "high", r"rate': a range must be \{ low = .* \}, but it was \{'high': 0.1, 'scale': 'log'\}"),
-    ("low = 0.01,", "low = 0.01, step = 1,", "rate': a range must be .*, but it was {'low': 0.01, 'step': 1,"),
+    ("low = 0.01, high = 0.1", "low = true, high = 2", "rate': a range's bounds must be numbers, .* True"),
+    ("low = 0.01, high", "high", r"rate': a range must be .* it was \{'high': 0.1, 'scale': 'log'\}"),
+    ("low = 0.01,", "low = 0.01, step = 1,", "rate': a range must be .*, but .* 'step': 1,"),
     ('scale = "log" }', 'scale = "ln" }', "rate': a range must be .*, but it was .* 'scale': 'ln'}"),
-    ("weight = 2\n", "weight = 0\n", "'space.layers.conv.weight': a gene's weight must be .* above 0, but it was 0;"),
-    ("weight = 2\n", "weight = true\n", "'space.layers.conv.weight': a gene's weight must be .* it was True;"),
+    ("weight = 2\n", "weight = 0\n", "conv.weight': a gene's weight must be .* above 0, but it was 0;"),
+    ("weight = 2\n", "weight = true\n", "conv.weight': a gene's weight must be .* it was True;"),
     ("weight = 2\n", "weight = nan\n", "'space.layers.conv.weight': a gene's weight must be .* it was nan;"),
     # Operators, each by its place in the list.
-    ('"one_point"', '"one_pont"', "'search.crossover.0': an operator must .* 'one_pont'; did you mean 'one_point'?"),
-    ('"add_gene"', '"one_point"', "'search.mutation.0': an operator must be one of .*, but it was 'one_point';"),
+    ('"one_point"', '"one_pont"', "'search.crossover.0': an .* 'one_pont'; did you mean 'one_point'?"),
+    ('"add_gene"', '"one_point"', "'search.mutation.0': an operator must .* 'one_point';"),
     ('"add_gene"', "5", "'search.mutation.0': operator 5 must be a function or a class, but it was 5;"),
-    ('"add_gene"', "{ rate = 1 }", "'search.mutation.0': an operator's table must name it with 'use', .*{'rate': 1}"),
-    ("rate = 0.2, weight = 2", "weight = 0", "'search.mutation.1': an operator's weight must be .* above 0, .* 0;"),
-    ("rate = 0.2, weight = 2", "weight = true", "'search.mutation.1': an operator's weight must be .* it was True"),
-    ("rate = 0.2", "rat = 0.2", "'search.mutation.1': operator 'resample_recipe' must accept .* 'rat'; correct"),
+    ('"add_gene"', "{ rate = 1 }", "'search.mutation.0': .* must name it with 'use', .*{'rate': 1}"),
+    ("rate = 0.2, weight = 2", "weight = 0", "mutation.1': .* weight must be .* above 0, .* 0;"),
+    ("rate = 0.2, weight = 2", "weight = true", "mutation.1': .* weight must be .* it was True"),
+    ("rate = 0.2", "rat = 0.2", "'search.mutation.1': .* 'resample_recipe' must accept .* 'rat'; correct"),
     ("crossover = [", "crossover = 5 # [", "'search.crossover' must be a list, but it was 5;"),
     ('"one_point"', '"deap:cxTwoPont"', "a DEAP operator must be .* 'cxTwoPont'; did you mean 'cxTwoPoint'?"),
-    ('"one_point"', '"deap:mutInversion"', "a DEAP operator must begin with 'cx' here, but it was 'deap:mutInv"),
-    ('"add_gene"', '"deap:cxTwoPoint"', "a DEAP operator must begin with 'mut' here, but it was 'deap:cxTwoP"),
-    ('"add_gene"', '"deap:mutShuffleIndexes"', "must accept its arguments {}, but: missing .* 'indpb'; correct"),
+    ('"one_point"', '"deap:mutInversion"', "must begin with 'cx' here, but it was 'deap:mutInv"),
+    ('"add_gene"', '"deap:cxTwoPoint"', "must begin with 'mut' here, but it was 'deap:cxTwoP"),
+    ('"add_gene"', '"deap:mutShuffleIndexes"', "must accept .* missing .* 'indpb'; correct"),
     ('"add_gene"', '"deap:mutation"', "operator 'deap:mutation' must accept its arguments"),
     ('"add_gene"', '"os:sep"', "operator 'os:sep' must be a function or a class, but it was '/';"),
-    ('"add_gene"', '"os:getcwd"', "operator 'os:getcwd' must accept its arguments {}, but: too many positional"),
-    ('"add_gene"', '"collections:OrderedDict"', "operator 'collections:OrderedDict' must be a function or a class"),
+    ('"add_gene"', '"os:getcwd"', "'os:getcwd' must accept .* but: too many positional"),
+    ('"add_gene"', '"collections:OrderedDict"', "'collections:OrderedDict' must be a function"),
     # Objectives.
-    ("reference", 'measure = "os:seb"\nreference', "parameters.measure': 'os:seb' must name .*; did you mean 'sep'?"),
+    ("reference", 'measure = "os:seb"\nreference', "measure': 'os:seb' must .*; did you mean 'sep'?"),
 ]
 # fmt: on
 
@@ -142,160 +142,48 @@ def test_a_mistake_is_told_in_one_line_with_its_place(
 
 
 # Mistakes that are found in a table as a whole, so its header's line is named.
-@pytest.mark.parametrize(
-    ("old", "new", "header", "message"),
-    [
-        (
-            "filters = [4, 8]",
-            "filtrs = [4, 8]",
-            "[space.layers.conv]",
-            "must be one of .* 'filtrs'; did you .* 'filters'?",
-        ),
-        (
-            "filters = [4, 8]",
-            "",
-            "[space.layers.conv]",
-            r"conv must have alleles for \['filters'\], but had none;",
-        ),
-        (
-            "filters = [4, 8]",
-            "filters = [4, 0]",
-            "[space.layers.conv]",
-            "Conv.filters must be a whole number .* 0;",
-        ),
-        (
-            "filters = [4, 8]",
-            "filters = { low = 4, high = 8 }",
-            "[space.layers.conv]",
-            "whole number .* was 4.0;",
-        ),
-        (
-            "kernel = 3",
-            "kernel = [3, 4]",
-            "[space.layers.conv]",
-            "kernel of Conv must be odd with same padding, .* 4;",
-        ),
-        (
-            "kernel = 3",
-            'kernel = "3"',
-            "[space.layers.conv]",
-            "Conv.kernel must be a whole number .*, but it was '3'",
-        ),
-        (
-            "kernel = 3",
-            "kernel = 3\ngene = 'pol'",
-            "[space.layers.conv]",
-            "layer gene must .* 'pol'; did you mean 'pool'",
-        ),
-        (
-            "kernel = 3",
-            "kernel = 3\ngene = 5",
-            "[space.layers.conv]",
-            "'conv' must be a subclass of LayerGene, .* 5;",
-        ),
-        (
-            '"relu", "silu"',
-            '"relu", "silo"',
-            "[space.layers.conv]",
-            "Conv.activation must be one of .* it was 'silo';",
-        ),
-        (
-            "[space.layers.pool]",
-            "[space.layers.pol]",
-            "[space.layers.pol]",
-            "must .* 'pol'; did you mean 'pool'?",
-        ),
-        (
-            "size = 2",
-            'size = 2\ngene = "os:sep"',
-            "[space.layers.pool]",
-            "must be a subclass of LayerGene, .* '/';",
-        ),
-        (
-            "[space.head]",
-            "[space.head]\nweight = 2",
-            "[space.head]",
-            "a field of head must .*, but it was 'weight';",
-        ),
-        (
-            "units = [[], [16]]",
-            "units = [16]",
-            "[space.head]",
-            "Head.units must be whole numbers above 0, .* 16;",
-        ),
-        (
-            "units = [[], [16]]",
-            "unit = [[16]]",
-            "[space.head]",
-            "field of head must .* 'unit'; did you mean 'units'?",
-        ),
-        (
-            '"sgd", "adamw"',
-            '"sgd", "adm"',
-            "[space.recipe]",
-            "Recipe.optimizer must be one of sgd, .* it was 'adm';",
-        ),
-        (
-            "high = 0.1",
-            "high = inf",
-            "[space.recipe]",
-            "Recipe.learning_rate must be a finite number .* was inf;",
-        ),
-        (
-            "[space.recipe]",
-            "[space.recipe]\nlr = 1",
-            "[space.recipe]",
-            "a field of recipe must be .*, but it was 'lr'",
-        ),
-        (
-            "[objectives.parameters]",
-            "[objectives.paramters]",
-            "[objectives.paramters]",
-            "'paramters'; did .* 'parameters'",
-        ),
-        (
-            "weight = -1\n",
-            "",
-            "[objectives.parameters]",
-            "'objectives.parameters.weight' must be given, but it was",
-        ),
-        (
-            "weight = -1",
-            "weight = 0",
-            "[objectives.parameters]",
-            "weight must be above 0 to .*, but it was 0; leave",
-        ),
-        (
-            "reference",
-            "measure = 5\nreference",
-            "[objectives.parameters]",
-            "measure must be a function .* was 5;",
-        ),
-        (
-            "reference",
-            "measure = 'os:sep'\nreference",
-            "[objectives.parameters]",
-            "measure must be .* was '/';",
-        ),
-        (
-            "mutation = [",
-            "mutation = [] # ",
-            "[search]",
-            "a search must have at least one mutation, but mutation was",
-        ),
-        ('source = "digits"\n', "", "[data]", "'data.source' must be given, but it was missing; add it"),
-    ],
-)
+# fmt: off
+TABLE_MISTAKES = [
+    ("filters = [4, 8]", "filtrs = [4, 8]", "space.layers.conv", "must .* 'filtrs'; did you mean 'filters'?"),
+    ("filters = [4, 8]", "", "space.layers.conv", r"conv must have alleles for \['filters'\], but had none;"),
+    ("filters = [4, 8]", "filters = [4, 0]", "space.layers.conv", "Conv.filters must be a whole .* 0;"),
+    ("filters = [4, 8]", "filters = { low = 4, high = 8 }", "space.layers.conv", "whole number .* was 4.0;"),
+    ("kernel = 3", "kernel = [3, 4]", "space.layers.conv", "must be odd with same padding, .* 4;"),
+    ("kernel = 3", 'kernel = "3"', "space.layers.conv", "Conv.kernel must be a whole number .* was '3'"),
+    ("kernel = 3", "kernel = 3\ngene = 'pol'", "space.layers.conv", "must .* 'pol'; did you mean 'pool'"),
+    ("kernel = 3", "kernel = 3\ngene = 5", "space.layers.conv", "'conv' must be a subclass .* 5;"),
+    ('"relu", "silu"', '"relu", "silo"', "space.layers.conv", "Conv.activation must .* was 'silo';"),
+    ("[space.layers.pool]", "[space.layers.pol]", "space.layers.pol", "must .* 'pol'; did you mean 'pool'?"),
+    ("size = 2", 'size = 2\ngene = "os:sep"', "space.layers.pool", "must be a subclass .* '/';"),
+    ("[space.head]", "[space.head]\nweight = 2", "space.head", "a field of head must .* was 'weight';"),
+    ("units = [[], [16]]", "units = [16]", "space.head", "Head.units must be whole numbers above 0, .* 16;"),
+    ("units = [[], [16]]", "unit = [[16]]", "space.head", "must .* 'unit'; did you mean 'units'?"),
+    ('"sgd", "adamw"', '"sgd", "adm"', "space.recipe", "Recipe.optimizer must be one of .* was 'adm';"),
+    ("high = 0.1", "high = inf", "space.recipe", "Recipe.learning_rate must be .* finite .* was inf;"),
+    ("[space.recipe]", "[space.recipe]\nlr = 1", "space.recipe", "a field of recipe must be .* was 'lr'"),
+    ("[objectives.parameters]", "[objectives.paramtrs]", "objectives.paramtrs", "'paramtrs'; .*'parameters'"),
+    ("weight = -1\n", "", "objectives.parameters", "parameters.weight' must be given, but it was"),
+    ("weight = -1", "weight = 0", "objectives.parameters", "weight must be above 0 to .* was 0; leave"),
+    ("reference", "measure = 5\nreference", "objectives.parameters", "measure must be a function .* was 5;"),
+    ("reference", "measure = 'os:sep'\nreference", "objectives.parameters", "measure must be .* was '/';"),
+    ("mutation = [", "mutation = [] # ", "search", "a search must have at least one mutation, but"),
+    ('source = "digits"\n', "", "data", "'data.source' must be given, but it was missing; add it"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("mistake", TABLE_MISTAKES, ids=lambda mistake: mistake[1] or "nothing")
 def test_a_mistake_in_a_table_names_the_line_of_its_header(
-    old: str, new: str, header: str, message: str, write: Write, experiment_text: str
+    mistake: tuple[str, str, str, str], write: Write, experiment_text: str
 ) -> None:
+    old, new, header, message = mistake
     assert experiment_text.count(old) == 1
     text = experiment_text.replace(old, new)
     path = write(text)
     with pytest.raises(ExperimentError, match=message) as caught:
         load_experiment(path)
     (line,) = str(caught.value).splitlines()
-    assert line.startswith(f"{path}:{text.splitlines().index(header) + 1}: '{header.strip('[]')}"), line
+    assert line.startswith(f"{path}:{text.splitlines().index(f'[{header}]') + 1}: '{header}"), line
 
 
 def test_missing_tables_are_all_listed(write: Write) -> None:
@@ -316,10 +204,10 @@ def test_a_value_is_no_table(table: str, write: Write) -> None:
 
 def test_a_space_needs_layers_and_a_search_objectives(write: Write) -> None:
     with pytest.raises(
-        ExperimentError, match="'space.layers': a space must have a layer gene, but it had none"
+        ExperimentError, match=r"'space.layers': a space must have a layer gene, but it had none"
     ):
         load_experiment(write(), ["space.layers={}"])
-    with pytest.raises(ExperimentError, match="'objectives' must have at least 1 item, but it was {}"):
+    with pytest.raises(ExperimentError, match=r"'objectives' must have at least 1 item, but it was {}"):
         load_experiment(write(), ["objectives={}"])
 
 
@@ -399,7 +287,7 @@ def test_a_long_value_is_cut_short(tables: dict[str, Any]) -> None:
 
 
 def test_numbers_of_thousands_of_digits_are_told_without_them(tables: dict[str, Any]) -> None:
-    with pytest.raises(ExperimentError, match="'seed': .* but it was a number of thousands of digits;"):
+    with pytest.raises(ExperimentError, match=r"'seed': .* but it was a number of thousands of digits;"):
         Experiment.from_dict({**tables, "seed": 1 << 20_000})
 
 

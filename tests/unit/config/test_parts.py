@@ -192,7 +192,7 @@ def test_data_in_place_of_a_named_set_keep_its_class_names(tables: dict[str, Any
 def test_data_of_no_known_kind_are_refused(name: str, tables: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("no images")
-    with pytest.raises(DataError, match="must be a folder with IDX files .* or a .npz file, but it was"):
+    with pytest.raises(DataError, match=r"must be a folder with IDX files .* or a .npz file, but it was"):
         load_data(Experiment.from_dict(tables), tmp_path / name)
 
 

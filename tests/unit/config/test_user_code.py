@@ -76,7 +76,7 @@ def test_a_missing_name_of_a_module_without_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [":x", ".x:y", "..:y", "a..b:c", "\x00:x", "os.:x"])
 def test_names_that_no_module_can_have(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ExperimentError, match="must (import|name a module)"):
+    with pytest.raises(ExperimentError, match=r"must (import|name a module)"):
         load_object(name, tmp_path)
 
 

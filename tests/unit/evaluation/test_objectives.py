@@ -37,8 +37,10 @@ def test_the_reference_is_in_the_metrics_units_and_its_losses_on_the_scale() -> 
     np.testing.assert_allclose(objectives.reference_losses, [-0.1, 4.0])
 
 
-@pytest.mark.parametrize(("value", "scaled"), [(1.0, 0.0), (1000.0, 3.0), (50.0, math.log10(50)), (0.0, 0.0)])
-def test_a_log_scale_is_decimal_and_takes_zero_for_one(value: float, scaled: float) -> None:
+@pytest.mark.parametrize(
+    ("value", "scaled"), [(1.0, 0.0), (1000.0, 3.0), (50.0, math.log10(50)), (0.01, -2.0), (0.0, -6.0)]
+)
+def test_a_log_scale_is_decimal_and_bounded_below(value: float, scaled: float) -> None:
     assert SIZE.scaled(value) == pytest.approx(scaled)
     assert ACCURACY.scaled(value) == value
 

@@ -69,7 +69,7 @@ from evocnn.genotype.gene import Gene
         (Recipe, {"learning_rate": 10**400}, r"Recipe\.learning_rate must be a finite number"),
         (Recipe, {"learning_rate": True}, r"Recipe\.learning_rate must be .* but it was True"),
         (Recipe, {"weight_decay": -1}, r"Recipe\.weight_decay must be .* but it was -1"),
-        (Recipe, {"batch_size": 0}, r"Recipe\.batch_size must be a whole number of at least 1, but it was 0"),
+        (Recipe, {"batch_size": 1}, r"Recipe\.batch_size must be a whole number of at least 2, but it was 1"),
     ],
 )
 def test_a_field_that_breaks_its_rule_is_refused(

@@ -42,7 +42,7 @@ recipes = st.builds(
     st.sampled_from(OPTIMIZERS),
     st.floats(1e-12, allow_infinity=False),
     st.floats(0, allow_infinity=False),
-    whole,
+    st.integers(2, 10**9),
 )
 chromosomes = st.builds(Chromosome, st.lists(layer_genes, max_size=12).map(tuple), heads, recipes)
 

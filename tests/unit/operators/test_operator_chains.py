@@ -98,7 +98,7 @@ def bred(space: SearchSpace, operators: list[Any], seed: int) -> Chromosome:
 
 
 @given(st.lists(st.sampled_from(OPERATORS), min_size=1, max_size=15), st.integers(0, 2**32))
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 def test_any_chain_of_operators_gives_a_network_within_the_limits(
     space: SearchSpace, operators: list[Any], seed: int
 ) -> None:

@@ -112,6 +112,15 @@ def test_repair_shrinks_it_like_any_other(own_space: SearchSpace) -> None:
     assert repaired.counts(SHAPE, 10).parameters <= 1000
 
 
+def test_repair_leaves_it_out_where_a_narrower_neighbour_made_it_inert(
+    make_space: Callable[..., SearchSpace],
+) -> None:
+    space = make_space(SHAPE, layers=(SPLIT, CONV), limits=Limits(parameters=200))
+    large = of(Conv(8, 3), SplitMix(8))
+    assert large.counts(SHAPE, 10).parameters > 200
+    assert space.repair(large) == of(Conv(7, 3))  # seven channels cannot be split
+
+
 def test_operators_add_alter_and_exchange_it(own_space: SearchSpace) -> None:
     rng = np.random.default_rng(0)
     parent = of(SplitMix(16))

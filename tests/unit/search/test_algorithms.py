@@ -79,6 +79,19 @@ def test_survivors_are_those_of_deap(breeding: Breeding) -> None:
     assert n_compared > 30
 
 
+def test_the_order_of_being_told_changes_no_survivor(toy: Any) -> None:
+    def survivors(tickets: list[int]) -> list[int]:
+        breeding = Breeding(toy.BitSpace(n_bits=16), toy.BitVariation(), toy.FIDELITY)
+        algorithm = GenerationalNSGA2(breeding, toy.OBJECTIVES, 20)
+        for ticket in range(20):
+            algorithm.ask(ticket, rng_of(ticket))
+        for ticket in tickets:
+            algorithm.tell(ticket, ok(ticket % 3, -(ticket % 3)))  # many are equally good
+        return [individual.ticket for individual in algorithm._survivors]
+
+    assert survivors(list(range(20))) == survivors(list(reversed(range(20))))
+
+
 def test_a_generation_without_a_success_is_followed_by_founders(toy: Any, breeding: Breeding) -> None:
     algorithm = GenerationalNSGA2(breeding, toy.OBJECTIVES, SIZE)
     for ticket in range(SIZE):

@@ -124,6 +124,48 @@ def test_when_time_is_up_what_runs_is_finished_and_recorded(
     assert recorders[0].n_running == 0
 
 
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_what_is_finished_in_the_last_moment_is_told_as_far_as_the_clock_goes(
+    toy: Any, journal: Journal, monkeypatch: pytest.MonkeyPatch, by_hand: bool
+) -> None:
+    durations = (1.0, 5.0, 2.0, 9.0)  # the fourth begins at 1 and ends at 10
+
+    def executor(table: Any) -> Executor:
+        workers = SimulatedExecutor(table, 3, lambda ticket, request: durations[ticket])
+        monkeypatch.setattr(driver_module, "monotonic", lambda: workers.now)
+        return workers
+
+    def is_late(outcome: Any) -> bool:
+        return by_hand and driver_module.monotonic() >= 3.0
+
+    outcome = toy.search(
+        journal,
+        toy.Script("abcdefg"),
+        executor,
+        space=toy.BitSpace(costs=dict.fromkeys("abcdefg", 1.0)),
+        window=3,
+        evaluations=7,
+        seconds=None if by_hand else 3.0,
+        should_stop=is_late,
+    )
+    assert outcome.ending is (Ending.INTERRUPTED if by_hand else Ending.FINISHED)
+    assert outcome.told == [0, 1, 2, 3]
+    assert [record.ticket for record in outcome.records] == [0, 1, 2, 3]
+
+
+def test_a_stop_during_the_last_evaluations_finds_the_search_finished(toy: Any, journal: Journal) -> None:
+    outcome = toy.search(
+        journal,
+        toy.Script("abcd"),
+        lambda table: SimulatedExecutor(table, 4, lambda ticket, request: 1.0),
+        window=4,
+        evaluations=4,
+        should_stop=lambda outcome: len(outcome.calls) == 4,  # all are submitted
+    )
+    assert outcome.ending is Ending.FINISHED
+    assert sorted(outcome.told) == [0, 1, 2, 3]
+
+
 def test_whichever_budget_is_spent_first_ends_the_search(toy: Any, journal: Journal, clock: Clock) -> None:
     executor = one_second_each(clock)
     assert len(toy.search(journal, executor=executor, evaluations=7, seconds=100.0).calls) == 7
@@ -151,8 +193,9 @@ def test_a_tiny_space_is_exhausted(toy: Any, journal: Journal, algorithm: str, w
     assert sorted(outcome.told) == list(range(len(outcome.records)))  # all was told before the end
     found = {record.text: record for record in outcome.records if record.reused_from is None}
     for record in outcome.records:
-        assert record.evaluation == found[record.text].evaluation
+        assert record.metrics == found[record.text].metrics
         assert record.reused_from in (None, found[record.text].ticket)
+        assert (record.evaluation.seconds == 0.0) == (record.reused_from is not None)
 
 
 def test_an_exhausted_search_is_exhausted_again(toy: Any, journal: Journal) -> None:

@@ -1,0 +1,113 @@
+"""The command line as a process of its own: what it imports, how it ends, what a terminal shows."""
+
+import errno
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+HEAVY = ("torch", "ray", "matplotlib", "sklearn", "deap", "numpy")
+SEEN = f"print('seen:', *(name for name in {HEAVY!r} if name in __import__('sys').modules))"
+WAIT = 120  # seconds; only against hanging
+
+
+def python(code: str) -> str:
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=WAIT).stdout
+
+
+def evocnn(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "evocnn.cli.main", *map(str, arguments)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=WAIT)
+
+
+def in_terminal(*arguments: str | Path) -> tuple[int, str]:
+    """Return the exit code of `evocnn` and all that it wrote to a terminal of 160 columns."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
+    command = [sys.executable, "-m", "evocnn.cli.main", *map(str, arguments)]
+    process = subprocess.Popen(
+        command,
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env={**environment, "TERM": "xterm-256color"},
+    )
+    os.close(follower)
+    written = b""
+    try:
+        while chunk := os.read(leader, 65536):
+            written += chunk
+    except OSError as error:  # Linux says so where the other side is closed
+        if error.errno != errno.EIO:
+            raise
+    finally:
+        os.close(leader)
+    return process.wait(WAIT), written.decode()
+
+
+def test_the_package_is_imported_without_torch_and_ray() -> None:
+    assert python(f"import evocnn; {SEEN}") == "seen:\n"
+
+
+def test_help_is_shown_without_torch_and_ray() -> None:
+    code = f"""
+import sys
+from evocnn.cli.main import main
+for words in ([], ["run"], ["resume"], ["show"], ["plot"]):
+    sys.argv = ["evocnn", *words, "--help"]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code
+{SEEN}
+"""
+    out = python(code)
+    assert out.count("Usage: ") == 5
+    assert out.endswith("seen:\n")
+
+
+def test_a_serial_search_needs_no_ray_and_no_matplotlib(tiny: Path, tmp_path: Path) -> None:
+    code = f"""
+import evocnn
+run = evocnn.run(evocnn.load_experiment({str(tiny)!r}, ["search.budget=1"]), {str(tmp_path / "run")!r})
+assert len(run.front.members) == 1
+{SEEN}
+"""
+    assert not {"ray", "matplotlib"} & set(python(code).split())
+
+
+def test_a_mistake_is_written_to_stderr_without_a_traceback(tiny: Path) -> None:
+    done = evocnn("run", tiny, "--set", "search.popultion=3")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(
+        r"error: .*'search.popultion' is not known; .*; did you mean 'population'\?\n", done.stderr
+    )
+
+
+def test_a_reader_that_leaves_early_is_no_error(finished: Path) -> None:
+    command = f"{sys.executable} -m evocnn.cli.main show --json {finished} | head -n 1"
+    done = subprocess.run(["sh", "-c", command], check=False, capture_output=True, text=True, timeout=WAIT)
+    assert (done.stdout, done.stderr) == ("{\n", "")
+
+
+def test_a_terminal_shows_a_live_line_and_clears_it(tiny: Path, tmp_path: Path) -> None:
+    code, written = in_terminal(
+        *("run", tiny, "--workers", "0", "--budget", "8", "--out", tmp_path / "run", "--seed", "6")
+    )
+    assert code == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written)
+    told = (
+        r"(\d)/8 evaluated · [\d.e+]+ a minute · (\d+)s left · best accuracy 0\.\d{4} · hypervolume [\d.e+]+"
+    )
+    assert re.findall(rf"{told} +\d:\d\d:\d\d", text)[-1] == ("8", "0")
+    assert "━" in text
+    assert "\x1b[?25l" in written  # the cursor hides while the line lives,
+    assert written.rindex("\x1b[2K") < written.rindex("tiny: finished")  # and the line is gone when it ends
+    assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")

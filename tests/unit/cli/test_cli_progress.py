@@ -1,0 +1,158 @@
+"""What the progress line says, second by second of a clock of our own."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evocnn import load_experiment
+from evocnn.cli import progress as module
+from evocnn.cli.progress import PLAIN_SECONDS, ProgressDisplay
+from evocnn.config import Parts, build_parts
+from evocnn.evaluation import Evaluation, Status
+from evocnn.runs import Progress, Workers
+from evocnn.search import Budget
+from evocnn.store import Record
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "monotonic", clock)
+    return clock
+
+
+@pytest.fixture(scope="module")
+def parts(tiny: Path) -> Parts:
+    return build_parts(load_experiment(tiny))
+
+
+@pytest.fixture
+def display(tiny: Path, clock: Clock, parts: Parts) -> Callable[..., ProgressDisplay]:
+    """Return a function of a budget that starts a display."""
+
+    def start(budget: Budget, workers: int = 0) -> ProgressDisplay:
+        display = ProgressDisplay()
+        display.announce(load_experiment(tiny), Path("runs/tiny"), Workers(workers), budget)
+        display.start(parts)
+        return display
+
+    return start
+
+
+@pytest.fixture
+def record(parts: Parts) -> Callable[..., Record]:
+    genome = parts.space.smallest
+
+    def make(ticket: int, accuracy: float = 0.5, status: Status = Status.OK, **changes: Any) -> Record:
+        metrics = {"validation_accuracy": accuracy, "parameters": 100.0} if status is Status.OK else {}
+        fields: dict[str, Any] = {
+            "identity": str(ticket),
+            "reused_from": None,
+            "key": str(ticket),
+            "text": "conv[bold]8",
+            "genome": genome.to_json(),
+            "parents": (),
+            "operators": (),
+            "epochs": 1,
+            "n_images": 300,
+            "replicate": 0,
+            "continues": None,
+            "donor": None,
+            "cost": 1.0,
+            "evaluation": Evaluation(status, metrics, reason="[red] :x: why"),
+            "elapsed": 40.0,
+        }
+        return Record(ticket, **(fields | changes))
+
+    return make
+
+
+def test_a_search_is_announced(display: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    display(Budget(evaluations=10), workers=3)
+    assert capsys.readouterr().err.splitlines() == [
+        "tiny: nsga2, seed 5, 3 Ray workers, into runs/tiny",
+        "digits train: 300 training and 100 validation images, 8x8 grey, 10 classes",
+    ]
+
+
+def test_rate_and_time_left_follow_from_what_was_evaluated(
+    display: Any, record: Any, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = display(Budget(evaluations=10))
+    clock.now += 30
+    shown.told(Progress(record(0), is_replayed=False))
+    clock.now += 30
+    shown.told(Progress(record(1, 0.75), is_replayed=False))
+    volume = shown._front.hypervolume
+    assert capsys.readouterr().err.splitlines()[2:] == [
+        f"1/10 evaluated · 2 a minute · 4m 30s left · best accuracy 0.5000 · hypervolume {0.4 * 2900:.4g}",
+        f"2/10 evaluated · 2 a minute · 4m 00s left · best accuracy 0.7500 · hypervolume {volume:.4g}",
+    ]
+    assert shown._share() == 0.2
+
+
+def test_a_budget_in_time_counts_earlier_sessions(
+    display: Any, record: Any, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = display(Budget(seconds=100.0))
+    shown.told(Progress(record(0, elapsed=15.0), is_replayed=True))
+    shown.told(Progress(record(1, elapsed=20.0), is_replayed=True))
+    clock.now += 30
+    shown.told(Progress(record(2, elapsed=50.0), is_replayed=False))
+    (line,) = capsys.readouterr().err.splitlines()[2:]
+    assert line.startswith("3 evaluated · 2 a minute · 50s left · ")
+    assert shown._share() == 0.5
+    clock.now += 1000
+    assert shown._share() == 1.0
+    assert "· 0s left ·" in shown._line()
+
+
+def test_plain_lines_come_seconds_apart_and_once_at_the_end(
+    display: Any, record: Any, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with display(Budget(evaluations=10)) as shown:
+        for ticket in range(10):
+            clock.now += PLAIN_SECONDS / 2
+            shown.told(Progress(record(ticket), is_replayed=False))
+    counts = [line.split()[0] for line in capsys.readouterr().err.splitlines()[2:]]
+    assert counts == ["1/10", "4/10", "7/10", "10/10", "10/10"]
+
+
+def test_duplicates_are_no_evaluations(display: Any, record: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with display(Budget(evaluations=10)) as shown:
+        shown.told(Progress(record(0, reused_from=0), is_replayed=False))
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_failures_are_told_as_they_are_and_counted(
+    display: Any, record: Any, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = display(Budget(evaluations=10))
+    clock.now += 30
+    shown.told(Progress(record(0, status=Status.CRASHED), is_replayed=False))
+    assert capsys.readouterr().err.splitlines()[2:] == [
+        "candidate 0 crashed: [red] :x: why (conv[bold]8)",
+        "1/10 evaluated · 2 a minute · 4m 30s left · 1 failed",
+    ]
+
+
+def test_a_front_without_accuracies_shows_its_size(
+    display: Any, record: Any, parts: Parts, clock: Clock
+) -> None:
+    shown = display(Budget(evaluations=10))
+    items = tuple(item for item in parts.objectives.items if item.name == "parameters")
+    shown._parts = replace(parts, objectives=replace(parts.objectives, items=items))
+    clock.now += 30
+    evaluation = Evaluation(Status.OK, {"parameters": 100.0})
+    shown.told(Progress(record(0, evaluation=evaluation), is_replayed=False))
+    assert "· 1 on the front · hypervolume 2900" in shown._line()

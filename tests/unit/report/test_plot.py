@@ -1,0 +1,174 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from evocnn.errors import ExperimentError
+from evocnn.evaluation import Objective, Status
+from evocnn.report.plot import FORMATS, _axes, _staircase, plot_front
+from evocnn.runs import Run
+from evocnn.store import Record
+
+MakeRecord = Callable[..., Record]
+MakeRun = Callable[..., Run]
+MAGIC = {".png": b"\x89PNG\r\n\x1a\n", ".svg": b"<?xml", ".pdf": b"%PDF-"}
+KNEE = "knee: "
+
+
+def one() -> dict[str, Any]:
+    return {"weight": 1, "reference": 0, "measure": lambda metrics, genome: 1.0}
+
+
+@pytest.fixture
+def example(make_record: MakeRecord, make_run: MakeRun) -> Run:
+    """Return a run with a front of three, a dominated, a failed, an infeasible and a reused record."""
+    return make_run(
+        make_record(0, 0.5, 4000),
+        make_record(1, 0.97, 4096, 0.125),
+        make_record(2, 0.4, 16, 0.0),
+        make_record(3, 0.95, 64, 0.02, text="conv8k3 · pool | gap | sgd lr=.05"),
+        make_record(4, status=Status.DIVERGED),
+        make_record(5, 0.2, 1),
+        make_record(6, 0.97, 4096, 0.125, reused_from=1),
+    )
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run], Figure]:
+    """Return a function that draws a run's front and returns the figure instead of a file."""
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figures.append(figure))
+
+    def draw(run: Run) -> Figure:
+        plot_front(run, Path("front.png"))
+        return figures[-1]
+
+    return draw
+
+
+def legend(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_files_of_each_format(ending: str, example: Run, tmp_path: Path) -> None:
+    path = tmp_path / "new" / f"front{ending}"
+    plot_front(example, path)
+    assert path.read_bytes().startswith(MAGIC[ending])
+    assert path.stat().st_size > 5000
+
+
+@pytest.mark.parametrize("name", ["front.jpg", "front", "front.PNG", ".png", "front.png.txt"])
+def test_other_endings_are_refused(name: str, example: Run, tmp_path: Path) -> None:
+    with pytest.raises(
+        ExperimentError, match=r"a plot's file must end in .png, .svg, .pdf, but it was '.*'; cha"
+    ):
+        plot_front(example, tmp_path / name)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_written_is_told(example: Run, tmp_path: Path) -> None:
+    (tmp_path / "front.png").mkdir()
+    with pytest.raises(
+        ExperimentError, match=r"must be writable, but '.*front.png' was not: Is a directory; give"
+    ):
+        plot_front(example, tmp_path / "front.png")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        ExperimentError, match=r"must be writable, but '.*' was not: (Not a directory|File exists)"
+    ):
+        plot_front(example, tmp_path / "file" / "front.png")
+
+
+def test_size_runs_across_and_accuracy_up(example: Run, drawn: Callable[[Run], Figure]) -> None:
+    figure = drawn(example)
+    (axes,) = figure.axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("parameters", "validation accuracy")
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
+    assert axes.get_title() == "mine: 5 networks evaluated, 3 on the front"
+    front, steps, knee = axes.lines
+    assert [*zip(front.get_xdata(), front.get_ydata(), strict=True)] == [(16, 0.4), (64, 0.95), (4096, 0.97)]
+    assert [*zip(steps.get_xdata(), steps.get_ydata(), strict=True)] == [
+        (16, 0.4),
+        (64, 0.4),
+        (64, 0.95),
+        (4096, 0.95),
+        (4096, 0.97),
+    ]
+    assert (knee.get_xdata(), knee.get_ydata()) == ([64], [0.95])
+    assert len(axes.collections[0].get_offsets()) == 5
+    assert legend(figure) == ["evaluated", "Pareto front", f"{KNEE}conv8k3 · pool | gap | sgd lr=.05"]
+
+
+def test_a_long_knee_is_broken_into_lines(
+    make_record: MakeRecord, make_run: MakeRun, drawn: Callable[[Run], Figure]
+) -> None:
+    text = " · ".join(["conv8k3"] * 20)
+    lines = legend(drawn(make_run(make_record(0, 0.5, 10, text=text))))[-1].splitlines()
+    assert len(lines) > 2
+    assert " ".join(lines) == KNEE + text
+
+
+@pytest.mark.parametrize("text", ["$x^2$", "$\\undefined{$", "a $ b $ c", "_[bold]_", "{x} % \\n"])
+def test_mathematics_and_markup_stay_text(
+    text: str, make_record: MakeRecord, make_run: MakeRun, drawn: Callable[[Run], Figure]
+) -> None:
+    run = make_run(make_record(0, 0.5, 1, text=text), objectives={text: one(), f"{text} too": one()})
+    figure = drawn(run)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert axes.get_xlabel() == text.replace("_", " ")
+    texts = [axes.xaxis.label, axes.yaxis.label, axes.title, *figure.legends[0].get_texts()]
+    assert not any(item.get_parse_math() for item in texts)
+    assert legend(figure)[-1] == KNEE + text
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_broken_mathematics_can_be_written(
+    ending: str, make_record: MakeRecord, make_run: MakeRun, tmp_path: Path
+) -> None:
+    run = make_run(make_record(0, 0.5, 1, text="$\\undefined{$"), objectives={"$\\undefined{$": one()})
+    plot_front(run, tmp_path / f"front{ending}")
+    assert (tmp_path / f"front{ending}").read_bytes().startswith(MAGIC[ending])
+
+
+@pytest.mark.parametrize(
+    ("names", "across", "up"),
+    [
+        (["validation_accuracy", "parameters", "generalization_gap"], "parameters", "validation_accuracy"),
+        (["generalization_gap", "validation_accuracy"], "generalization_gap", "validation_accuracy"),
+        (["validation_accuracy", "generalization_gap"], "generalization_gap", "validation_accuracy"),
+        (["generalization_gap", "parameters"], "parameters", "generalization_gap"),
+        (["validation_accuracy"], "validation_accuracy", "validation_accuracy"),
+        (["parameters"], "parameters", "parameters"),
+        (["generalization_gap"], "generalization_gap", "generalization_gap"),
+    ],
+)
+def test_axes_follow_from_the_objectives(
+    names: list[str], across: str, up: str, make_record: MakeRecord, make_run: MakeRun
+) -> None:
+    run = make_run(make_record(0, 0.5, 10), objectives={name: {"weight": 1} for name in names})
+    assert tuple(objective.name for objective in _axes(run)) == (across, up)
+
+
+def test_an_empty_front_is_drawn_all_the_same(
+    make_record: MakeRecord, make_run: MakeRun, drawn: Callable[[Run], Figure], tmp_path: Path
+) -> None:
+    figure = drawn(make_run(make_record(0, 0.2, 10)))
+    figure.draw_without_rendering()
+    assert legend(figure) == ["evaluated", "Pareto front"]
+    assert figure.axes[0].get_title() == "mine: 1 networks evaluated, 0 on the front"
+    drawn(make_run()).draw_without_rendering()
+
+
+@pytest.mark.parametrize(
+    ("weight", "expected"), [(1.0, [3.0, 3.0, 3.0, 3.0, 5.0]), (-1.0, [3.0, 3.0, 1.0, 1.0, 1.0])]
+)
+def test_stairs_keep_the_best_so_far(weight: float, expected: list[float]) -> None:
+    xs, ys = _staircase([1.0, 2.0, 4.0], [3.0, 1.0, 5.0], Objective("up", weight))
+    assert xs == [1.0, 2.0, 2.0, 4.0, 4.0]
+    assert ys == expected
+    assert np.all(np.diff(np.sign(weight) * np.array(ys)) >= 0)

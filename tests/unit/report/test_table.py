@@ -1,0 +1,179 @@
+import json
+from collections.abc import Callable
+
+import pytest
+
+from evocnn.evaluation import Status
+from evocnn.report.table import duration, evaluation_counts, front_json, front_table
+from evocnn.runs import Run
+from evocnn.store import Record
+
+MakeRecord = Callable[..., Record]
+MakeRun = Callable[..., Run]
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no line of a table be broken."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture
+def example(make_record: MakeRecord, make_run: MakeRun) -> Run:
+    """Return a run whose front is 1, 3, 2 (best accuracy first) with its knee at 3."""
+    return make_run(
+        make_record(0, 0.5, 4000),  # dominated
+        make_record(1, 0.97, 4096, 0.125),
+        make_record(2, 0.4, 16, 0.0),
+        make_record(3, 0.95, 64, 0.02),
+        make_record(4, status=Status.DIVERGED),
+        make_record(5, 0.2, 1),  # below the floor
+        make_record(6, 0.97, 4096, 0.125, reused_from=1),
+    )
+
+
+def test_the_front_has_a_line_a_member_best_first(example: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    front_table(example)
+    head, *lines, foot = capsys.readouterr().out.splitlines()
+    header, rows = lines[: -len(example.front.members)], lines[-len(example.front.members) :]
+    assert head == "mine: finished; 5 ok, 1 diverged"
+    words = {"ticket", "validation", "accuracy", "parameters", "generalization", "gap", "network"}
+    assert set(" ".join(header).split()) == words
+    assert [row.split() for row in rows] == [
+        ["1", "0.9700", "4,096", "0.1250", "network", "1"],
+        ["3", "0.9500", "64", "0.0200", "network", "3", "◀", "knee"],
+        ["2", "0.4000", "16", "0.0000", "network", "2"],
+    ]
+    assert foot == (
+        f"hypervolume {example.front.hypervolume:.4g} up to validation_accuracy 0.1000, parameters 5,000, "
+        "generalization_gap 1.0000"
+    )
+
+
+def test_values_are_shown_as_their_kind_needs(
+    make_record: MakeRecord, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measures = {"big": 1234567.0, "small": 0.00012346, "some_accuracy": 0.5}
+    objectives = {
+        name: {"weight": 1, "reference": 0, "measure": lambda metrics, genome, value=value: value}
+        for name, value in measures.items()
+    }
+    front_table(make_run(make_record(0, 0.5, 1), objectives=objectives))
+    out = capsys.readouterr().out
+    assert "1,234,567" in out
+    assert "0.0001235" in out
+    assert "0.5000" in out
+
+
+@pytest.mark.parametrize("text", ["conv[bold]8[/bold]", "[/red]", "[link=x]y", ":smile: $x^2$", "a\\[b"])
+def test_markup_stays_text(
+    text: str, make_record: MakeRecord, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    objectives = {text: {"weight": 1, "reference": 0, "measure": lambda metrics, genome: 1.0}}
+    run = make_run(make_record(0, 0.5, 1, text=text), objectives=objectives, status=text)
+    front_table(run)
+    head, header, row, foot = capsys.readouterr().out.splitlines()
+    assert head == f"mine: {text}; 1 ok"
+    assert text in header
+    assert f"{text} ◀ knee" in row
+    assert foot == f"hypervolume 1 up to {text} 0"
+
+
+def test_a_front_of_one_is_its_own_knee(
+    make_record: MakeRecord, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    front_table(make_run(make_record(7, 0.5, 10)))
+    assert "network 7 ◀ knee" in capsys.readouterr().out
+
+
+def test_an_empty_front_says_what_was_not_kept(
+    make_record: MakeRecord, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    objectives = {
+        "validation_accuracy": {"weight": 1, "floor": 0.3},
+        "parameters": {"weight": -1, "floor": 5, "ceiling": 2000},
+        "generalization_gap": {"weight": -1},
+    }
+    front_table(make_run(make_record(0, 0.2, 1000), make_record(1, 0.9, 3000), objectives=objectives))
+    head, reason = capsys.readouterr().out.splitlines()
+    assert head == "mine: finished; 2 ok"
+    assert reason == (
+        "the front is empty: no network that trained without failure kept all of: "
+        "validation_accuracy at least 0.3, parameters at least 5, parameters at most 2000"
+    )
+
+
+def test_an_empty_front_without_bounds(
+    make_record: MakeRecord, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(make_record(0, status=Status.TIMED_OUT), objectives={"generalization_gap": {"weight": -1}})
+    front_table(run)
+    assert capsys.readouterr().out.splitlines() == [
+        "mine: finished; 1 timed_out",
+        "the front is empty: no network that trained without failure kept all of: nothing",
+    ]
+
+
+def test_a_run_without_evaluations(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    front_table(make_run(status="running"))
+    assert capsys.readouterr().out.splitlines() == [
+        "mine: running; nothing evaluated yet",
+        "the front is empty: nothing has been evaluated yet",
+    ]
+
+
+def test_the_json_has_these_keys_and_no_others(example: Run) -> None:
+    found = json.loads(front_json(example))
+    assert found == {
+        "run": "mine",
+        "status": "finished",
+        "evaluations": {"ok": 5, "diverged": 1},
+        "reference_point": {"validation_accuracy": 0.1, "parameters": 5000.0, "generalization_gap": 1.0},
+        "hypervolume": example.front.hypervolume,
+        "knee": 3,
+        "front": [
+            {
+                "ticket": ticket,
+                "key": f"key {ticket}",
+                "text": f"network {ticket}",
+                "metrics": {"validation_accuracy": accuracy, "parameters": size, "generalization_gap": gap},
+                "parents": [ticket - 1],
+                "operators": ["add_gene"],
+            }
+            for ticket, accuracy, size, gap in (
+                (1, 0.97, 4096, 0.125),
+                (3, 0.95, 64, 0.02),
+                (2, 0.4, 16, 0.0),
+            )
+        ],
+    }
+
+
+def test_the_json_of_an_empty_front(make_run: MakeRun) -> None:
+    found = json.loads(front_json(make_run()))
+    assert (found["front"], found["knee"], found["hypervolume"], found["evaluations"]) == ([], None, 0.0, {})
+
+
+def test_the_json_keeps_letters_readable(make_record: MakeRecord, make_run: MakeRun) -> None:
+    assert "conv8 · pool" in front_json(make_run(make_record(0, 0.5, 1, text="conv8 · pool")))
+
+
+def test_duplicates_do_not_count(example: Run, make_record: MakeRecord, make_run: MakeRun) -> None:
+    assert evaluation_counts(example) == {"ok": 5, "diverged": 1}
+    assert evaluation_counts(make_run(make_record(1, 0.5, 1, reused_from=0))) == {}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0s"),
+        (0.4, "0s"),
+        (59.4, "59s"),
+        (59.6, "1m 00s"),
+        (200, "3m 20s"),
+        (3600, "1h 00m"),
+        (7500, "2h 05m"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
