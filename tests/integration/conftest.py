@@ -1,0 +1,215 @@
+"""A search of a few seconds, its serial result, one Ray cluster for all tests, and commands to be killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import evocnn
+from evocnn.evaluation import Evaluation, EvaluationRequest, Status
+from evocnn.store import Journal, Record
+
+EXPERIMENT = """\
+name = "integration"
+seed = 3
+
+[data]
+source = "digits"
+images = 800
+validation = 0.25
+
+[space]
+founder_depth = [1, 3]
+limits = { parameters = 20_000, depth = 4 }
+
+[space.layers.conv]
+filters = [4, 8, 16]
+kernel = [3, 5]
+
+[space.layers.pool]
+
+[space.recipe]
+optimizer = ["sgd", "adamw"]
+learning_rate = { low = 0.01, high = 0.1, scale = "log" }
+
+[objectives.validation_accuracy]
+weight = 1
+floor = 0.2
+
+[objectives.parameters]
+weight = -1
+scale = "log"
+
+[training]
+epochs = 4
+
+[search]
+population = 4
+window = 4
+budget = 12
+"""
+MARK = "EVOCNN_TEST_MARK"  # in the environment of a process and of all that it starts
+PATIENCE = 120.0  # seconds; only against hanging
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> Any:
+    """Return what a condition gives once that is true.
+
+    Raises:
+        TimeoutError: It never was.
+    """
+    end = time.monotonic() + PATIENCE
+    while not (result := condition()):
+        if time.monotonic() > end:
+            raise TimeoutError(what)
+        time.sleep(0.02)
+    return result
+
+
+def marked(mark: str, title: str = "") -> list[int]:
+    """Return the processes that carry a mark and whose command line holds a title."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environment, command = (folder / "environ").read_bytes(), (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if f"{MARK}={mark}".encode() in environment and title.encode() in command:
+            found.append(int(folder.name))
+    return found
+
+
+@dataclass
+class Command:
+    """A process of its own, in a group of its own, as a terminal starts it."""
+
+    process: "subprocess.Popen[str]"
+    mark: str
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the whole group, as a terminal does for Ctrl-C."""
+        os.killpg(self.process.pid, number)
+
+    def wait(self) -> tuple[int, str, str]:
+        """Return exit code and what was written."""
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, out, err
+
+    def wait_until_gone(self) -> None:
+        """Wait until nothing that it started lives."""
+        wait_for(lambda: not marked(self.mark), f"processes are left: {marked(self.mark)}")
+
+
+def records_in(folder: Path) -> tuple[Record, ...]:
+    """Return the rows of a journal that another process may be writing; none before it is there."""
+    try:
+        with Journal.open(folder, read_only=True) as journal:
+            return tuple(journal.records())
+    except evocnn.EvocnnError:
+        return ()
+
+
+def without_times(records: tuple[Record, ...]) -> list[Record]:
+    return [replace(r, elapsed=0.0, evaluation=replace(r.evaluation, seconds=0.0)) for r in records]
+
+
+class Tools:
+    """What the tests share."""
+
+    wait_for = staticmethod(wait_for)
+    marked = staticmethod(marked)
+    records_in = staticmethod(records_in)
+    without_times = staticmethod(without_times)
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+
+    def start(self, *arguments: object) -> Command:
+        """Start Python with some arguments."""
+        mark = uuid.uuid4().hex
+        process = subprocess.Popen(
+            [sys.executable, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, MARK: mark},
+        )
+        self.commands.append(Command(process, mark))
+        return self.commands[-1]
+
+    def evocnn(self, *arguments: object) -> Command:
+        """Start the command line."""
+        return self.start("-m", "evocnn.cli.main", *arguments)
+
+
+@pytest.fixture
+def tools() -> Iterator[Tools]:
+    tools = Tools()
+    yield tools
+    for command in tools.commands:  # of a test that failed
+        for process in marked(command.mark):
+            os.kill(process, signal.SIGKILL)
+        command.process.communicate()
+
+
+@pytest.fixture(scope="session")
+def experiment_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("integration") / "experiment.toml"
+    path.write_text(EXPERIMENT)
+    return path
+
+
+@pytest.fixture(scope="session")
+def serial(experiment_file: Path) -> Callable[[str], evocnn.Run]:
+    """Return a function of an algorithm that gives the run of this process, without Ray."""
+
+    @cache
+    def search(algorithm: str = "nsga2") -> evocnn.Run:
+        experiment = evocnn.load_experiment(experiment_file, [f"search.algorithm={algorithm}"])
+        return evocnn.run(experiment, experiment_file.parent / algorithm)
+
+    return search
+
+
+@dataclass
+class Echo:
+    """An evaluator that does nothing."""
+
+    context: str = "echo"
+
+    def __call__(self, request: EvaluationRequest) -> Evaluation:
+        return Evaluation(Status.OK, {"replicate": float(request.replicate)})
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Any]:
+    """Return the executor that started a cluster of two CPUs and one GPU, which is only declared.
+
+    Its two workers, half a GPU each, have started and been ended: executors of the tests find a
+    cluster with room for two.
+    """
+    import ray
+
+    from evocnn.workers.ray_executor import RayExecutor
+
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(MARK, "cluster")
+        owner = RayExecutor(Echo(), 2, gpus_per_worker=0.5, declared_gpus=1)
+    try:
+        wait_for(lambda: owner.wait(0.1) or owner.n_idle == 2, "two workers with half a GPU each")
+        for slot in owner._slots:
+            ray.kill(slot.actor)
+        yield owner
+    finally:
+        owner.close()

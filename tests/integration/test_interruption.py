@@ -1,0 +1,90 @@
+"""Searches that are killed or interrupted: nothing is lost, nothing is trained twice, nothing is left."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import evocnn
+from evocnn.workers.ray_executor import RayExecutor
+
+pytestmark = pytest.mark.ray
+N_EVALUATIONS = 12
+Serial = Callable[[str], evocnn.Run]
+
+
+def wait_for_rows(folder: Path, n_rows: int, command: Any, tools: Any) -> None:
+    tools.wait_for(
+        lambda: len(tools.records_in(folder)) >= n_rows or command.process.poll() is not None,
+        f"{n_rows} rows in {folder}",
+    )
+    assert command.process.poll() is None, command.wait()
+
+
+def test_a_killed_search_goes_on_as_if_nothing_had_happened(
+    serial: Serial, cluster: RayExecutor, experiment_file: Path, tmp_path: Path, tools: Any
+) -> None:
+    import ray
+
+    folder = tmp_path / "run"
+    address = ray.get_runtime_context().gcs_address
+    sessions = [
+        (1, ("run", experiment_file, "--out", folder, "--workers", 2)),
+        (4, ("resume", folder, "--workers", 0)),
+        (8, ("resume", folder, "--workers", 2, "--ray-address", address)),
+    ]
+    committed: tuple[Any, ...] = ()
+    for n_rows, arguments in sessions:
+        command = tools.evocnn(*arguments)
+        wait_for_rows(folder, n_rows, command, tools)
+        command.process.kill()  # SIGKILL, to the driver alone
+        assert command.wait()[0] == -signal.SIGKILL
+        command.wait_until_gone()
+        records = {record.ticket: record for record in tools.records_in(folder)}
+        assert n_rows <= len(records) < N_EVALUATIONS
+        assert [records[record.ticket] for record in committed] == list(committed)
+        committed = tuple(records.values())
+        assert evocnn.open_run(folder).status == "interrupted"
+    tools.wait_for(lambda: not tools.marked("cluster", "ray::_Worker"), "workers of the killed driver")
+    code, out, err = tools.evocnn("resume", folder, "--workers", 0).wait()
+    assert (code, out.startswith("integration: finished; 12 ok\n")) == (0, True), err
+    found = evocnn.open_run(folder)
+    assert tools.without_times(found.records) == tools.without_times(serial("nsga2").records)
+    after = {record.ticket: record for record in found.records}
+    assert [after[record.ticket] for record in committed] == list(committed)  # times and all
+
+
+def test_ctrl_c_finishes_what_runs_and_twice_drops_it(
+    serial: Serial, experiment_file: Path, tmp_path: Path, tools: Any
+) -> None:
+    folder = tmp_path / "run"
+    command = tools.evocnn("run", experiment_file, "--out", folder, "--workers", 2)
+    wait_for_rows(folder, 2, command, tools)
+    command.send(signal.SIGINT)
+    code, out, err = command.wait()
+    assert code == 130
+    assert "stopping: what runs is being finished; Ctrl-C again drops it\n" in err
+    assert "Traceback" not in err
+    assert out.endswith(f"interrupted; go on with: evocnn resume {folder}\n")
+    command.wait_until_gone()
+    n_rows = len(tools.records_in(folder))
+    assert evocnn.open_run(folder).status == "interrupted"
+    assert 2 <= n_rows < N_EVALUATIONS
+
+    command = tools.evocnn("resume", folder, "--workers", 2)
+    wait_for_rows(folder, n_rows + 1, command, tools)
+    command.send(signal.SIGINT)
+    tools.wait_for(lambda: command.process.stderr.readline().startswith("stopping"), "the first signal")
+    command.send(signal.SIGINT)
+    code, out, err = command.wait()
+    assert (code, out) == (130, "")
+    assert err.endswith(f"interrupted; go on with: evocnn resume {folder}\n")
+    assert "Traceback" not in err
+    command.wait_until_gone()
+
+    code, _, err = tools.evocnn("resume", folder, "--workers", 0).wait()
+    assert code == 0, err
+    found = evocnn.open_run(folder).records
+    assert tools.without_times(found) == tools.without_times(serial("nsga2").records)

@@ -1,0 +1,207 @@
+"""Ray workers that die, hang, or never start, on one cluster; no candidate is really trained."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from evocnn.errors import WorkerError
+from evocnn.evaluation import Evaluation, EvaluationRequest, Status
+from evocnn.genotype import Fidelity
+from evocnn.workers import ray_executor
+from evocnn.workers.ray_executor import RayExecutor
+
+pytestmark = pytest.mark.ray
+TITLE = "ray::_Worker"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A genome that says what its evaluation does."""
+
+    text: str
+
+    @property
+    def key(self) -> str:
+        return self.text
+
+    def to_json(self) -> str:
+        return self.text
+
+
+@dataclass
+class Doer:
+    """Does what a task says."""
+
+    folder: Path
+    context: str = "doer"
+
+    def __call__(self, request: EvaluationRequest) -> Evaluation:
+        task = request.genome.key
+        if task == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif task == "die once" and not (self.folder / "died").exists():
+            (self.folder / "died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif task == "leave":
+            sys.exit(3)
+        elif task == "exhaust":
+            raise MemoryError
+        elif task == "raise":
+            raise ValueError("no such layer")
+        elif task == "hang":
+            time.sleep(600)
+        elif task == "unpicklable":
+            return Evaluation(Status.OK, reason=(word for word in ()))  # type: ignore[arg-type]
+        elif task == "nan":
+            return Evaluation(Status.OK, {"accuracy": float("nan")})
+        return Evaluation(Status.OK, {"pid": float(os.getpid())})
+
+
+class Unloadable:
+    """An evaluator that no worker can unpickle."""
+
+    context = "unloadable"
+
+    def __call__(self, request: EvaluationRequest) -> Evaluation:
+        raise NotImplementedError
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, ("no number",)
+
+
+def request(task: str) -> EvaluationRequest:
+    return EvaluationRequest(Task(task), Fidelity(1, 1))
+
+
+def finish(executor: RayExecutor, tools: Any, *tasks: str) -> list[Evaluation]:
+    """Return the evaluations of tasks, all submitted as soon as a worker is idle."""
+    waiting = list(enumerate(tasks))
+    found: dict[int, Evaluation] = {}
+
+    def step() -> bool:
+        while waiting and executor.n_idle > 0:
+            ticket, task = waiting.pop(0)
+            executor.submit(ticket, request(task))
+        for ticket, evaluation in executor.wait(0.2):
+            assert ticket not in found
+            found[ticket] = evaluation
+        return len(found) == len(tasks)
+
+    tools.wait_for(step, f"evaluations; found {found}")
+    assert executor.n_running == 0
+    return [found[ticket] for ticket in range(len(tasks))]
+
+
+@pytest.fixture(autouse=True)
+def own_classes(cluster: RayExecutor) -> None:
+    """Let workers unpickle the classes of this file without importing it."""
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+@pytest.fixture
+def executor(cluster: RayExecutor, tmp_path: Path) -> Iterator[RayExecutor]:
+    executor = RayExecutor(Doer(tmp_path), 2)
+    yield executor
+    executor.close()
+
+
+def test_two_workers_share_one_gpu(cluster: RayExecutor) -> None:
+    assert cluster._owns_cluster
+    assert ray.cluster_resources()["GPU"] == 1
+    assert ray.cluster_resources()["CPU"] == 2
+    assert all(slot.ready for slot in cluster._slots)
+
+
+def test_no_candidate_harms_another(executor: RayExecutor, tools: Any, tmp_path: Path) -> None:
+    assert (executor.n_idle, executor.n_running) == (0, 0)
+    tasks = ("ok", "die", "ok", "exhaust", "raise", "die once", "unpicklable", "leave", "nan", "ok")
+    evaluations = dict(zip(tasks, finish(executor, tools, *tasks), strict=False))
+    assert {task: evaluation.status for task, evaluation in evaluations.items()} == {
+        "ok": Status.OK,
+        "die": Status.CRASHED,
+        "exhaust": Status.OUT_OF_MEMORY,
+        "raise": Status.CRASHED,
+        "die once": Status.OK,  # a worker's death counts against a candidate only when it repeats
+        "unpicklable": Status.CRASHED,
+        "leave": Status.CRASHED,
+        "nan": Status.DIVERGED,
+    }
+    assert (tmp_path / "died").exists()
+    assert evaluations["die"].reason.startswith("killed 2 workers: ")
+    assert evaluations["leave"].reason.startswith("killed 2 workers: ")
+    assert evaluations["raise"].reason.startswith("ValueError: no such layer at ")
+    assert "pickle" in evaluations["unpicklable"].reason
+    assert evaluations["nan"].reason == "metric accuracy was nan"
+    assert not evaluations["die"].metrics
+    tools.wait_for(lambda: executor.wait(0.1) or executor.n_idle == 2, "two living workers again")
+
+
+def test_a_candidate_past_its_deadline_is_ended_with_its_worker(
+    cluster: RayExecutor, tools: Any, tmp_path: Path
+) -> None:
+    executor = RayExecutor(Doer(tmp_path), 2, deadline=1.0)
+    try:
+        hung, *others = finish(executor, tools, "hang", "ok", "ok")
+        assert hung.status is Status.TIMED_OUT
+        assert hung.reason == "past its deadline of 1 s; its worker was ended"
+        assert 1.0 < hung.seconds < 30
+        assert [evaluation.status for evaluation in others] == [Status.OK, Status.OK]
+        tools.wait_for(lambda: executor.wait(0.1) or executor.n_idle == 2, "a new worker")
+        assert not tools.marked("cluster", f"{TITLE}.evaluate")  # the one that hung is gone
+    finally:
+        executor.close()
+    tools.wait_for(lambda: not tools.marked("cluster", TITLE), "workers are left after close()")
+
+
+def test_workers_that_rays_memory_monitor_ends_are_out_of_memory(
+    executor: RayExecutor, tools: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get, n_kills = ray.get, iter(range(3))
+
+    def get_or_die(reference: Any) -> Any:
+        result = get(reference)
+        if isinstance(result, Evaluation) and next(n_kills) < 2:
+            raise ray.exceptions.OutOfMemoryError("1 worker was killed\nmore about memory")
+        return result
+
+    monkeypatch.setattr(ray_executor.ray, "get", get_or_die)
+    first, second = finish(executor, tools, "ok")[0], finish(executor, tools, "ok")[0]
+    assert (first.status, first.reason) == (Status.OUT_OF_MEMORY, "killed 2 workers: 1 worker was killed")
+    assert second.status is Status.OK
+
+
+def test_what_the_cluster_does_not_have_ends_in_an_error(
+    cluster: RayExecutor, tools: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_executor, "START_SECONDS", 1.0)
+    executor = RayExecutor(Doer(tmp_path), 1, gpus_per_worker=2)
+    began = time.monotonic()
+    try:
+        with pytest.raises(
+            WorkerError,
+            match=r"must start within 1 s, but none did; each needs 1 CPU and 2 GPUs, the cluster has",
+        ):
+            tools.wait_for(lambda: executor.wait(0.1), "an error")
+        assert time.monotonic() - began < 30
+    finally:
+        executor.close()
+
+
+def test_workers_that_cannot_start_end_in_an_error_with_the_cause(cluster: RayExecutor, tools: Any) -> None:
+    executor = RayExecutor(Unloadable(), 2)
+    try:
+        with pytest.raises(
+            WorkerError,
+            match=r"a worker must start, but 4 died at once: ValueError: invalid literal for int.*logs",
+        ):
+            tools.wait_for(lambda: executor.wait(0.1), "an error")
+    finally:
+        executor.close()
