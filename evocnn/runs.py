@@ -9,14 +9,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evocnn.config import Experiment, Parts, build_parts, space_of, to_plain
+from evocnn.config import Experiment, Parts, build_parts, to_plain
 from evocnn.errors import ExperimentError, JournalError, ReplayError
 from evocnn.evaluation import Objective, Objectives
-from evocnn.genotype import SearchSpace
+from evocnn.genotype import CostModel
 from evocnn.search import Driver, Ending
 from evocnn.store import Front, Journal, Record, environment, front_of, is_locked, locked
 from evocnn.workers import Executor, SerialExecutor
 
+RUNNING = "running"
+DECISIVE = ("python", "processor", "torch", "numpy", "deap", "moocore", "evocnn")  # of the environment
 DEADLINE_GRACE = 30.0  # seconds beyond a candidate's own timeout before its worker is ended
 
 
@@ -42,6 +44,20 @@ class Workers:
     gpus_per_worker: float = 0.0
     address: str | None = None
 
+    def __post_init__(self) -> None:
+        """Check that Ray can meet the numbers.
+
+        Raises:
+            ExperimentError: It cannot.
+        """
+        share = self.gpus_per_worker
+        if self.count < 0 or share < 0 or (share > 1 and share != int(share)):
+            message = (
+                "workers must be 0 or more, each with a share of a GPU up to 1 or a whole number of them, "
+                f"but were {self.count} with {share}; correct either"
+            )
+            raise ExperimentError(message)
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -58,49 +74,53 @@ class Progress:
 
 @dataclass(frozen=True)
 class Run:
-    """A run as its folder holds it.
+    """A run as its folder holds it; reading one imports no code that it names.
 
     Attributes:
         folder: The run folder.
         status: `running`, `finished`, `exhausted` or `interrupted`.
         records: Every evaluation, in order of tickets.
         manifest: Experiment, data, versions, hardware.
-        experiment: The experiment.
     """
 
     folder: Path
     status: str
     records: tuple[Record, ...]
     manifest: dict[str, Any]
-    experiment: Experiment
 
     @property
     def name(self) -> str:
         """The experiment's name."""
-        return self.experiment.name
-
-    @cached_property
-    def space(self) -> SearchSpace:
-        """The search space."""
-        data = self.manifest["data"]
-        return space_of(self.experiment, tuple(data["shape"]), len(data["class_names"]))
+        return str(self.manifest["experiment"]["name"])
 
     @cached_property
     def objectives(self) -> Objectives:
         """The objectives, with the floors and references that followed from the data."""
-        measures = {name: settings.measure for name, settings in self.experiment.objectives.items()}
-        stored = self.manifest["objectives"]
-        return Objectives(tuple(Objective(**values, measure=measures[values["name"]]) for values in stored))
+        return Objectives(tuple(Objective(**values) for values in self.manifest["objectives"]))
 
     @cached_property
     def front(self) -> Front:
         """The Pareto front of all evaluations."""
-        return front_of(self.records, self.objectives, self.space)
+        return front_of(self.records, self.objectives)
 
-    def value(self, record: Record, objective: Objective) -> float:
-        """Return a record's value of an objective, in the metric's own unit."""
-        genome = self.space.from_json(record.genome) if objective.measure else None
-        return objective.raw(record.metrics, genome)
+    @cached_property
+    def experiment(self) -> Experiment:
+        """The experiment; this imports the code that it names.
+
+        Raises:
+            ExperimentError: That code cannot be imported any more.
+        """
+        home = self.manifest["experiment_folder"]
+        try:
+            return Experiment.from_dict(
+                self.manifest["experiment"], folder=Path(home), source=f"experiment of {self.folder}"
+            )
+        except ExperimentError as error:
+            message = (
+                f"the run's experiment must be importable again, but:\n{error}\n"
+                "put the modules back, or give the experiment in Python: evocnn.resume(folder, experiment)"
+            )
+            raise ExperimentError(message) from error
 
 
 def run(
@@ -130,7 +150,7 @@ def run(
     folder = Path("runs") / experiment.name if folder is None else Path(folder)
     crew = workers if isinstance(workers, Workers) else Workers(workers)
     path = None if data is None else Path(data).resolve()
-    parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker or 1.0)
+    parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -139,18 +159,22 @@ def run(
             "another --out"
         )
         raise JournalError(message) from error
-    with locked(folder), Journal.create(folder) as journal:
-        journal.set("experiment", to_plain(experiment.tables))
-        journal.set("experiment_folder", str(experiment.folder or Path(sys.path[0] or ".").resolve()))
-        journal.set("data_path", None if path is None else str(path))
-        journal.set("data", _data_entry(parts))
-        journal.set("objectives", _objectives_entry(parts.objectives))
-        journal.set("protocol", asdict(parts.evaluator.protocol))
-        journal.set("context", parts.evaluator.context)
-        journal.set("cost_model", asdict(parts.space.cost_model))
-        journal.set("environment", dict(environment()))
+    manifest: dict[str, Any] = {
+        "status": RUNNING,
+        "experiment": to_plain(experiment.tables),
+        "experiment_folder": str(experiment.folder or Path(sys.path[0] or ".").resolve()),
+        "data_path": None if path is None else str(path),
+        "data": _data_entry(parts),
+        "objectives": [asdict(objective) for objective in parts.objectives.items],
+        "protocol": asdict(parts.evaluator.protocol),
+        "context": parts.evaluator.context,
+        "cost_model": asdict(parts.space.cost_model),
+        "environment": dict(environment()),
+        "workers": asdict(crew),
+    }
+    with locked(folder), Journal.create(folder, manifest) as journal:
         _search(experiment, parts, journal, crew, on_start=on_start, on_told=on_told, should_stop=should_stop)
-    return open_run(folder, experiment)
+    return open_run(folder)
 
 
 def resume(
@@ -168,7 +192,7 @@ def resume(
 
     Args:
         folder: The run folder.
-        experiment: The run's experiment, where it was made of Python objects.
+        experiment: The run's experiment, where it was made of objects that cannot be imported.
         workers: As in `run`; they need not be those of the first session.
         data: Where the same images lie now.
         budget: A new budget, in evaluations or as a time such as `10m`.
@@ -182,74 +206,58 @@ def resume(
     """
     folder = Path(folder)
     crew = workers if isinstance(workers, Workers) else Workers(workers)
-    known = open_run(folder, experiment)  # before the lock, which would make a file in any folder
+    known = open_run(folder)  # before the lock, which would make a file in any folder
     if known.status in (Ending.FINISHED, Ending.EXHAUSTED) and budget is None and data is None:
         return known
     with locked(folder), Journal.open(folder) as journal:
-        tables = dict(known.experiment.tables)
-        if budget is not None:
-            tables["search"] = {**tables.get("search", {}), "budget": budget}
-        experiment = Experiment.from_dict(
-            tables, folder=known.experiment.folder, source=f"experiment of {folder}"
-        )
+        experiment = _continued(known, experiment or known.experiment, budget)
         stored = known.manifest["data_path"]
         path = Path(data).resolve() if data is not None else None if stored is None else Path(stored)
-        parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker or 1.0)
+        cost_model = CostModel(**known.manifest["cost_model"])
+        parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker, cost_model=cost_model)
         _check_same(known, parts)
-        journal.set("experiment", to_plain(tables))
+        journal.set("experiment", to_plain(experiment.tables))
         journal.set("data_path", None if path is None else str(path))
         _search(experiment, parts, journal, crew, on_start=on_start, on_told=on_told, should_stop=should_stop)
-    return open_run(folder, experiment)
+    return open_run(folder)
 
 
-def open_run(folder: str | Path, experiment: Experiment | None = None) -> Run:
+def open_run(folder: str | Path) -> Run:
     """Return a run as its folder holds it, also while it is running.
-
-    Args:
-        folder: The run folder.
-        experiment: The run's experiment, where it was made of Python objects.
 
     Raises:
         JournalError: The folder holds no readable run.
-        ExperimentError: The experiment names code that cannot be imported any more.
     """
     folder = Path(folder)
     with Journal.open(folder, read_only=True) as journal:
-        names = (
-            "experiment",
-            "experiment_folder",
-            "data_path",
-            "data",
-            "objectives",
-            "environment",
-            "status",
-        )
-        manifest: dict[str, Any] = {name: journal.get(name) for name in names}
-        if manifest["status"] is None:
-            message = (
-                f"run folder '{folder}' must hold a run that started, but its manifest was incomplete; "
-                "delete it and run again"
-            )
-            raise JournalError(message)
+        manifest: dict[str, Any] = journal.manifest()
         records = tuple(journal.records())
-    experiment = _experiment_of(folder, manifest) if experiment is None else experiment
-    status = manifest.pop("status")
-    if status == "running" and not is_locked(folder):
-        status = "interrupted"  # its process is gone
-    return Run(folder, str(status), records, manifest, experiment)
+    status = str(manifest.pop("status"))
+    if status == RUNNING and not is_locked(folder):
+        status = Ending.INTERRUPTED.value  # its process is gone
+    return Run(folder, status, records, manifest)
 
 
-def _experiment_of(folder: Path, manifest: dict[str, Any]) -> Experiment:
-    """Return the experiment that a journal holds."""
-    try:
-        home = Path(manifest["experiment_folder"])
-        return Experiment.from_dict(manifest["experiment"], folder=home, source=f"experiment of {folder}")
-    except ExperimentError as error:
+def _continued(known: Run, experiment: Experiment, budget: str | int | None) -> Experiment:
+    """Return the experiment of a run with another budget.
+
+    Raises:
+        ReplayError: The experiment is not the run's.
+    """
+    tables = dict(experiment.tables)
+    if _without_budget(to_plain(tables)) != _without_budget(known.manifest["experiment"]):
         message = (
-            f"the run's experiment must be importable again, but:\n{error}\n"
-            "put the modules back, or open the run from Python: evocnn.open_run(folder, experiment)"
+            f"the experiment must be that of the run in '{known.folder}', but it was another; run it anew"
         )
-        raise ExperimentError(message) from error
+        raise ReplayError(message)
+    if budget is not None:
+        tables["search"] = {**tables.get("search", {}), "budget": budget}
+    return Experiment.from_dict(tables, folder=experiment.folder, source=f"experiment of {known.folder}")
+
+
+def _without_budget(tables: Any) -> dict[str, Any]:
+    search = {name: value for name, value in tables.get("search", {}).items() if name != "budget"}
+    return {**tables, "search": search}
 
 
 def _search(
@@ -270,7 +278,7 @@ def _search(
             stacklevel=3,
         )
     replayed = {record.ticket for record in journal.records()}
-    journal.set("status", "running")
+    journal.set("status", RUNNING)
     on_start(parts)
     with closing(_executor(experiment, parts, workers)) as executor:
         driver = Driver(
@@ -312,7 +320,7 @@ def _check_same(known: Run, parts: Parts) -> None:
         )
         raise ReplayError(message)
     before, now = known.manifest["environment"], environment()
-    changed = [f"{name} {before[name]} -> {now[name]}" for name in now if before.get(name) != now[name]]
+    changed = [f"{n} {before[n]} -> {now[n]}" for n in now if n in DECISIVE and before.get(n) != now[n]]
     if changed:
         warnings.warn(f"figures may differ from an uninterrupted run: {', '.join(changed)}", stacklevel=3)
 
@@ -327,7 +335,3 @@ def _data_entry(parts: Parts) -> dict[str, Any]:
         "n_training": len(parts.evaluator.training),
         "n_validation": len(parts.evaluator.validation),
     }
-
-
-def _objectives_entry(objectives: Objectives) -> list[Any]:
-    return [{name: v for name, v in asdict(item).items() if name != "measure"} for item in objectives.items]

@@ -64,7 +64,7 @@ def measure(algorithm: str) -> float:
     )
     space = space_of(experiment, (1, 28, 28), 10)
     objectives = objectives_of(experiment, majority_share=0.1, n_validation=3000)
-    with tempfile.TemporaryDirectory() as folder, Journal.create(Path(folder)) as journal:
+    with tempfile.TemporaryDirectory() as folder, Journal.create(Path(folder), {}) as journal:
         driver = Driver(
             algorithm_of(experiment, space, objectives, Fidelity(6, 9000)),
             space,

@@ -140,7 +140,7 @@ def _workers(count: int | None, gpus_per_worker: float, address: str | None) -> 
 
     from evocnn.runs import Workers
 
-    return Workers(os.cpu_count() or 1 if count is None else count, gpus_per_worker, address)
+    return Workers(len(os.sched_getaffinity(0)) if count is None else count, gpus_per_worker, address)
 
 
 def main() -> None:

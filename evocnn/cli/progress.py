@@ -80,7 +80,7 @@ class ProgressDisplay:
         if parts is None or record.reused_from is not None:
             return
         members = self._front.members if self._front else ()
-        self._front = front_of((*members, record), parts.objectives, parts.space)
+        self._front = front_of((*members, record), parts.objectives)
         self._n_told += 1
         self._n_new += not progress.is_replayed
         self._elapsed_before = (

@@ -7,7 +7,7 @@ from pathlib import Path
 from evocnn.config.experiment import Experiment
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Objective, Objectives
-from evocnn.genotype import Fidelity, Limits, SearchSpace, Shape
+from evocnn.genotype import CostModel, Fidelity, Limits, SearchSpace, Shape
 from evocnn.operators import Variation
 from evocnn.search import Algorithm, Breeding, GenerationalNSGA2, RandomSearch, SteadyStateNSGA2
 from evocnn.training.data import ImageSet, detect, load, split
@@ -37,13 +37,20 @@ class Parts:
     algorithm: Algorithm
 
 
-def build_parts(experiment: Experiment, data_path: Path | None = None, *, gpu_share: float = 1.0) -> Parts:
+def build_parts(
+    experiment: Experiment,
+    data_path: Path | None = None,
+    *,
+    gpu_share: float = 0.0,
+    cost_model: CostModel | None = None,
+) -> Parts:
     """Return the objects that an experiment describes; reads the training data, never the test split.
 
     Args:
         experiment: The experiment.
         data_path: Images in place of the experiment's own.
-        gpu_share: Share of a GPU's memory that one worker may take.
+        gpu_share: Share of a GPU's memory that one worker may take; 0 where nobody else takes any.
+        cost_model: The constants of a run that goes on; the default ones for a new run.
 
     Raises:
         DataError: The data cannot be used.
@@ -53,7 +60,7 @@ def build_parts(experiment: Experiment, data_path: Path | None = None, *, gpu_sh
     training, validation = split(
         data, validation=experiment.data.validation, seed=experiment.seed, n_images=experiment.data.images
     )
-    space = space_of(experiment, data.shape, data.n_classes)
+    space = space_of(experiment, data.shape, data.n_classes, cost_model)
     objectives = objectives_of(experiment, validation.majority_share, len(validation))
     settings = experiment.training
     protocol = Protocol(
@@ -64,7 +71,8 @@ def build_parts(experiment: Experiment, data_path: Path | None = None, *, gpu_sh
         warmup=settings.warmup,
         timeout=settings.timeout,
     )
-    evaluator = TrainingEvaluator(training, validation, protocol, gpu_share)
+    measures = {name: o.measure for name, o in experiment.objectives.items() if o.measure is not None}
+    evaluator = TrainingEvaluator(training, validation, protocol, min(1.0, gpu_share) or 1.0, measures)
     fidelity = Fidelity(settings.epochs, len(training))
     return Parts(data, space, objectives, evaluator, algorithm_of(experiment, space, objectives, fidelity))
 
@@ -79,7 +87,12 @@ def load_data(experiment: Experiment, data_path: Path | None = None) -> ImageSet
     return load(source, "train", None if path is None else (experiment.folder or Path()) / path)
 
 
-def space_of(experiment: Experiment, shape: tuple[int, int, int], n_classes: int) -> SearchSpace:
+def space_of(
+    experiment: Experiment,
+    shape: tuple[int, int, int],
+    n_classes: int,
+    cost_model: CostModel | None = None,
+) -> SearchSpace:
     """Return the search space for images of a shape `(channels, height, width)`."""
     settings = experiment.space
     limits = settings.limits
@@ -92,6 +105,7 @@ def space_of(experiment: Experiment, shape: tuple[int, int, int], n_classes: int
         settings.founder_depth,
         Limits(limits.parameters or inf, limits.flops or inf, limits.depth),
         settings.pool_order,
+        cost_model or CostModel(),
     )
 
 
@@ -126,9 +140,7 @@ def objectives_of(experiment: Experiment, majority_share: float, n_validation: i
             raise ExperimentError(message)
         floor = floors.get(name) if settings.floor is None else settings.floor
         log = settings.scale == "log"
-        items.append(
-            Objective(name, settings.weight, log, floor, settings.ceiling, reference, settings.measure)
-        )
+        items.append(Objective(name, settings.weight, log, floor, settings.ceiling, reference))
     return Objectives(tuple(items))
 
 

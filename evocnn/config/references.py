@@ -1,5 +1,6 @@
 """An experiment's tables as plain JSON, from which the same experiment can be made again."""
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -30,7 +31,7 @@ def to_plain(value: Any) -> JSON:
         return to_plain(written)
     reference = reference_of(value)
     if reference is None or isinstance(value, type) or not is_dataclass(value):
-        return reference or repr(value)
+        return reference or re.sub(r" at 0x[0-9a-f]+", "", repr(value))
     arguments = {f.name: getattr(value, f.name) for f in fields(value)}
     if isinstance(value, DeapCrossover | DeapMutation):
         arguments = dict(value.arguments)

@@ -98,7 +98,7 @@ def evaluate_safely(evaluator: Evaluator, request: EvaluationRequest) -> Evaluat
     start = perf_counter()
     try:
         evaluation = _plain(evaluator(request))
-    except Exception as error:  # noqa: BLE001 - a bad candidate never ends a run
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a bad candidate never ends a run
         status = Status.OUT_OF_MEMORY if _is_out_of_memory(error) else Status.CRASHED
         return Evaluation(status, seconds=perf_counter() - start, reason=_describe(error))
     bad = [name for name, value in evaluation.metrics.items() if not isfinite(value)]

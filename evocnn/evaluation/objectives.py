@@ -1,19 +1,16 @@
 """Objectives, derived from raw metrics: changing them re-ranks a finished run without training."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from math import isfinite, log10
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import log10
 
 import numpy as np
 
 from evocnn.errors import ExperimentError
 from evocnn.evaluation.evaluation import Evaluation
 from evocnn.evaluation.fitness import Fitness
-from evocnn.genotype import Genome
 
 LEAST = 1e-6  # smaller values are alike on a log scale
-Measure = Callable[[Mapping[str, float], Any], float]
 
 
 @dataclass(frozen=True)
@@ -21,13 +18,12 @@ class Objective:
     """One thing that a search maximizes or minimizes.
 
     Attributes:
-        name: A metric's name, or a name of your own with a `measure`.
+        name: A metric's name.
         weight: Above 0 to maximize, below 0 to minimize, as in DEAP.
         log: Whether the value is compared as its decimal logarithm.
         floor: A candidate below it is infeasible.
         ceiling: A candidate above it is infeasible.
         reference: The worst value that counts, in the metric's unit: the hypervolume's corner.
-        measure: A function of the raw metrics and the genome, in place of a metric.
     """
 
     name: str
@@ -36,31 +32,17 @@ class Objective:
     floor: float | None = None
     ceiling: float | None = None
     reference: float = 0.0
-    measure: Measure | None = field(default=None, compare=False)
 
-    def raw(self, metrics: Mapping[str, float], genome: Genome | None) -> float:
+    def raw(self, metrics: Mapping[str, float]) -> float:
         """Return the value in the metric's own unit.
 
-        Args:
-            metrics: Raw metrics.
-            genome: The candidate; only a measure reads it.
-
         Raises:
-            ExperimentError: There is no such metric, or the measure gave no finite number.
+            ExperimentError: There is no such metric.
         """
-        if self.measure is not None:
-            value = self.measure(metrics, genome)
-            if not isinstance(value, int | float | np.number) or not isfinite(value):
-                message = (
-                    f"objective '{self.name}' must be a finite number, but it was {value!r}; correct "
-                    "its function"
-                )
-                raise ExperimentError(message)
-            return float(value)
         if self.name not in metrics:
             message = (
                 f"objective '{self.name}' must be a metric among {sorted(metrics)}; correct the name "
-                "or give a function"
+                "or give it a measure"
             )
             raise ExperimentError(message)
         return metrics[self.name]
@@ -83,11 +65,6 @@ class Objectives:
     items: tuple[Objective, ...]
 
     @property
-    def read_genomes(self) -> bool:
-        """Whether some objective is a function of the genome, not of metrics alone."""
-        return any(objective.measure is not None for objective in self.items)
-
-    @property
     def weights(self) -> tuple[float, ...]:
         """DEAP's weights."""
         return tuple(objective.weight for objective in self.items)
@@ -102,9 +79,9 @@ class Objectives:
         """The hypervolume's corner as losses, shape `(n_objectives,)`."""
         return self.losses([objective.scaled(objective.reference) for objective in self.items])
 
-    def fitness(self, evaluation: Evaluation, genome: Genome | None) -> Fitness:
+    def fitness(self, evaluation: Evaluation) -> Fitness:
         """Return the DEAP fitness of an evaluation whose status is ok."""
-        raw = [objective.raw(evaluation.metrics, genome) for objective in self.items]
+        raw = [objective.raw(evaluation.metrics) for objective in self.items]
         values = [o.scaled(value) for o, value in zip(self.items, raw, strict=True)]
         violation = sum(o.violation(value) for o, value in zip(self.items, raw, strict=True))
         return Fitness(self.weights, values, violation)

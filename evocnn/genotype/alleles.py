@@ -189,6 +189,16 @@ class GeneAlleles(Generic[GeneType]):
         name = self.free[int(rng.integers(len(self.free)))]
         return replace(gene, **{name: self.fields[name].step(getattr(gene, name), rng)})
 
+    def permits(self, gene: GeneType) -> bool:
+        """Return whether every field holds one of its alleles, or its default where it has none."""
+        defaults = {f.name: f.default for f in fields(self.gene)}
+        return all(
+            value in _some(self.fields[name])
+            if isinstance(self.fields.get(name), Choice)
+            else name in self.fields or value == defaults[name]
+            for name, value in ((name, getattr(gene, name)) for name in defaults)
+        )
+
     def shrink(self, gene: GeneType) -> GeneType | None:
         """Return the gene at its next smaller width, or None where there is none."""
         if self.width is None or self.width not in self.fields:

@@ -15,7 +15,7 @@ module. The first two need no torch. The modules of the genes in this package li
 
 import re
 from collections.abc import Callable
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from functools import cache
 from sys import float_info
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar, cast
@@ -117,6 +117,10 @@ class Gene:
     def check(self) -> None:
         """Raise GeneError where fields contradict each other; nothing by default."""
 
+    def having(self, **values: Value) -> Self:
+        """Return the gene with these values; itself where it has them already."""
+        return self if all(getattr(self, n) == v for n, v in values.items()) else replace(self, **values)
+
     @classmethod
     def name(cls) -> str:
         """Return the gene's name in experiment files and JSON: the class's in snake case."""
@@ -179,6 +183,11 @@ class LayerGene(Gene):
     def counts(self, shape: Shape) -> Counts:
         """Return what the layer costs on an input of this shape, where it is not inert."""
         raise NotImplementedError
+
+    def canonical(self, shape: Shape) -> Self:
+        """Return the simplest gene that is the same layer on an input of this shape; itself by default."""
+        del shape
+        return self
 
 
 def _snake(name: str) -> str:

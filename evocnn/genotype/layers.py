@@ -6,7 +6,7 @@ Channels and shapes are inferred from what comes before, never stored. Counting 
 
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from evocnn.errors import GeneError
 from evocnn.genotype.gene import Counts, LayerGene, Shape, number, word
@@ -53,6 +53,13 @@ class Conv(LayerGene):
         height, width = ((side - self.kernel) // self.stride + 1 for side in shape[1:])
         return Shape(self.filters, height, width)
 
+    def canonical(self, shape: Shape) -> Self:
+        """Return the gene with no longer stride than has an effect; a 1x1 kernel needs no padding."""
+        padding = "same" if self.kernel == 1 else self.padding
+        lost = 0 if padding == "same" else self.kernel - 1
+        stride = min(self.stride, max(shape.height, shape.width) - lost)
+        return self.having(stride=stride, padding=padding)
+
     def counts(self, shape: Shape) -> Counts:
         """Return the counts of convolution, normalization and activation."""
         after = self.output(shape) or shape
@@ -86,6 +93,10 @@ class Residual(LayerGene):
         """Return whether the shortcut needs a projection."""
         return self.output(shape) != shape
 
+    def canonical(self, shape: Shape) -> Self:
+        """Return the gene with no longer stride than has an effect."""
+        return self.having(stride=min(self.stride, max(shape.height, shape.width)))
+
     def counts(self, shape: Shape) -> Counts:
         """Return the counts of both convolutions, the shortcut, the sum and the activations."""
         after = self.output(shape)
@@ -115,6 +126,10 @@ class DepthwiseSeparable(LayerGene):
         """Return the shape after the pointwise convolution."""
         return _strided(shape, self.filters, self.stride)
 
+    def canonical(self, shape: Shape) -> Self:
+        """Return the gene with no longer stride than has an effect."""
+        return self.having(stride=min(self.stride, max(shape.height, shape.width)))
+
     def counts(self, shape: Shape) -> Counts:
         """Return the counts of both convolutions with their normalizations and activations."""
         between = _strided(shape, shape.channels, self.stride)
@@ -138,6 +153,10 @@ class Pool(LayerGene):
     def window(self, shape: Shape) -> tuple[int, int]:
         """Return the window's height and width."""
         return min(self.size, shape.height), min(self.size, shape.width)
+
+    def canonical(self, shape: Shape) -> Self:
+        """Return the gene with no larger window than the image."""
+        return self.having(size=min(self.size, max(2, shape.height, shape.width)))
 
     def output(self, shape: Shape) -> Shape | None:
         """Return the shape after the pool."""

@@ -51,10 +51,11 @@ def repair(chromosome: Chromosome, space: "SearchSpace") -> Chromosome:
     all are at their narrowest, flattening becomes global pooling if the space has that, then the
     layer with the largest share goes. Idempotent.
     """
-    result = replace(chromosome, layers=chromosome.canonical(space.input_shape).layers[: space.limits.depth])
+    active = chromosome.canonical(space.input_shape).layers
+    result = space.canonical(replace(chromosome, layers=active[: space.limits.depth]))
     while measure := space.limits.exceeded(result.counts(space.input_shape, space.n_classes)):
         shrunk = _shrunk(result, space) or _pooled(result, space) or _shortened(result, space, measure)
-        result = shrunk.canonical(space.input_shape)
+        result = space.canonical(shrunk)
     return result
 
 

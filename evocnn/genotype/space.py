@@ -1,7 +1,7 @@
 """The space of CNN chromosomes: alleles of layers, head and recipe, and limits on the network."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -122,6 +122,21 @@ class SearchSpace:
         depth = int(rng.integers(low, high + 1))
         layers = tuple(self.sample_layer(rng) for _ in range(depth))
         return self.repair(Chromosome(layers, self.head.sample(rng), self.recipe.sample(rng)))
+
+    def canonical(self, chromosome: Chromosome) -> Chromosome:
+        """Return the simplest chromosome of this space that is the same network: one key for each phenotype.
+
+        Inert genes go; fields are simplified as far as alleles permit; where a single position is
+        left, flattening is global pooling.
+        """
+        layers = []
+        for gene, before, _ in chromosome.trace(self.input_shape):
+            simplest, alleles = gene.canonical(before), self.alleles_of(gene)
+            layers.append(simplest if alleles and alleles.permits(simplest) else gene)
+        head, features = chromosome.head, chromosome.features(self.input_shape)
+        if features.height == features.width == 1 and self.permits_global_pooling:
+            head = head.having(pooling="gap")
+        return replace(chromosome, layers=tuple(layers), head=head)
 
     def repair(self, chromosome: Chromosome) -> Chromosome:
         """Return the nearest chromosome within the limits, in canonical form."""

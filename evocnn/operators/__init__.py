@@ -15,7 +15,7 @@ from evocnn.operators.mutation import (
 )
 from evocnn.operators.protocols import Crossover, Mutation
 from evocnn.operators.selection import assign_ranks, select_nsga2, tournament
-from evocnn.operators.variation import Variation, Weighted
+from evocnn.operators.variation import Offspring, Variation, Weighted
 
 __all__ = [
     "AddGene",
@@ -27,6 +27,7 @@ __all__ = [
     "DeapMutation",
     "DuplicateGene",
     "Mutation",
+    "Offspring",
     "OnePoint",
     "RemoveGene",
     "ReplaceGene",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,20 @@ class Weighted(Generic[OperatorType]):
     name: str
     operator: OperatorType
     weight: float = 1.0
+
+
+class Offspring(NamedTuple):
+    """What breeding gives.
+
+    Attributes:
+        genome: The offspring, repaired.
+        operators: Names of the operators, in order of application.
+        n_parents: 1 if the mother alone was used, 2 with the father.
+    """
+
+    genome: Any
+    operators: tuple[str, ...]
+    n_parents: int
 
 
 @dataclass(frozen=True)
@@ -41,26 +55,27 @@ class Variation:
 
     def breed(
         self, mother: Chromosome, father: Chromosome, space: SearchSpace, rng: np.random.Generator
-    ) -> tuple[Chromosome, tuple[str, ...]]:
-        """Return one offspring and the names of the operators that made it.
+    ) -> Offspring:
+        """Return one offspring, with the operators that made it.
 
         Raises:
             OperatorError: An operator raised, or returned something that is no chromosome.
         """
         names: tuple[str, ...] = ()
         child = mother
-        if self.crossovers and rng.random() < self.crossover_rate:
+        is_crossed = bool(self.crossovers) and rng.random() < self.crossover_rate
+        if is_crossed:
             crossover = _draw(self.crossovers, rng)
-            offspring = _applied(crossover, mother, father, space, rng)
-            if not isinstance(offspring, tuple) or len(offspring) != 2:
-                raise OperatorError(_complaint(crossover.name, "a pair of chromosomes", offspring))
-            child = offspring[int(rng.integers(2))]
+            pair = _applied(crossover, mother, father, space, rng)
+            if not isinstance(pair, tuple) or len(pair) != 2:
+                raise OperatorError(_complaint(crossover.name, "a pair of chromosomes", pair))
+            child = _checked(pair[int(rng.integers(2))], crossover.name, space)
             names += (crossover.name,)
-        if self.mutations and (not names or rng.random() < self.mutation_rate):
+        if self.mutations and (not is_crossed or rng.random() < self.mutation_rate):
             mutation = _draw(self.mutations, rng)
-            child = _applied(mutation, _checked(child, names), space, rng)
+            child = _checked(_applied(mutation, child, space, rng), mutation.name, space)
             names += (mutation.name,)
-        return space.repair(_checked(child, names)), names
+        return Offspring(space.repair(child), names, 2 if is_crossed else 1)
 
 
 def _draw(operators: Sequence[Weighted[OperatorType]], rng: np.random.Generator) -> Weighted[OperatorType]:
@@ -86,15 +101,15 @@ def _applied(operator: Weighted[Any], *arguments: Any) -> Any:
         raise OperatorError(message) from error
 
 
-def _checked(child: Any, names: tuple[str, ...]) -> Chromosome:
-    """Return the child if it is a chromosome of layer genes."""
+def _checked(child: Any, name: str, space: SearchSpace) -> Chromosome:
+    """Return what an operator made if it is a chromosome of the space's layer genes."""
     if not isinstance(child, Chromosome) or not isinstance(child.layers, tuple):
-        raise OperatorError(_complaint(names[-1], "a chromosome", child))
+        raise OperatorError(_complaint(name, "a chromosome", child))
     for gene in child.layers:
-        if not isinstance(gene, LayerGene):
-            raise OperatorError(_complaint(names[-1], "a chromosome whose layers are layer genes", gene))
+        if not isinstance(gene, LayerGene) or space.alleles_of(gene) is None:
+            raise OperatorError(_complaint(name, "a chromosome of the space's layer genes", gene))
     if not isinstance(child.head, Head) or not isinstance(child.recipe, Recipe):
-        raise OperatorError(_complaint(names[-1], "a chromosome with a head and a recipe", child))
+        raise OperatorError(_complaint(name, "a chromosome with a head and a recipe", child))
     return child
 
 

@@ -29,15 +29,13 @@ def plot_front(run: Run, path: Path) -> None:
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
     others = [r for r in run.records if r.evaluation.status is Status.OK and r.reused_from is None]
-    axes.scatter(
-        *_points(run, others, across, up), s=18, color=GREY, alpha=0.6, linewidths=0, label="evaluated"
-    )
-    members = sorted(run.front.members, key=lambda record: run.value(record, across))
-    xs, ys = _points(run, members, across, up)
+    axes.scatter(*_points(others, across, up), s=18, color=GREY, alpha=0.6, linewidths=0, label="evaluated")
+    members = sorted(run.front.members, key=lambda record: across.raw(record.metrics))
+    xs, ys = _points(members, across, up)
     axes.plot(xs, ys, "o", color=BLUE, markersize=7, label="Pareto front")
     axes.plot(*_staircase(xs, ys, up), color=BLUE, linewidth=1, alpha=0.7)
     if run.front.knee is not None:
-        x, y = (run.value(run.front.knee, objective) for objective in (across, up))
+        x, y = (objective.raw(run.front.knee.metrics) for objective in (across, up))
         axes.plot([x], [y], "D", color=ORANGE, markersize=10, label=f"knee: {fill(run.front.knee.text, 70)}")
     for objective, axis, set_scale in (
         (across, axes.xaxis, axes.set_xscale),
@@ -76,10 +74,8 @@ def _axes(run: Run) -> tuple[Objective, Objective]:
     return across, up
 
 
-def _points(
-    run: Run, records: list[Record], across: Objective, up: Objective
-) -> tuple[list[float], list[float]]:
-    return [run.value(r, across) for r in records], [run.value(r, up) for r in records]
+def _points(records: list[Record], across: Objective, up: Objective) -> tuple[list[float], list[float]]:
+    return [across.raw(r.metrics) for r in records], [up.raw(r.metrics) for r in records]
 
 
 def _staircase(xs: list[float], ys: list[float], up: Objective) -> tuple[list[float], list[float]]:

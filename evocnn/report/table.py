@@ -31,7 +31,7 @@ def front_table(run: Run) -> None:
     table.add_column("network", overflow="fold", ratio=1)
     for record in front.members:
         mark = " ◀ knee" if record is front.knee else ""
-        values = [_format(objective, run.value(record, objective)) for objective in run.objectives.items]
+        values = [_format(objective, objective.raw(record.metrics)) for objective in run.objectives.items]
         table.add_row(str(record.ticket), *values, Text(record.text + mark, style="bold" if mark else ""))
     console.print(table)
     reference = ", ".join(f"{o.name} {_format(o, o.reference)}" for o in run.objectives.items)

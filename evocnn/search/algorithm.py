@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from evocnn.evaluation import Evaluation, EvaluationRequest
+from evocnn.operators import Offspring
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,6 @@ class Algorithm(Protocol):
 class Variation(Protocol):
     """How offspring are made; `evocnn.operators.Variation` for chromosomes."""
 
-    def breed(
-        self, mother: Any, father: Any, space: Any, rng: np.random.Generator, /
-    ) -> tuple[Any, tuple[str, ...]]:
-        """Return one offspring, repaired, and the names of the operators that made it."""
+    def breed(self, mother: Any, father: Any, space: Any, rng: np.random.Generator, /) -> Offspring:
+        """Return one offspring, repaired, with the operators that made it."""
         ...

@@ -37,8 +37,9 @@ class Breeding:
 
         def breed() -> tuple[Genome, tuple[int, ...], tuple[str, ...]]:
             mother, father = tournament(population, rng), tournament(population, rng)
-            child, operators = self._variation.breed(mother.genome, father.genome, self._space, rng)
-            return child, (mother.ticket, father.ticket), operators
+            child = self._variation.breed(mother.genome, father.genome, self._space, rng)
+            parents = (mother.ticket, father.ticket)[: child.n_parents]
+            return child.genome, tuple(dict.fromkeys(parents)), child.operators
 
         return self._unseen(breed)
 

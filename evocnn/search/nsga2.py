@@ -44,12 +44,12 @@ class GenerationalNSGA2:
         self._told[ticket] = evaluation
         if len(self._told) < self._size:
             return
-        offspring = [
-            Individual(number, self._genomes[number], self._objectives.fitness(result, self._genomes[number]))
-            for number, result in sorted(self._told.items())
-            if result.status is Status.OK
-        ]
-        self._survivors = select_nsga2([*self._survivors, *offspring], self._size)
+        distinct = {individual.genome.key: individual for individual in self._survivors}
+        for number, result in sorted(self._told.items()):
+            genome = self._genomes[number]
+            if result.status is Status.OK and genome.key not in distinct:
+                distinct[genome.key] = Individual(number, genome, self._objectives.fitness(result))
+        self._survivors = select_nsga2(list(distinct.values()), self._size)
         self._genomes, self._told = {}, {}
 
 
@@ -81,7 +81,8 @@ class SteadyStateNSGA2:
     def tell(self, ticket: int, evaluation: Evaluation) -> None:
         """Take an evaluation into the population; the worst leaves a full one."""
         genome = self._genomes.pop(ticket)
-        if evaluation.status is not Status.OK:
+        is_known = any(individual.genome.key == genome.key for individual in self._population)
+        if evaluation.status is not Status.OK or is_known:
             return
-        self._population.append(Individual(ticket, genome, self._objectives.fitness(evaluation, genome)))
+        self._population.append(Individual(ticket, genome, self._objectives.fitness(evaluation)))
         self._population = select_nsga2(self._population, self._size)

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from evocnn.evaluation import Objectives, Status, hypervolume, knee, nondominated_ranks
-from evocnn.genotype import Space
 from evocnn.store.journal import Record
 
 
@@ -30,13 +28,12 @@ class Front:
     knee: Record | None
 
 
-def front_of(records: Iterable[Record], objectives: Objectives, space: Space[Any]) -> Front:
+def front_of(records: Iterable[Record], objectives: Objectives) -> Front:
     """Return the front of the records whose evaluation succeeded and that keep all constraints."""
     candidates, losses = [], []
     for record in records:
         if record.evaluation.status is Status.OK and record.reused_from is None:
-            genome = space.from_json(record.genome) if objectives.read_genomes else None
-            fitness = objectives.fitness(record.evaluation, genome)
+            fitness = objectives.fitness(record.evaluation)
             if fitness.violation == 0:
                 candidates.append(record)
                 losses.append(objectives.losses(fitness.values))

@@ -108,14 +108,14 @@ class Journal:
         self.path = path
 
     @classmethod
-    def create(cls, folder: Path) -> "Journal":
-        """Create the journal of a new run.
+    def create(cls, folder: Path, manifest: Mapping[str, JSON]) -> "Journal":
+        """Create the journal of a new run, with its manifest at once or not at all.
 
         Raises:
             JournalError: There is one already, or the folder cannot be written.
         """
         path = folder / FILE_NAME
-        if path.exists():
+        if path.exists() and path.stat().st_size > 0:  # an empty file is left by a crash at the very start
             message = (
                 f"run folder '{folder}' must be new, but it held a run; continue with `evocnn resume "
                 f"{folder}` or give another --out"
@@ -127,9 +127,12 @@ class Journal:
                 connection = unless_done.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(
-                    f"BEGIN; {_SCHEMA} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = "
-                    f"{SCHEMA_VERSION}; COMMIT;"
+                    f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA application_id = {APPLICATION_ID}; "
+                    f"PRAGMA user_version = {SCHEMA_VERSION};"
                 )
+                entries = [(name, json.dumps(value)) for name, value in manifest.items()]
+                connection.executemany("INSERT INTO manifest VALUES (?, ?)", entries)
+                connection.execute("COMMIT")
             except sqlite3.Error as error:
                 message = (
                     f"journal '{path}' must be writable, but SQLite said: {error}; free some space or give "
@@ -188,6 +191,10 @@ class Journal:
     def set(self, name: str, value: JSON) -> None:
         """Write one entry of the manifest."""
         self._write("INSERT OR REPLACE INTO manifest VALUES (?, ?)", (name, json.dumps(value)))
+
+    def manifest(self) -> dict[str, JSON]:
+        """Return all entries of the manifest."""
+        return {name: json.loads(value) for name, value in self._read("SELECT * FROM manifest", ())}
 
     def get(self, name: str) -> JSON:
         """Return one entry of the manifest, None where there is none."""

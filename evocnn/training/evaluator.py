@@ -1,7 +1,7 @@
 """The evaluator of CNNs: builds, trains and measures one candidate."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from time import perf_counter
@@ -18,6 +18,7 @@ from evocnn.training.data import ImageSet, training_subset
 from evocnn.training.loop import Images, Trained, measure, train
 from evocnn.training.protocol import Protocol
 
+Measure = Callable[[Mapping[str, float], Chromosome], float]
 DIGITS = 12  # of a difference of accuracies; what follows is noise that would break ties between networks
 
 
@@ -33,12 +34,14 @@ class TrainingEvaluator:
         validation: Validation images.
         protocol: What all candidates have in common.
         gpu_share: Share of a GPU's memory that this process may take.
+        measures: Metrics of the user's own, by name: functions of the other metrics and the chromosome.
     """
 
     training: ImageSet
     validation: ImageSet
     protocol: Protocol
     gpu_share: float = 1.0
+    measures: Mapping[str, Measure] = field(default_factory=dict)
     _resident: tuple[Images, Images, Images] | None = field(default=None, init=False, repr=False)
 
     @property
@@ -65,6 +68,9 @@ class TrainingEvaluator:
                 f"a fidelity must have all {len(self.training)} training images, but it was "
                 f"{request.fidelity.n_images}; make an evaluator with fewer images"
             )
+            raise GeneError(message)
+        if request.continues is not None or request.donor is not None:
+            message = "a request must train from scratch, but it continues or inherits; leave that out"
             raise GeneError(message)
         start = perf_counter()
         with _one_thread():
@@ -93,7 +99,7 @@ class TrainingEvaluator:
         counts = chromosome.counts(shape, n_classes)
         training_accuracy = measure(network, subset)[1]
         validation_accuracy = trained.validation_accuracies[-1]
-        return trained, {
+        metrics = {
             "validation_accuracy": validation_accuracy,
             "training_accuracy": training_accuracy,
             "generalization_gap": max(0.0, round(training_accuracy - validation_accuracy, DIGITS)),
@@ -102,6 +108,8 @@ class TrainingEvaluator:
             "flops": float(counts.flops),
             "epochs": float(trained.epochs),
         }
+        own = {name: measure_own(dict(metrics), chromosome) for name, measure_own in self.measures.items()}
+        return trained, metrics | own
 
     def _images(self) -> tuple[Images, Images, Images]:
         """Return training, validation and training-subset images, on the device, loaded once a process."""

@@ -5,8 +5,10 @@ Deadlines, retries and the replacement of dead actors are decided here.
 """
 
 import logging
+import signal
+import socket
 import sys
-from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -18,25 +20,31 @@ from evocnn.errors import WorkerError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Evaluator, Status, evaluate_safely
 
 START_SECONDS = 180.0  # a cluster that starts no worker within this time has no room for one
+CONNECT_SECONDS = 10.0  # Ray itself tries an address where nothing listens for many minutes
 MAX_DEATHS = 2  # a candidate that kills this many workers is recorded as crashed
 
 
 @dataclass
 class _Slot:
-    """A worker with what it is doing: starting while `ready` is false, idle while `ticket` is None."""
+    """A worker with what it is doing: starting while `ready` is false, idle while `ticket` is None.
+
+    A candidate whose worker died waits in `retry` for the replacement to be ready: only a worker
+    that was alive when it took the candidate can be killed by it.
+    """
 
     actor: Any
     pending: Any  # the object reference that resolves next
     since: float
     ready: bool = False
     ticket: int | None = None
+    retry: int | None = None
 
 
 class _Worker:
     """The actor: holds the evaluator with its data, and evaluates."""
 
     def __init__(self, evaluator: list[Any], path: list[str]) -> None:
-        sys.path += [entry for entry in path if entry not in sys.path]  # before user code is unpickled
+        sys.path[:0] = [entry for entry in path if entry not in sys.path]  # before user code is unpickled
         self._evaluator: Evaluator = ray.get(evaluator[0])
 
     def is_ready(self) -> bool:
@@ -81,14 +89,13 @@ class RayExecutor:
         self._evaluator = ray.put(evaluator)
         self._requests: dict[int, EvaluationRequest] = {}
         self._deaths: dict[int, int] = {}
-        self._retries: deque[int] = deque()
         self._failed_starts = 0
         self._slots = [self._start() for _ in range(n_workers)]
 
     @property
     def n_idle(self) -> int:
         """Workers that have started and have nothing to do."""
-        return sum(slot.ready and slot.ticket is None for slot in self._slots) - len(self._retries)
+        return sum(slot.ready and slot.ticket is None for slot in self._slots)
 
     @property
     def n_running(self) -> int:
@@ -98,9 +105,7 @@ class RayExecutor:
     def submit(self, ticket: int, request: EvaluationRequest) -> None:
         """Hand a request to an idle worker."""
         self._requests[ticket] = request
-        slot = next(slot for slot in self._slots if slot.ready and slot.ticket is None)
-        slot.ticket, slot.since = ticket, monotonic()
-        slot.pending = slot.actor.evaluate.remote(request)
+        self._give(next(slot for slot in self._slots if slot.ready and slot.ticket is None), ticket)
 
     def wait(self, timeout: float) -> list[tuple[int, Evaluation]]:
         """Return what has finished within `timeout` seconds, deaths and deadlines included.
@@ -123,15 +128,13 @@ class RayExecutor:
             )
             raise WorkerError(message) from error
         self._check_start()
-        while self._retries and any(slot.ready and slot.ticket is None for slot in self._slots):
-            ticket = self._retries.popleft()
-            self.submit(ticket, self._requests[ticket])
         return [result for result in finished if result is not None]
 
     def close(self) -> None:
         """End the actors, and the cluster if it was started here."""
         for slot in self._slots:
-            ray.kill(slot.actor)
+            with suppress(RayError):  # the cluster may be gone
+                ray.kill(slot.actor)
         if self._owns_cluster:
             ray.shutdown()
 
@@ -140,6 +143,10 @@ class RayExecutor:
         remote: Any = ray.remote(_Worker)
         actor = remote.options(**options).remote([self._evaluator], sys.path)
         return _Slot(actor, actor.is_ready.remote(), monotonic())
+
+    def _give(self, slot: _Slot, ticket: int) -> None:
+        slot.ticket, slot.retry, slot.since = ticket, None, monotonic()
+        slot.pending = slot.actor.evaluate.remote(self._requests[ticket])
 
     def _finish(self, slot: _Slot) -> tuple[int, Evaluation] | None:
         """Take what a slot's reference resolved to: readiness, an evaluation, or the worker's death."""
@@ -158,6 +165,8 @@ class RayExecutor:
             )
         if not slot.ready:
             slot.ready, self._failed_starts = True, 0
+            if slot.retry is not None:
+                self._give(slot, slot.retry)
             return None
         slot.ticket = None
         return self._returned(ticket, result)
@@ -174,12 +183,13 @@ class RayExecutor:
                     f"a worker must start, but {self._failed_starts} died at once: {cause}; see Ray's logs"
                 )
                 raise WorkerError(message)
-        self._replace(slot)
+        replacement = self._replace(slot)
         if ticket is None:
+            replacement.retry = slot.retry
             return None
         self._deaths[ticket] = self._deaths.get(ticket, 0) + 1
         if self._deaths[ticket] < MAX_DEATHS:
-            self._retries.append(ticket)
+            replacement.retry = ticket
             return None
         reason = f"killed {MAX_DEATHS} workers: {cause}"
         return self._returned(ticket, Evaluation(status, seconds=seconds, reason=reason))
@@ -199,8 +209,10 @@ class RayExecutor:
         reason = f"past its deadline of {self._deadline:g} s; its worker was ended"
         return self._returned(ticket, Evaluation(Status.TIMED_OUT, seconds=seconds, reason=reason))
 
-    def _replace(self, slot: _Slot) -> None:
-        self._slots[self._slots.index(slot)] = self._start()
+    def _replace(self, slot: _Slot) -> _Slot:
+        replacement = self._start()
+        self._slots[self._slots.index(slot)] = replacement
+        return replacement
 
     def _returned(self, ticket: int | None, evaluation: Evaluation) -> tuple[int, Evaluation]:
         assert ticket is not None  # noqa: S101 - callers have a slot with work
@@ -223,22 +235,32 @@ class RayExecutor:
 
 
 def _connect(n_workers: int, address: str | None, declared_gpus: int | None) -> None:
-    """Connect to a cluster, or start a local one on loopback without a dashboard."""
+    """Connect to a cluster, or start a local one, without a dashboard."""
     logging.getLogger("ray").setLevel(logging.ERROR)  # or it announces that it turns on its token
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
+    at_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         if address:
+            _check_listens(address)
             ray.init(address=address, **quiet)
         else:
             ray.init(
                 num_cpus=n_workers,
                 num_gpus=declared_gpus,
                 include_dashboard=False,
-                _node_ip_address="127.0.0.1",
                 **quiet,
             )
-    except (RayError, ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    except (RayError, OSError, RuntimeError, ValueError, OverflowError) as error:
         place = f"at '{address}'" if address else "on this machine"
         cause = str(error).strip().splitlines()[0]
         message = f"a Ray cluster {place} must be reachable, but: {cause}; use --workers 0 to run without Ray"
         raise WorkerError(message) from error
+    if callable(at_sigterm) and signal.getsignal(signal.SIGTERM) is not at_sigterm:
+        signal.signal(signal.SIGTERM, at_sigterm)  # Ray's own handler would end the process at once
+
+
+def _check_listens(address: str) -> None:
+    """Raise OSError where nothing listens at an address of host and port."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()

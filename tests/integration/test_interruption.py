@@ -56,7 +56,7 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(
     assert [after[record.ticket] for record in committed] == list(committed)  # times and all
 
 
-def test_ctrl_c_finishes_what_runs_and_twice_drops_it(
+def test_once_finishes_what_runs_and_twice_drops_it(
     serial: Serial, experiment_file: Path, tmp_path: Path, tools: Any
 ) -> None:
     folder = tmp_path / "run"
@@ -75,7 +75,7 @@ def test_ctrl_c_finishes_what_runs_and_twice_drops_it(
 
     command = tools.evocnn("resume", folder, "--workers", 2)
     wait_for_rows(folder, n_rows + 1, command, tools)
-    command.send(signal.SIGINT)
+    command.process.send_signal(signal.SIGTERM)
     tools.wait_for(lambda: command.process.stderr.readline().startswith("stopping"), "the first signal")
     command.send(signal.SIGINT)
     code, out, err = command.wait()

@@ -1,6 +1,7 @@
 """Ray workers that die, hang, or never start, on one cluster; no candidate is really trained."""
 
 import os
+import re
 import signal
 import sys
 import time
@@ -51,7 +52,7 @@ class Doer:
             (self.folder / "died").touch()
             os.kill(os.getpid(), signal.SIGKILL)
         elif task == "leave":
-            sys.exit(3)
+            os._exit(3)
         elif task == "exhaust":
             raise MemoryError
         elif task == "raise":
@@ -176,6 +177,16 @@ def test_workers_that_rays_memory_monitor_ends_are_out_of_memory(
     first, second = finish(executor, tools, "ok")[0], finish(executor, tools, "ok")[0]
     assert (first.status, first.reason) == (Status.OUT_OF_MEMORY, "killed 2 workers: 1 worker was killed")
     assert second.status is Status.OK
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "[::1]:1", "ray://127.0.0.1:1", "nonsense"])
+def test_an_address_where_nothing_listens_is_told_at_once(address: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(
+        WorkerError, match=rf"a Ray cluster at '{re.escape(address)}' must be reachable, but: "
+    ):
+        ray_executor._connect(1, address, None)
+    assert time.monotonic() - began < 30
 
 
 def test_what_the_cluster_does_not_have_ends_in_an_error(

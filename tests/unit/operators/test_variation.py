@@ -77,7 +77,7 @@ def test_either_offspring_of_a_crossover_is_taken(any_space: SearchSpace) -> Non
 
 def test_without_operators_the_mother_is_repaired(any_space: SearchSpace) -> None:
     large = Chromosome((Conv(32, 3), Conv(32, 5), Conv(32, 5)), Head(), Recipe())
-    child, names = Variation([], []).breed(large, FATHER, any_space, np.random.default_rng(0))
+    child, names, _ = Variation([], []).breed(large, FATHER, any_space, np.random.default_rng(0))
     assert names == ()
     assert child == any_space.repair(large) != large
 
@@ -88,7 +88,7 @@ def test_offspring_are_repaired(make_space: Callable[..., SearchSpace]) -> None:
     rng = np.random.default_rng(2)
     child = MOTHER
     for _ in range(100):
-        child, _ = variation.breed(child, FATHER, space, rng)
+        child, _, _ = variation.breed(child, FATHER, space, rng)
         assert space.repair(child) == child
         assert space.limits.exceeded(child.counts(space.input_shape, space.n_classes)) is None
 
@@ -107,9 +107,9 @@ def broken(*arguments: object) -> Any:
         (Chromosome([Conv(8, 3)], Head(), Recipe()), "operator 'mine' must return a chromosome"),  # type: ignore[arg-type]
         (
             Chromosome(("conv8k3",), Head(), Recipe()),  # type: ignore[arg-type]
-            "operator 'mine' must return a chromosome whose layers are layer genes, but it was 'conv8k3'",
+            "operator 'mine' must return a chromosome of the space's layer genes, but it was 'conv8k3'",
         ),
-        (Chromosome((Head(),), Head(), Recipe()), "whose layers are layer genes, but it was Head"),  # type: ignore[arg-type]
+        (Chromosome((Head(),), Head(), Recipe()), "of the space's layer genes, but it was Head"),  # type: ignore[arg-type]
         (
             Chromosome((), "gap", Recipe()),
             "operator 'mine' must return a chromosome with a head and a recipe",
@@ -167,10 +167,20 @@ def test_breeding_follows_from_the_stream_alone(any_space: SearchSpace) -> None:
         for rng in (np.random.default_rng(3), np.random.default_rng(3))
     ]
     assert bred[0] == bred[1]
-    assert len({child for child, _ in bred[0]}) > 5
+    assert len({child for child, _, _ in bred[0]}) > 5
 
 
-def test_a_gene_of_another_space_is_bred_too(make_space: Callable[..., SearchSpace]) -> None:
+def test_a_gene_of_another_space_is_refused(make_space: Callable[..., SearchSpace]) -> None:
     space = make_space(layers=(GeneAlleles(Pool, {}),), limits=Limits())
-    child, _ = Variation([], [Weighted("keep", keep)]).breed(MOTHER, FATHER, space, np.random.default_rng(0))
-    assert child == MOTHER
+    with pytest.raises(
+        OperatorError, match="operator 'keep' must return a chromosome of the space's layer genes"
+    ):
+        Variation([], [Weighted("keep", keep)]).breed(MOTHER, FATHER, space, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(("crossover_rate", "n_parents"), [(0.0, 1), (1.0, 2)])
+def test_only_a_crossover_has_two_parents(
+    any_space: SearchSpace, crossover_rate: float, n_parents: int
+) -> None:
+    variation = Variation([Weighted("cross", OnePoint())], [Weighted("add", AddGene())], crossover_rate)
+    assert variation.breed(MOTHER, FATHER, any_space, np.random.default_rng(0)).n_parents == n_parents

@@ -14,6 +14,7 @@ import pytest
 
 from evocnn.evaluation import Evaluation, EvaluationRequest, Objective, Objectives, Status
 from evocnn.genotype import Fidelity
+from evocnn.operators import Offspring
 from evocnn.search import (
     Algorithm,
     Breeding,
@@ -80,15 +81,13 @@ class BitSpace:
 class BitVariation:
     """Uniform crossover, then each bit flips at a rate of one bit a string."""
 
-    def breed(
-        self, mother: Bits, father: Bits, space: BitSpace, rng: np.random.Generator, /
-    ) -> tuple[Bits, tuple[str, ...]]:
+    def breed(self, mother: Bits, father: Bits, space: BitSpace, rng: np.random.Generator, /) -> Offspring:
         if space.members:
-            return space.sample(rng), ("resample",)
+            return Offspring(space.sample(rng), ("resample",), 1)
         mixed = [pair[int(rng.integers(2))] for pair in zip(mother.text, father.text, strict=True)]
         flips = rng.random(len(mixed)) < 1 / len(mixed)
         bits = ["10"[int(bit)] if flip else bit for bit, flip in zip(mixed, flips, strict=True)]
-        return space.repair(Bits("".join(bits))), ("mix", "flip")
+        return Offspring(space.repair(Bits("".join(bits))), ("mix", "flip"), 2)
 
 
 @dataclass
@@ -295,7 +294,7 @@ def new_journal() -> Iterator[Callable[[], Journal]]:
 
         def make() -> Journal:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            journal = stack.enter_context(Journal.create(folder))
+            journal = stack.enter_context(Journal.create(folder, {}))
             journal._connection.execute("PRAGMA synchronous = OFF")
             return journal
 

@@ -58,12 +58,12 @@ def test_survivors_are_those_of_deap(breeding: Breeding) -> None:
     n_compared = 0
     for generation in range(60):
         tickets = range(generation * SIZE, (generation + 1) * SIZE)
-        pool = [Individual(i.ticket, i.genome, THREE.fitness(results[i.ticket], i.genome)) for i in survivors]
+        pool = [Individual(i.ticket, i.genome, THREE.fitness(results[i.ticket])) for i in survivors]
         for ticket in tickets:
             genome = algorithm.ask(ticket, rng_of(ticket)).request.genome
             results[ticket] = drawn(figures)
             if results[ticket].status is Status.OK:
-                pool.append(Individual(ticket, genome, THREE.fitness(results[ticket], genome)))
+                pool.append(Individual(ticket, genome, THREE.fitness(results[ticket])))
         for ticket in sorted(tickets, key=lambda t: t * 7 % 5):  # in any order
             algorithm.tell(ticket, results[ticket])
         survivors = algorithm._survivors
@@ -180,7 +180,7 @@ def test_nsga2_finds_more_of_a_known_front_than_random_search(
         records = toy.search(
             new_journal(), name, space=space, seed=seed, evaluations=400, population=20
         ).records
-        members = front_of(records, toy.OBJECTIVES, space).members
+        members = front_of(records, toy.OBJECTIVES).members
         return len(best & {member.text for member in members})
 
     wins = [n_found(algorithm, seed) > n_found("random", seed) for seed in range(8)]

@@ -36,7 +36,7 @@ def test_any_number_of_workers_gives_the_same_search(
         outcome = toy.search(
             new_journal(), algorithm, executor, table=table, seed=seed, window=11, evaluations=80
         )
-        front = front_of(outcome.records, toy.OBJECTIVES, toy.BitSpace())
+        front = front_of(outcome.records, toy.OBJECTIVES)
         return outcome.ending, outcome.log, outcome.told, toy.timeless(outcome.records), front
 
     *alone, front = search(SerialExecutor)
@@ -242,7 +242,9 @@ def test_a_record_says_where_a_candidate_comes_from(toy: Any, journal: Journal) 
     assert {(record.parents, record.operators) for record in founders} == {((), ())}
     assert {record.operators for record in offspring} == {("mix", "flip")}
     for record in offspring:
-        assert len(record.parents) == 2
+        assert (
+            1 <= len(set(record.parents)) == len(record.parents) <= 2
+        )  # once where a tournament drew it twice
         assert all(parent < record.ticket for parent in record.parents)
     for record in outcome.records:
         assert record.genome == record.text == record.key

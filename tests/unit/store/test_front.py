@@ -31,7 +31,7 @@ def test_the_front_by_hand(record: MakeRecord, word_space: Any) -> None:
         record(6, metrics=of(0.9, 1000.0), reused_from=1),
         record(7, status=Status.CRASHED),
     ]
-    front = front_of(reversed(records), OBJECTIVES, word_space)
+    front = front_of(reversed(records), OBJECTIVES)
     assert [member.ticket for member in front.members] == [1, 3, 0]
     np.testing.assert_allclose(front.losses, [[-0.9, 3.0], [-0.8, np.log10(20)], [-0.5, 1.0]])
     assert front.reference_point == {"accuracy": 0.0, "size": 10_000.0}
@@ -43,7 +43,7 @@ def test_the_front_by_hand(record: MakeRecord, word_space: Any) -> None:
 
 def test_a_front_without_members(record: MakeRecord, word_space: Any) -> None:
     for records in ([], [record(0, metrics=of(0.1, 1.0)), record(1, status=Status.DIVERGED)]):
-        front = front_of(records, OBJECTIVES, word_space)
+        front = front_of(records, OBJECTIVES)
         assert front.members == ()
         assert front.losses.shape == (0, 2)
         assert front.hypervolume == 0.0
@@ -53,7 +53,7 @@ def test_a_front_without_members(record: MakeRecord, word_space: Any) -> None:
 
 def test_equals_stay_in_the_order_of_tickets(record: MakeRecord, word_space: Any) -> None:
     records = [record(ticket, metrics=of(0.5, 10.0)) for ticket in (4, 2, 3)]
-    front = front_of(records, OBJECTIVES, word_space)
+    front = front_of(records, OBJECTIVES)
     assert [member.ticket for member in front.members] == [2, 3, 4]
     assert front.knee is records[1]
 
@@ -73,28 +73,20 @@ def test_the_front_is_the_set_that_none_dominates(record: MakeRecord, word_space
         )
 
     expected = {ticket for ticket in feasible if not is_dominated(ticket)}
-    assert {member.ticket for member in front_of(records, OBJECTIVES, word_space).members} == expected
+    assert {member.ticket for member in front_of(records, OBJECTIVES).members} == expected
     assert 3 < len(expected) < 40
 
 
 def test_other_objectives_rank_the_same_records_again(record: MakeRecord, word_space: Any) -> None:
     records = [record(0, metrics=of(0.5, 10.0)), record(1, metrics=of(0.9, 1000.0))]
     smallest = Objectives((Objective("size", -1.0, reference=10_000.0),))
-    assert [m.ticket for m in front_of(records, smallest, word_space).members] == [0]
+    assert [m.ticket for m in front_of(records, smallest).members] == [0]
     stricter = Objectives((Objective("accuracy", 1.0, floor=0.6), OBJECTIVES.items[1]))
-    assert [m.ticket for m in front_of(records, stricter, word_space).members] == [1]
-
-
-def test_a_measure_reads_the_genome_that_the_space_makes(record: MakeRecord, word_space: Any) -> None:
-    records = [record(0, genome="long"), record(1, genome="longer")]
-    length = Objective("length", 1.0, measure=lambda metrics, genome: len(genome.text))
-    front = front_of(records, Objectives((length,)), word_space)
-    assert [member.ticket for member in front.members] == [1]
-    assert front.hypervolume == 6.0
+    assert [m.ticket for m in front_of(records, stricter).members] == [1]
 
 
 def test_weights_scale_no_losses(record: MakeRecord, word_space: Any) -> None:
     objectives = Objectives((Objective("accuracy", 7.0), Objective("size", -3.0, reference=100.0)))
-    front = front_of([record(0, metrics=of(0.5, 10.0))], objectives, word_space)
+    front = front_of([record(0, metrics=of(0.5, 10.0))], objectives)
     np.testing.assert_allclose(front.losses, [[-0.5, 10.0]])
     assert front.hypervolume == pytest.approx(0.5 * 90)

@@ -19,7 +19,7 @@ MakeRecord = Callable[..., Record]
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.create(tmp_path) as journal:
+    with Journal.create(tmp_path, {}) as journal:
         yield journal
 
 
@@ -125,13 +125,13 @@ def test_the_file_says_what_it_is(journal: Journal, tmp_path: Path) -> None:
 def test_create_refuses_a_folder_with_a_run(journal: Journal, record: MakeRecord, tmp_path: Path) -> None:
     journal.commit(record(0))
     with pytest.raises(JournalError, match=r"must be new, but it held a run; continue with `evocnn resume"):
-        Journal.create(tmp_path)
+        Journal.create(tmp_path, {})
     assert len(list(journal.records())) == 1
 
 
 def test_create_needs_a_folder(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match=r"must be writable, but SQLite said: unable to open .*--out"):
-        Journal.create(tmp_path / "missing")
+        Journal.create(tmp_path / "missing", {})
 
 
 def test_a_failed_create_leaves_nothing_that_blocks_the_next(
@@ -140,9 +140,9 @@ def test_a_failed_create_leaves_nothing_that_blocks_the_next(
     with monkeypatch.context() as broken:
         broken.setattr(journal_module, "_SCHEMA", "CREATE NONSENSE;")
         with pytest.raises(JournalError, match=r"must be writable, but SQLite said: .*NONSENSE.*; free some"):
-            Journal.create(tmp_path)
+            Journal.create(tmp_path, {})
     assert list(tmp_path.iterdir()) == []
-    with Journal.create(tmp_path) as journal:
+    with Journal.create(tmp_path, {}) as journal:
         assert list(journal.records()) == []
 
 
@@ -175,7 +175,7 @@ def test_open_refuses_somebody_elses_database(tmp_path: Path) -> None:
 
 
 def test_open_refuses_another_version(tmp_path: Path) -> None:
-    Journal.create(tmp_path).__exit__()
+    Journal.create(tmp_path, {}).__exit__()
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as file:
         file.execute("PRAGMA user_version = 2")
     with pytest.raises(
@@ -201,7 +201,7 @@ def test_a_refused_file_is_let_go_of(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_truncated_file_is_a_journal_error_and_no_shorter_run(tmp_path: Path, record: MakeRecord) -> None:
-    with Journal.create(tmp_path) as journal:
+    with Journal.create(tmp_path, {}) as journal:
         for ticket in range(200):
             journal.commit(record(ticket, text="x" * 200))
     path = tmp_path / "run.sqlite"
@@ -270,7 +270,7 @@ def test_a_commit_that_fails_says_so_and_the_next_one_works(journal: Journal, re
 
 
 def test_leaving_the_with_block_closes_the_file(tmp_path: Path, record: MakeRecord) -> None:
-    with Journal.create(tmp_path) as journal:
+    with Journal.create(tmp_path, {}) as journal:
         pass
     with pytest.raises(JournalError, match="closed database"):
         journal.commit(record(0))
@@ -282,7 +282,7 @@ def test_leaving_the_with_block_closes_the_file(tmp_path: Path, record: MakeReco
 def test_a_folder_may_have_any_name(tmp_path: Path, record: MakeRecord) -> None:
     folder = tmp_path / "100% ö #1 ?mode=memory"
     folder.mkdir()
-    with Journal.create(folder) as journal:
+    with Journal.create(folder, {}) as journal:
         journal.commit(record(0))
     with Journal.open(folder, read_only=True) as journal:
         assert list(journal.records()) == [record(0)]
