@@ -104,9 +104,9 @@ class Command:
         out, err = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, out, err
 
-    def wait_until_gone(self) -> None:
-        """Wait until nothing that it started lives."""
-        wait_for(lambda: not marked(self.mark), f"processes are left: {marked(self.mark)}")
+    def wait_until_gone(self, title: str = "") -> None:
+        """Wait until nothing that it started, and whose command line holds a title, lives."""
+        wait_for(lambda: not marked(self.mark, title), f"processes of {self.process.args} to end")
 
 
 def records_in(folder: Path) -> tuple[Record, ...]:

@@ -12,7 +12,15 @@ from evocnn.workers.ray_executor import RayExecutor
 
 pytestmark = pytest.mark.ray
 N_EVALUATIONS = 12
+WORKER = "ray::_Worker"
 Serial = Callable[[str], evocnn.Run]
+
+
+def address_of(cluster: RayExecutor) -> str:
+    import ray
+
+    assert cluster._owns_cluster
+    return str(ray.get_runtime_context().gcs_address)
 
 
 def wait_for_rows(folder: Path, n_rows: int, command: Any, tools: Any) -> None:
@@ -26,14 +34,11 @@ def wait_for_rows(folder: Path, n_rows: int, command: Any, tools: Any) -> None:
 def test_a_killed_search_goes_on_as_if_nothing_had_happened(
     serial: Serial, cluster: RayExecutor, experiment_file: Path, tmp_path: Path, tools: Any
 ) -> None:
-    import ray
-
     folder = tmp_path / "run"
-    address = ray.get_runtime_context().gcs_address
     sessions = [
         (1, ("run", experiment_file, "--out", folder, "--workers", 2)),
         (4, ("resume", folder, "--workers", 0)),
-        (8, ("resume", folder, "--workers", 2, "--ray-address", address)),
+        (8, ("resume", folder, "--workers", 2, "--ray-address", address_of(cluster))),
     ]
     committed: tuple[Any, ...] = ()
     for n_rows, arguments in sessions:
@@ -41,13 +46,13 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(
         wait_for_rows(folder, n_rows, command, tools)
         command.process.kill()  # SIGKILL, to the driver alone
         assert command.wait()[0] == -signal.SIGKILL
-        command.wait_until_gone()
+        command.wait_until_gone(WORKER)  # Ray's own helpers may need a minute to find out
         records = {record.ticket: record for record in tools.records_in(folder)}
         assert n_rows <= len(records) < N_EVALUATIONS
         assert [records[record.ticket] for record in committed] == list(committed)
         committed = tuple(records.values())
         assert evocnn.open_run(folder).status == "interrupted"
-    tools.wait_for(lambda: not tools.marked("cluster", "ray::_Worker"), "workers of the killed driver")
+    tools.wait_for(lambda: not tools.marked("cluster", WORKER), "workers of the killed driver")
     code, out, err = tools.evocnn("resume", folder, "--workers", 0).wait()
     assert (code, out.startswith("integration: finished; 12 ok\n")) == (0, True), err
     found = evocnn.open_run(folder)
@@ -57,7 +62,7 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(
 
 
 def test_once_finishes_what_runs_and_twice_drops_it(
-    serial: Serial, experiment_file: Path, tmp_path: Path, tools: Any
+    serial: Serial, cluster: RayExecutor, experiment_file: Path, tmp_path: Path, tools: Any
 ) -> None:
     folder = tmp_path / "run"
     command = tools.evocnn("run", experiment_file, "--out", folder, "--workers", 2)
@@ -73,7 +78,7 @@ def test_once_finishes_what_runs_and_twice_drops_it(
     assert evocnn.open_run(folder).status == "interrupted"
     assert 2 <= n_rows < N_EVALUATIONS
 
-    command = tools.evocnn("resume", folder, "--workers", 2)
+    command = tools.evocnn("resume", folder, "--workers", 2, "--ray-address", address_of(cluster))
     wait_for_rows(folder, n_rows + 1, command, tools)
     command.process.send_signal(signal.SIGTERM)
     tools.wait_for(lambda: command.process.stderr.readline().startswith("stopping"), "the first signal")
@@ -82,7 +87,7 @@ def test_once_finishes_what_runs_and_twice_drops_it(
     assert (code, out) == (130, "")
     assert err.endswith(f"interrupted; go on with: evocnn resume {folder}\n")
     assert "Traceback" not in err
-    command.wait_until_gone()
+    tools.wait_for(lambda: not tools.marked("cluster", WORKER), "workers to end")
 
     code, _, err = tools.evocnn("resume", folder, "--workers", 0).wait()
     assert code == 0, err

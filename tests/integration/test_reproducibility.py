@@ -47,7 +47,7 @@ def test_a_killed_worker_changes_nothing(serial: Serial, experiment_file: Path, 
     ended = threading.Event()
 
     def kill_two_that_train() -> None:
-        for n_rows in (1, 4):
+        for n_rows in (1, 8):  # far apart, so that no candidate is hit twice
             tools.wait_for(lambda n=n_rows: ended.is_set() or len(tools.records_in(folder)) >= n, "rows")
             tools.wait_for(lambda: ended.is_set() or tools.marked("cluster", TITLE), "training")
             for process in tools.marked("cluster", TITLE)[:1]:

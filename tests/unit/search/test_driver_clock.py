@@ -244,7 +244,7 @@ def test_a_record_says_where_a_candidate_comes_from(toy: Any, journal: Journal) 
     for record in offspring:
         assert (
             1 <= len(set(record.parents)) == len(record.parents) <= 2
-        )  # once where a tournament drew it twice
+        )
         assert all(parent < record.ticket for parent in record.parents)
     for record in outcome.records:
         assert record.genome == record.text == record.key
