@@ -1,7 +1,7 @@
 """`evocnn`: the commands and their options.
 
-Exit codes: 0 done, 1 the search found nothing or failed, 2 a mistake in the experiment, the
-options or the data, 75 another process works on the run, 130 interrupted.
+Exit codes: 0 done, 1 a run cannot be read, written or continued, 2 a mistake in the experiment,
+the options or the data, 75 another process works on the run, 130 interrupted.
 """
 
 import sys
@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-import evocnn
 from evocnn.errors import DataError, EvocnnError, ExperimentError, GeneError, RunLockedError, SpaceError
 
 EXIT_FAILED = 1
@@ -74,7 +73,9 @@ def run(
     changes = [*(settings or [])]
     changes += [] if seed is None else [f"seed={seed}"]
     changes += [] if budget is None else [f"search.budget='{budget}'"]
-    loaded = evocnn.load_experiment(experiment, changes)
+    from evocnn.config import load_experiment
+
+    loaded = load_experiment(experiment, changes)
     run_search(
         loaded, out or Path("runs") / loaded.name, _workers(workers, gpus_per_worker, ray_address), data
     )
@@ -108,8 +109,9 @@ def show(
     Example: evocnn show runs/digits --json
     """
     from evocnn.report.table import front_json, front_table
+    from evocnn.runs import open_run
 
-    found = evocnn.open_run(folder)
+    found = open_run(folder)
     if json:
         typer.echo(front_json(found))
     else:
@@ -129,9 +131,10 @@ def plot(
     Example: evocnn plot runs/digits --out front.svg
     """
     from evocnn.report.plot import plot_front
+    from evocnn.runs import open_run
 
     target = out or folder / "front.png"
-    plot_front(evocnn.open_run(folder), target)
+    plot_front(open_run(folder), target)
     typer.echo(f"wrote {target}")
 
 

@@ -5,11 +5,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from evocnn.genotype import Chromosome, LayerGene, SearchSpace
+from evocnn.genotype import Chromosome, SearchSpace
 from evocnn.genotype.gene import Gene
 
 GeneType = TypeVar("GeneType", bound=Gene)
-Layers = tuple[LayerGene, ...]
 
 
 @dataclass(frozen=True, slots=True)

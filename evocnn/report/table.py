@@ -10,6 +10,7 @@ from rich.text import Text
 from evocnn.evaluation import Objective
 from evocnn.runs import Run
 
+INCIDENTS = ("timed_out", "crashed", "out_of_memory")  # which depend on the machine
 FRACTIONS = ("accuracy", "gap")
 
 
@@ -17,10 +18,17 @@ def front_table(run: Run) -> None:
     """Print the front, best in the first objective first; the knee is marked."""
     console = Console(emoji=False)
     front = run.front
-    counts = ", ".join(f"{n} {status}" for status, n in evaluation_counts(run).items())
+    counted = evaluation_counts(run)
+    counts = ", ".join(f"{n} {status}" for status, n in counted.items())
     console.print(
         f"{run.name}: {run.status}; {counts or 'nothing evaluated yet'}", highlight=False, markup=False
     )
+    if any(status in INCIDENTS for status in counted):
+        console.print(
+            "note: time-outs and crashes depend on the machine; this run repeats through its journal alone",
+            highlight=False,
+            markup=False,
+        )
     if not front.members:
         console.print(_why_empty(run), highlight=False, markup=False)
         return

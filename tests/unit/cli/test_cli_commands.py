@@ -292,7 +292,9 @@ def test_candidates_that_fail_are_told_and_never_end_a_run(evocnn: Call, tiny: P
     said = evocnn(
         *("run", tiny, "--workers", "0", "--out", tmp_path / "run", "--set", "training.timeout=0.000001")
     )
-    assert said.out.startswith("tiny: finished; 4 timed_out\nthe front is empty: ")
+    assert said.out.startswith(
+        "tiny: finished; 4 timed_out\nnote: time-outs and crashes depend on the machine"
+    )
     told = re.findall(
         r"^candidate (\d) timed_out: past its timeout of 1e-06 s in epoch 1 \(.* \| .*\)$",
         said.err,

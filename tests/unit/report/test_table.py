@@ -106,10 +106,10 @@ def test_an_empty_front_says_what_was_not_kept(
 def test_an_empty_front_without_bounds(
     make_record: MakeRecord, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = make_run(make_record(0, status=Status.TIMED_OUT), objectives={"generalization_gap": {"weight": -1}})
+    run = make_run(make_record(0, status=Status.DIVERGED), objectives={"generalization_gap": {"weight": -1}})
     front_table(run)
     assert capsys.readouterr().out.splitlines() == [
-        "mine: finished; 1 timed_out",
+        "mine: finished; 1 diverged",
         "the front is empty: no network that trained without failure kept all of: nothing",
     ]
 

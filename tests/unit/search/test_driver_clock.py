@@ -242,9 +242,7 @@ def test_a_record_says_where_a_candidate_comes_from(toy: Any, journal: Journal) 
     assert {(record.parents, record.operators) for record in founders} == {((), ())}
     assert {record.operators for record in offspring} == {("mix", "flip")}
     for record in offspring:
-        assert (
-            1 <= len(set(record.parents)) == len(record.parents) <= 2
-        )
+        assert 1 <= len(set(record.parents)) == len(record.parents) <= 2
         assert all(parent < record.ticket for parent in record.parents)
     for record in outcome.records:
         assert record.genome == record.text == record.key
