@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TaskID, TextColumn
 
 from evocnn.config import Experiment, Parts
 from evocnn.evaluation import Status
@@ -69,8 +69,7 @@ class ProgressDisplay:
         )
         self._parts, self._began = parts, monotonic()
         if self._console.is_terminal:
-            columns = (BarColumn(20), TextColumn("{task.description}"), TimeElapsedColumn())
-            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._bar = Progress(TextColumn("{task.description}"), console=self._console, transient=True)
             self._task = self._bar.add_task("starting workers" if self._n_told == 0 else "", total=1.0)
             self._bar.start()
 
@@ -93,7 +92,7 @@ class ProgressDisplay:
                 f"({record.text})"
             )
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=self._share(), description=self._line())
+            self._bar.update(self._task, completed=self._share(), description=_short(self._line()))
         elif monotonic() - self._printed > PLAIN_SECONDS and not progress.is_replayed:
             self._printed = monotonic()
             self._say(self._line())
@@ -129,6 +128,11 @@ class ProgressDisplay:
         if self._budget.evaluations and self._n_new:
             return max(0, self._budget.evaluations - self._n_told) * seconds / self._n_new
         return None
+
+
+def _short(line: str) -> str:
+    """Return a progress line that fits into 80 columns."""
+    return line.replace(" evaluated", "").replace(" a minute", "/min").replace("best accuracy", "accuracy")
 
 
 def _best(members: tuple[Record, ...]) -> str:

@@ -12,6 +12,7 @@ from evocnn.cli.progress import ProgressDisplay
 from evocnn.config import Experiment, parse_budget
 from evocnn.report.table import front_table
 from evocnn.runs import Run, Workers, open_run, resume, run
+from evocnn.search import Ending
 
 EXIT_INTERRUPTED = 130
 
@@ -78,6 +79,8 @@ def resume_search(folder: Path, workers: Workers, data: Path | None, budget: str
             on_told=display.told,
             should_stop=stop,
         )
+    if known.status in (Ending.FINISHED, Ending.EXHAUSTED) and budget is None and data is None:
+        typer.echo("this run was finished already; give it a larger --budget to go on", err=True)
     _conclude(found)
 
 
@@ -93,6 +96,10 @@ def _told_how_to_resume(folder: Path) -> Iterator[None]:
 def _conclude(found: Run) -> None:
     """Show the front and say what can be done next."""
     front_table(found)
+    if found.status == Ending.EXHAUSTED:
+        typer.echo(
+            "exhausted: a hundred candidates in a row had all been evaluated before; widen the space to go on"
+        )
     if found.status == "interrupted":
         typer.echo(f"interrupted; go on with: evocnn resume {found.folder}")
         raise typer.Exit(EXIT_INTERRUPTED)

@@ -242,7 +242,7 @@ class ObjectiveSettings(_Settings):
     """One objective: a metric of this name, or a function of your own."""
 
     weight: float
-    scale: Literal["linear", "log"] = "linear"
+    scale: Literal["linear", "log"] | None = None  # log for parameters and flops, else linear
     floor: float | None = None
     ceiling: float | None = None
     reference: float | None = None

@@ -15,6 +15,7 @@ from evocnn.training.evaluator import TrainingEvaluator
 from evocnn.training.protocol import Protocol
 
 _STANDARD_ERRORS = 3.0  # above the majority share, in the validation accuracy's default floor
+_LOG_METRICS = ("parameters", "flops")  # unless the experiment says otherwise
 _PARAMETERS_REFERENCE = 10_000_000.0
 
 
@@ -139,7 +140,7 @@ def objectives_of(experiment: Experiment, majority_share: float, n_validation: i
             )
             raise ExperimentError(message)
         floor = floors.get(name) if settings.floor is None else settings.floor
-        log = settings.scale == "log"
+        log = settings.scale == "log" or (settings.scale is None and name in _LOG_METRICS)
         items.append(Objective(name, settings.weight, log, floor, settings.ceiling, reference))
     return Objectives(tuple(items))
 

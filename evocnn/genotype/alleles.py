@@ -165,7 +165,7 @@ class GeneAlleles(Generic[GeneType]):
                 try:
                     self.gene(**{**first, other: beside, name: value})
                 except GeneError as error:
-                    message = f"an allele of {self.gene.name()}.{name} is refused: {error}"
+                    message = f"an allele is refused: {error}"
                     raise SpaceError(message) from error
 
     @property

@@ -20,7 +20,7 @@ from functools import cache
 from sys import float_info
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar, cast
 
-from evocnn.errors import GeneError
+from evocnn.errors import GeneError, did_you_mean
 from evocnn.genotype.genome import JSON
 
 Result = TypeVar("Result")
@@ -267,5 +267,6 @@ def _check(gene: str, name: str, kind: type, rule: Any, value: Any) -> None:
     else:
         good, allowed = type(value) is kind, f"of type {kind.__name__}"
     if not good:
-        message = f"{gene}.{name} must be {allowed}, but it was {value!r}; choose such a value"
+        hint = did_you_mean(str(value), words or ()) or "; choose such a value"
+        message = f"{gene}.{name} must be {allowed}, but it was {value!r}{hint}"
         raise GeneError(message)

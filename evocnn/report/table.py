@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evocnn.evaluation import Objective
+from evocnn.evaluation import Objective, Status
 from evocnn.runs import Run
 
 INCIDENTS = ("timed_out", "crashed", "out_of_memory")  # which depend on the machine
@@ -98,6 +98,8 @@ def _why_empty(run: Run) -> str:
     """Say why the front has no member."""
     if not run.records:
         return "the front is empty: nothing has been evaluated yet"
+    if not any(record.evaluation.status is Status.OK for record in run.records):
+        return "the front is empty: no candidate trained without failure"
     bounds = [
         f"{o.name} {word} {bound:g}"
         for o in run.objectives.items

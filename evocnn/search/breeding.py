@@ -30,10 +30,10 @@ class Breeding:
 
     def founder(self, rng: np.random.Generator) -> Candidate:
         """Return a sample of the space."""
-        return self._unseen(lambda: (self._space.sample(rng), (), ()))
+        return self._first_unseen(lambda: (self._space.sample(rng), (), ()))
 
     def offspring(self, population: Sequence[Individual], rng: np.random.Generator) -> Candidate:
-        """Return an offspring of two parents, each the winner of a tournament."""
+        """Return an offspring of the winners of two tournaments; a newcomer where all have been asked."""
 
         def breed() -> tuple[Genome, tuple[int, ...], tuple[str, ...]]:
             mother, father = tournament(population, rng), tournament(population, rng)
@@ -41,13 +41,14 @@ class Breeding:
             parents = (mother.ticket, father.ticket)[: child.n_parents]
             return child.genome, tuple(dict.fromkeys(parents)), child.operators
 
-        return self._unseen(breed)
+        return self._first_unseen(breed, lambda: (self._space.sample(rng), (), ()))
 
-    def _unseen(self, draw: Callable[[], tuple[Any, tuple[int, ...], tuple[str, ...]]]) -> Candidate:
-        """Return the first draw that has not been asked; after many attempts, whatever came last."""
-        for _ in range(ATTEMPTS):
-            genome, parents, operators = draw()
-            if genome.key not in self._asked:
-                break
-        self._asked.add(genome.key)
+    def _first_unseen(self, *draws: Callable[[], tuple[Any, tuple[int, ...], tuple[str, ...]]]) -> Candidate:
+        """Return the first draw that has not been asked; after many attempts of each, whatever came last."""
+        for draw in draws:
+            for _ in range(ATTEMPTS):
+                genome, parents, operators = draw()
+                if genome.key not in self._asked:
+                    self._asked.add(genome.key)
+                    return Candidate(EvaluationRequest(genome, self._fidelity), parents, operators)
         return Candidate(EvaluationRequest(genome, self._fidelity), parents, operators)

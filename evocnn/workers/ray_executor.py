@@ -86,6 +86,13 @@ class RayExecutor:
         self._owns_cluster = not ray.is_initialized()
         if self._owns_cluster:
             _connect(n_workers, address, declared_gpus)
+            if address is None and gpus_per_worker > ray.cluster_resources().get("GPU", 0):
+                ray.shutdown()
+                message = (
+                    f"a worker must get {gpus_per_worker:g} of a GPU on this machine, but Ray found none; "
+                    "leave out --gpus-per-worker or see that PyTorch and Ray find the GPU"
+                )
+                raise WorkerError(message)
         self._evaluator = ray.put(evaluator)
         self._requests: dict[int, EvaluationRequest] = {}
         self._deaths: dict[int, int] = {}

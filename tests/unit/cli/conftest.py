@@ -37,6 +37,7 @@ weight = 1
 floor = 0.0
 
 [objectives.parameters]
+scale = "linear"
 weight = -1
 
 [training]

@@ -89,3 +89,15 @@ def test_signals_are_given_back() -> None:
         with pytest.raises(KeyboardInterrupt, match=r"^$"):
             signal.raise_signal(signal.SIGINT)
     assert {number: signal.getsignal(number) for number in before} == before
+
+
+def test_any_other_command_ends_at_once(
+    evocnn: Call, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("evocnn.runs.open_run", interrupted)
+    said = evocnn("show", finished)
+    assert (said.code, said.out) == (130, "")
+    assert "Traceback" not in said.err

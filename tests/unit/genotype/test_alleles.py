@@ -214,18 +214,18 @@ CONV = GeneAlleles(
         ),
         (Conv, {"zzz": Choice((8,))}, "a field of conv must be one of .* 'zzz'; correct the name"),
         (Conv, {"filters": Choice((8,))}, r"conv must have alleles for \['kernel'\], but had none"),
-        (Pool, {"size": Choice((2, 1))}, r"an allele of pool\.size is refused: Pool\.size must be a whole"),
-        (Pool, {"size": Choice((2, "a"))}, r"an allele of pool\.size is refused: Pool\.size must be a whole"),
-        (Pool, {"size": Range(2, 5)}, r"an allele of pool\.size is refused: .* but it was 2\.0"),
+        (Pool, {"size": Choice((2, 1))}, r"an allele is refused: Pool\.size must be a whole"),
+        (Pool, {"size": Choice((2, "a"))}, r"an allele is refused: Pool\.size must be a whole"),
+        (Pool, {"size": Range(2, 5)}, r"an allele is refused: .* but it was 2\.0"),
         (
             Dropout,
             {"rate": Range(0, 1)},
-            r"an allele of dropout\.rate is refused: .* below 1, but it was 1\.0",
+            r"an allele is refused: .* below 1, but it was 1\.0",
         ),
         (
             Conv,  # each beside the first of the other is legal, the pair of the last is not
             {"filters": Choice((8,)), "kernel": Choice((3, 4)), "padding": Choice(("valid", "same"))},
-            r"an allele of conv\.padding is refused: kernel of Conv must be odd with same padding",
+            r"an allele is refused: kernel of Conv must be odd with same padding",
         ),
     ],
 )

@@ -110,7 +110,7 @@ def test_an_empty_front_without_bounds(
     front_table(run)
     assert capsys.readouterr().out.splitlines() == [
         "mine: finished; 1 diverged",
-        "the front is empty: no network that trained without failure kept all of: nothing",
+        "the front is empty: no candidate trained without failure",
     ]
 
 

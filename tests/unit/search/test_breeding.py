@@ -50,12 +50,22 @@ def test_a_founder_has_no_parents_and_the_fidelity_of_all(toy: Any) -> None:
 
 def test_after_many_attempts_whatever_came_last_is_asked_again(toy: Any, population: list[Any]) -> None:
     variation = Stubborn(["x"], toy.Bits)
-    breeding = Breeding(toy.BitSpace(), variation, toy.FIDELITY)
+    breeding = Breeding(toy.BitSpace(members=("x",)), variation, toy.FIDELITY)
     breeding.offspring(population, np.random.default_rng(1))
     assert variation.n_calls == 1
     again = breeding.offspring(population, np.random.default_rng(2))
     assert variation.n_calls == 1 + ATTEMPTS
     assert again.request.genome.text == "x"
+
+
+def test_a_newcomer_takes_the_place_of_offspring_that_have_all_been_asked(
+    toy: Any, population: list[Any]
+) -> None:
+    breeding = Breeding(toy.BitSpace(), Stubborn(["x"], toy.Bits), toy.FIDELITY)
+    breeding.offspring(population, np.random.default_rng(1))
+    newcomer = breeding.offspring(population, np.random.default_rng(2))
+    assert (newcomer.parents, newcomer.operators) == ((), ())
+    assert newcomer.request.genome.text != "x"
 
 
 def test_the_first_that_is_new_is_asked_with_its_own_parents(toy: Any, population: list[Any]) -> None:
