@@ -32,7 +32,9 @@ def plot_front(run: Run, path: Path) -> None:
     axes.scatter(*_points(others, across, up), s=18, color=GREY, alpha=0.6, linewidths=0, label="evaluated")
     members = sorted(run.front.members, key=lambda record: across.raw(record.metrics))
     xs, ys = _points(members, across, up)
-    axes.plot(xs, ys, "o", color=BLUE, markersize=7, label="Pareto front")
+    axes.plot(
+        xs, ys, "o", color=BLUE, markersize=7, label=f"Pareto front of {len(run.objectives.items)} objectives"
+    )
     axes.plot(*_staircase(xs, ys, up), color=BLUE, linewidth=1, alpha=0.7)
     if run.front.knee is not None:
         x, y = (objective.raw(run.front.knee.metrics) for objective in (across, up))

@@ -100,7 +100,11 @@ def test_size_runs_across_and_accuracy_up(example: Run, drawn: Callable[[Run], F
     ]
     assert (knee.get_xdata(), knee.get_ydata()) == ([64], [0.95])
     assert len(axes.collections[0].get_offsets()) == 5
-    assert legend(figure) == ["evaluated", "Pareto front", f"{KNEE}conv8k3 · pool | gap | sgd lr=.05"]
+    assert legend(figure) == [
+        "evaluated",
+        "Pareto front of 3 objectives",
+        f"{KNEE}conv8k3 · pool | gap | sgd lr=.05",
+    ]
 
 
 def test_a_long_knee_is_broken_into_lines(
@@ -159,7 +163,7 @@ def test_an_empty_front_is_drawn_all_the_same(
 ) -> None:
     figure = drawn(make_run(make_record(0, 0.2, 10)))
     figure.draw_without_rendering()
-    assert legend(figure) == ["evaluated", "Pareto front"]
+    assert legend(figure) == ["evaluated", "Pareto front of 3 objectives"]
     assert figure.axes[0].get_title() == "mine: 1 networks evaluated, 0 on the front"
     drawn(make_run()).draw_without_rendering()
 
