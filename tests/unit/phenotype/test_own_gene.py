@@ -93,9 +93,7 @@ def test_its_text_and_json_read_back(own_space: SearchSpace) -> None:
 def test_its_own_check_is_heard() -> None:
     with pytest.raises(GeneError, match="filters must be a multiple of groups, but it was 9"):
         SplitMix(9)
-    with pytest.raises(
-        SpaceError, match=r"an allele is refused: filters must be a multiple"
-    ):
+    with pytest.raises(SpaceError, match=r"an allele is refused: filters must be a multiple"):
         GeneAlleles(SplitMix, {"filters": Choice((12, 10)), "groups": Choice((2, 4))})
 
 
