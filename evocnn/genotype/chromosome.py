@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from evocnn.errors import GeneError
 from evocnn.genotype.gene import Counts, Gene, LayerGene, Shape
@@ -15,6 +15,20 @@ from evocnn.genotype.recipe import Recipe
 
 _NO_LAYERS = "no layers"
 GeneType = TypeVar("GeneType", bound=Gene)
+
+
+class ActiveGene(NamedTuple):
+    """A layer gene that takes part in the network.
+
+    Attributes:
+        gene: The gene.
+        inputs: The shape that arrives, and for a gene that skips, the shape that it reads from further back.
+        output: The shape after it.
+    """
+
+    gene: LayerGene
+    inputs: tuple[Shape, ...]
+    output: Shape
 
 
 @dataclass(frozen=True)
@@ -31,35 +45,40 @@ class Chromosome:
     head: Head
     recipe: Recipe
 
-    def trace(self, shape: Shape) -> Iterator[tuple[LayerGene, Shape, Shape]]:
-        """Yield each active gene with the shapes before and after it.
+    def trace(self, shape: Shape) -> Iterator[ActiveGene]:
+        """Yield the genes that are not inert on images of a shape, with the shapes around them.
 
         Args:
             shape: The shape of an input image.
         """
+        states = [shape]
         for gene in self.layers:
-            after = gene.output(shape)
-            if after is not None:
-                yield gene, shape, after
-                shape = after
+            skip = gene.skip
+            if skip >= len(states):
+                continue  # it reaches before the start
+            inputs = (states[-1], states[-1 - skip]) if skip else (states[-1],)
+            output = gene.output(*inputs)
+            if output is not None:
+                yield ActiveGene(gene, inputs, output)
+                states.append(output)
 
     def canonical(self, shape: Shape) -> "Chromosome":
         """Return the chromosome without its inert genes: the same network on such images."""
-        active = tuple(gene for gene, _, _ in self.trace(shape))
+        active = tuple(step.gene for step in self.trace(shape))
         return self if len(active) == len(self.layers) else replace(self, layers=active)
 
     def features(self, shape: Shape) -> Shape:
         """Return the shape that the head reads."""
-        for _, _, after in self.trace(shape):
-            shape = after
+        for step in self.trace(shape):
+            shape = step.output
         return shape
 
     def counts(self, shape: Shape, n_classes: int) -> Counts:
         """Return what the network costs for one image of a shape."""
         total = Counts()
-        for gene, before, after in self.trace(shape):
-            total += gene.counts(before)
-            shape = after
+        for gene, inputs, output in self.trace(shape):
+            total += gene.counts(*inputs)
+            shape = output
         return total + self.head.counts(shape, n_classes)
 
     @cached_property

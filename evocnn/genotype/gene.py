@@ -40,8 +40,7 @@ class Shape(NamedTuple):
         return self.channels * self.height * self.width
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(NamedTuple):
     """What a layer costs, for one image.
 
     Attributes:
@@ -57,14 +56,9 @@ class Counts:
     activations: int = 0
     operations: int = 0
 
-    def __add__(self, other: "Counts") -> "Counts":
+    def __add__(self, other: "Counts") -> "Counts":  # type: ignore[override]
         """Return the sum, field by field."""
-        return Counts(
-            self.parameters + other.parameters,
-            self.flops + other.flops,
-            self.activations + other.activations,
-            self.operations + other.operations,
-        )
+        return Counts(self[0] + other[0], self[1] + other[1], self[2] + other[2], self[3] + other[3])
 
 
 def number(
@@ -174,7 +168,16 @@ class Gene:
 
 @dataclass(frozen=True, slots=True)
 class LayerGene(Gene):
-    """One layer of a network: abstract; a subclass gives `output` and `counts`, and its module."""
+    """One layer of a network: abstract; a subclass gives `output` and `counts`, and its module.
+
+    A gene whose `skip` is above 0 reads a second input from that many active genes back; its
+    methods, and its module's `forward`, take that input second. `Link` is such a gene.
+    """
+
+    @property
+    def skip(self) -> int:
+        """How many active genes back the second input lies; 0 for none."""
+        return 0
 
     def output(self, shape: Shape) -> Shape | None:
         """Return the shape after the layer, or None where the gene cannot apply and is inert."""

@@ -5,22 +5,25 @@ from itertools import pairwise
 from typing import ClassVar
 
 from evocnn.genotype.gene import Counts, Gene, Shape, number, word
+from evocnn.genotype.layers import ACTIVATIONS
 
 
 @dataclass(frozen=True, slots=True)
 class Head(Gene):
-    """Global average pooling or flattening, dense layers with ReLU, dropout, the linear output.
+    """Global average pooling or flattening, dense layers, dropout, the linear output.
 
     Attributes:
         pooling: `gap`, the mean over all positions of a channel, or `flatten`, all values.
         units: Units of each dense layer; none by default.
         dropout: Rate of the dropout ahead of the output layer.
+        activation: Of the dense layers.
     """
 
     code: ClassVar[str] = ""
     pooling: str = word("gap", "flatten", prefix="", shown=True)
     units: tuple[int, ...] = number(" dense", default=(), width=True)
     dropout: float = number(" drop", default=0.0, below=1)
+    activation: str = word(*ACTIVATIONS)
 
     def features(self, shape: Shape) -> int:
         """Return the number of values that the first linear layer reads."""

@@ -84,7 +84,7 @@ def _pooled(chromosome: Chromosome, space: "SearchSpace") -> Chromosome | None:
 
 def _shortened(chromosome: Chromosome, space: "SearchSpace", measure: Callable[[Counts], int]) -> Chromosome:
     """Return the chromosome without the layer that counts most; the smallest one where none counts."""
-    shares = [measure(gene.counts(before)) for gene, before, _ in chromosome.trace(space.input_shape)]
+    shares = [measure(gene.counts(*inputs)) for gene, inputs, _ in chromosome.trace(space.input_shape)]
     if not shares or max(shares) == 0:
         return replace(space.smallest, recipe=chromosome.recipe)
     locus = shares.index(max(shares))

@@ -130,8 +130,8 @@ class SearchSpace:
         left, flattening is global pooling.
         """
         layers = []
-        for gene, before, _ in chromosome.trace(self.input_shape):
-            simplest, alleles = gene.canonical(before), self.alleles_of(gene)
+        for gene, inputs, _ in chromosome.trace(self.input_shape):
+            simplest, alleles = gene.canonical(*inputs), self.alleles_of(gene)
             layers.append(simplest if alleles and alleles.permits(simplest) else gene)
         head, features = chromosome.head, chromosome.features(self.input_shape)
         if features.height == features.width == 1 and self.permits_global_pooling:

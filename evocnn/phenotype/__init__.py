@@ -1,6 +1,6 @@
 """From chromosome to `torch.nn.Module`."""
 
-from evocnn.phenotype.build import build
+from evocnn.phenotype.build import Network, build
 from evocnn.phenotype.layers import layer_module
 
-__all__ = ["build", "layer_module"]
+__all__ = ["Network", "build", "layer_module"]

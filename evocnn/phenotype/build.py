@@ -1,21 +1,54 @@
 """The network of a chromosome."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 
-from torch import nn
+from torch import Tensor, nn
 
-from evocnn.genotype import Chromosome, Head, Pool, Shape
-from evocnn.phenotype.layers import layer_module
+from evocnn.genotype import ActiveGene, Chromosome, Head, Pool, Shape
+from evocnn.phenotype.layers import layer_module, pools_within
+from evocnn.phenotype.parts import activation
 
 
-def build(
-    chromosome: Chromosome, shape: Shape, n_classes: int, *, pool_order: str = "early"
-) -> nn.Sequential:
+class Network(nn.Module):
+    """Blocks one after the other, some of which read an earlier block's output too, and a head.
+
+    Attributes:
+        blocks: A module for each active gene, or for a gene and the pool that it computes.
+        head: From features to class scores.
+        ends: For each block the number of active genes computed once it is through.
+        reads: For each block that skips, the number of active genes whose output it reads second;
+            0 means the images, None that it does not skip.
+    """
+
+    def __init__(
+        self, blocks: Iterable[nn.Module], head: nn.Module, ends: list[int], reads: list[int | None]
+    ) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.head = head
+        self.ends = ends
+        self.reads = reads
+        self._kept = frozenset(number for number in reads if number is not None)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return class scores, `(n, n_classes)`, of images `(n, channels, height, width)`."""
+        x = images
+        kept = {0: x} if 0 in self._kept else {}
+        for block, end, read in zip(self.blocks, self.ends, self.reads, strict=True):
+            x = block(x) if read is None else block(x, kept[read])
+            if end in self._kept:
+                kept[end] = x
+        scores: Tensor = self.head(x)
+        return scores
+
+
+def build(chromosome: Chromosome, shape: Shape, n_classes: int, *, pool_order: str = "early") -> Network:
     """Return the network that a chromosome describes.
 
-    With the early order, a pool gene directly behind another layer gene is computed inside that
-    layer's block, right after its last convolution, ahead of normalization and activation. With
-    the textbook order every gene is a block of its own.
+    With the early order, a pool gene directly behind a gene of convolutions is computed inside
+    that gene's block, right after its last convolution, ahead of normalization and activation,
+    unless a link reads what lies between. With the textbook order every gene is a block of its own.
 
     Args:
         chromosome: The chromosome; inert genes are passed over.
@@ -26,18 +59,30 @@ def build(
     Returns:
         A network from `(n, channels, height, width)` to class scores `(n, n_classes)`.
     """
-    blocks: list[nn.Module] = []
     active = list(chromosome.trace(shape))
-    fused = False
-    for (gene, before, after), following in pairwise([*active, None]):  # type: ignore[misc]
-        if fused:
-            fused = False
-            continue
-        next_gene = following[0] if following else None
-        fused = pool_order == "early" and isinstance(next_gene, Pool) and not isinstance(gene, Pool)
-        pool = layer_module(next_gene, after, nn.Identity()) if fused else nn.Identity()
-        blocks.append(layer_module(gene, before, pool))
-    return nn.Sequential(*blocks, head_module(chromosome.head, chromosome.features(shape), n_classes))
+    sources = {number - step.gene.skip for number, step in enumerate(active) if step.gene.skip}
+    blocks: list[nn.Module] = []
+    ends: list[int] = []
+    reads: list[int | None] = []
+    number = 0
+    while number < len(active):
+        gene, inputs, _ = active[number]
+        reads.append(number - gene.skip if gene.skip else None)
+        pool = None
+        if pool_order == "early" and number + 1 not in sources and pools_within(gene):
+            pool = _pool_at(active, number + 1)
+        blocks.append(layer_module(gene, *inputs, pool=pool))
+        number += 1 if pool is None else 2
+        ends.append(number)
+    head = head_module(chromosome.head, chromosome.features(shape), n_classes)
+    return Network(blocks, head, ends, reads)
+
+
+def _pool_at(active: list[ActiveGene], number: int) -> nn.Module | None:
+    """Return the module of the active gene with this number if it is a pool."""
+    if number >= len(active) or not isinstance(active[number].gene, Pool):
+        return None
+    return layer_module(active[number].gene, *active[number].inputs)
 
 
 def head_module(head: Head, shape: Shape, n_classes: int) -> nn.Sequential:
@@ -46,6 +91,6 @@ def head_module(head: Head, shape: Shape, n_classes: int) -> nn.Sequential:
     widths = (head.features(shape), *head.units)
     dense: list[nn.Module] = []
     for fan_in, fan_out in pairwise(widths):
-        dense += [nn.Linear(fan_in, fan_out), nn.ReLU(inplace=True)]
+        dense += [nn.Linear(fan_in, fan_out), activation(head.activation)]
     dropout = [nn.Dropout(head.dropout)] if head.dropout > 0 else []
     return nn.Sequential(*pooling, nn.Flatten(), *dense, *dropout, nn.Linear(widths[-1], n_classes))

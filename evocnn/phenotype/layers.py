@@ -1,41 +1,70 @@
 """The torch module of each layer gene.
 
-Every block but the pools ends in `convolution -> pool -> normalization -> activation`, where
-`pool` is the pool gene that follows it, or nothing. That is the early order (Jordan 2024,
-airbench): normalization and activation then work on a quarter of the values.
+A pool behind a block of convolutions is computed inside it, right after the last convolution and
+ahead of normalization and activation. That is the early order (Jordan 2024, airbench):
+normalization and activation then work on a quarter of the values.
 """
 
-from collections.abc import Callable
-from functools import partial, singledispatch
+from collections import OrderedDict
+from functools import singledispatch
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from evocnn.errors import GeneError
-from evocnn.genotype import Conv, DepthwiseSeparable, Dropout, Pool, Residual, Shape
+from evocnn.genotype import (
+    Bottleneck,
+    Conv,
+    DenseConcat,
+    DepthwiseSeparable,
+    Dropout,
+    InvertedResidual,
+    LayerGene,
+    Link,
+    Pool,
+    Residual,
+    Shape,
+)
+from evocnn.phenotype.parts import (
+    DenseConcatenation,
+    Join,
+    SqueezeExcitation,
+    Sum,
+    activation,
+    convolution_unit,
+    normalization,
+)
+
+POOLED_WITHIN = (Conv, Residual, Bottleneck, DepthwiseSeparable, InvertedResidual)
 
 
-def layer_module(gene: Any, shape: Shape, pool: nn.Module) -> nn.Module:
+def layer_module(gene: LayerGene, *inputs: Shape, pool: nn.Module | None = None) -> nn.Module:
     """Return the module of a layer gene.
 
-    A gene type outside the package brings a method `module(shape) -> nn.Module`; a pool behind it
-    follows in the textbook order.
+    A gene type outside the package brings a method `module(*inputs) -> nn.Module`.
 
     Args:
         gene: The gene.
-        shape: Channels, height and width of its input.
-        pool: The pool that follows, to be computed right after the last convolution; identity if none.
+        inputs: Channels, height and width of its input; of a gene that skips, of both inputs.
+        pool: The pool that follows, to be computed right after the last convolution; for genes
+            that `pools_within` only.
 
     Raises:
         GeneError: The gene has no module.
     """
     if hasattr(gene, "module"):  # ahead of the genes below, for one derived from them
-        return nn.Sequential(gene.module(shape), pool)
-    return _module(gene, shape, pool)
+        module: nn.Module = gene.module(*inputs)
+        return module
+    return _module(gene, *inputs) if pool is None else _module(gene, *inputs, pool)
+
+
+def pools_within(gene: LayerGene) -> bool:
+    """Return whether a gene's module takes the pool that follows it."""
+    return isinstance(gene, POOLED_WITHIN) and not hasattr(gene, "module")
 
 
 @singledispatch
-def _module(gene: Any, shape: Shape, pool: nn.Module) -> nn.Module:  # noqa: ARG001 - as those below
+def _module(gene: Any, *_: Any) -> nn.Module:
     message = (
         f"gene '{gene.name()}' must have a method module(shape) -> nn.Module, but has none; add it "
         "to the class"
@@ -44,93 +73,107 @@ def _module(gene: Any, shape: Shape, pool: nn.Module) -> nn.Module:  # noqa: ARG
 
 
 @_module.register
-def _(gene: Conv, shape: Shape, pool: nn.Module) -> nn.Module:
-    padding = gene.kernel // 2 if gene.padding == "same" else 0
-    convolution = nn.Conv2d(
-        shape.channels, gene.filters, gene.kernel, gene.stride, padding, bias=gene.normalization == "none"
+def _(gene: Conv, shape: Shape, pool: nn.Module | None = None) -> nn.Module:
+    return convolution_unit(
+        gene,
+        shape.channels,
+        gene.filters,
+        gene.kernel,
+        gene.stride,
+        padding=None if gene.padding == "same" else 0,
+        dilation=gene.dilation,
+        groups=gene.groups_on(shape),
+        pool=pool,
     )
-    return nn.Sequential(convolution, pool, _normalization(gene), _activation(gene))
 
 
 @_module.register
-def _(gene: Residual, shape: Shape, pool: nn.Module) -> nn.Module:
-    return ResidualBlock(gene, shape, pool)
+def _(gene: Residual, shape: Shape, pool: nn.Module | None = None) -> nn.Module:
+    filters = gene.filters
+    branch = nn.Sequential(
+        convolution_unit(gene, shape.channels, filters, gene.kernel, gene.stride),
+        convolution_unit(gene, filters, filters, gene.kernel, pool=pool, is_active=False),
+    )
+    return Sum(branch, _shortcut(gene, shape, pool), gene.drop_path, activation(gene.activation))
 
 
 @_module.register
-def _(gene: DepthwiseSeparable, shape: Shape, pool: nn.Module) -> nn.Module:
-    channels, bias = shape.channels, gene.normalization == "none"
-    padding = gene.kernel // 2
+def _(gene: Bottleneck, shape: Shape, pool: nn.Module | None = None) -> nn.Module:
+    inner = gene.inner
+    branch = nn.Sequential(
+        convolution_unit(gene, shape.channels, inner),
+        convolution_unit(gene, inner, inner, gene.kernel, gene.stride),
+        convolution_unit(gene, inner, gene.filters, pool=pool, is_active=False),
+    )
+    return Sum(branch, _shortcut(gene, shape, pool), gene.drop_path, activation(gene.activation))
+
+
+def _shortcut(gene: Residual | Bottleneck, shape: Shape, pool: nn.Module | None) -> nn.Module | None:
+    if not gene.projects(shape):
+        return pool
+    return convolution_unit(
+        gene, shape.channels, gene.filters, 1, gene.stride, padding=0, pool=pool, is_active=False
+    )
+
+
+@_module.register
+def _(gene: DepthwiseSeparable, shape: Shape, pool: nn.Module | None = None) -> nn.Module:
+    channels = shape.channels
     return nn.Sequential(
-        nn.Conv2d(channels, channels, gene.kernel, gene.stride, padding, groups=channels, bias=bias),
-        _normalization(gene, channels),
-        _activation(gene),
-        nn.Conv2d(channels, gene.filters, 1, bias=bias),
-        pool,
-        _normalization(gene),
-        _activation(gene),
+        convolution_unit(gene, channels, channels, gene.kernel, gene.stride, groups=channels),
+        convolution_unit(gene, channels, gene.filters, pool=pool),
     )
 
 
 @_module.register
-def _(gene: Pool, shape: Shape, pool: nn.Module) -> nn.Module:
-    window = gene.window(shape)
-    own = nn.MaxPool2d(window) if gene.kind == "max" else nn.AvgPool2d(window)
-    return nn.Sequential(own, pool)
+def _(gene: InvertedResidual, shape: Shape, pool: nn.Module | None = None) -> nn.Module:
+    hidden, squeezed = gene.hidden(shape), gene.squeezed(shape)
+    parts: dict[str, nn.Module] = {}
+    if gene.expansion > 1:
+        parts["expand"] = convolution_unit(gene, shape.channels, hidden)
+    parts["depthwise"] = convolution_unit(gene, hidden, hidden, gene.kernel, gene.stride, groups=hidden)
+    if squeezed:
+        parts["squeeze_excitation"] = SqueezeExcitation(hidden, squeezed)
+    parts["project"] = convolution_unit(gene, hidden, gene.filters, pool=pool, is_active=False)
+    branch = nn.Sequential(OrderedDict(parts))
+    return Sum(branch, pool, gene.drop_path) if gene.adds_input(shape) else branch
 
 
 @_module.register
-def _(gene: Dropout, shape: Shape, pool: nn.Module) -> nn.Module:  # noqa: ARG001 - any shape will do
-    return nn.Sequential(nn.Dropout(gene.rate), pool)
+def _(gene: DenseConcat, shape: Shape) -> nn.Module:
+    parts: dict[str, nn.Module] = {
+        "normalization": normalization(gene.normalization, shape.channels),
+        "activation": activation(gene.activation, inplace=gene.normalization != "none"),
+        "convolution": nn.Conv2d(
+            shape.channels,
+            gene.filters,
+            gene.kernel,
+            padding=gene.kernel // 2,
+            bias=gene.normalization == "none",
+        ),
+    }
+    return DenseConcatenation(nn.Sequential(OrderedDict(parts)))
 
 
-class ResidualBlock(nn.Module):
-    """Two convolutions and a shortcut, added; a pool is applied to both summands.
-
-    Args:
-        gene: The residual gene.
-        shape: Channels, height and width of the input.
-        pool: The pool that follows the block; identity if none.
-    """
-
-    def __init__(self, gene: Residual, shape: Shape, pool: nn.Module) -> None:
-        super().__init__()
-        bias = gene.normalization == "none"
-        padding = gene.kernel // 2
-        self.body = nn.Sequential(
-            nn.Conv2d(shape.channels, gene.filters, gene.kernel, gene.stride, padding, bias=bias),
-            _normalization(gene),
-            _activation(gene),
-            nn.Conv2d(gene.filters, gene.filters, gene.kernel, 1, padding, bias=bias),
-            pool,
-            _normalization(gene),
-        )
-        self.shortcut: nn.Module = pool
-        if gene.projects(shape):
-            projection = nn.Conv2d(shape.channels, gene.filters, 1, gene.stride, bias=bias)
-            self.shortcut = nn.Sequential(projection, pool, _normalization(gene))
-        self.activation = _activation(gene)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the block's output, `(n, filters, h', w')`, for `(n, c, h, w)`."""
-        result: Tensor = self.activation(self.body(x) + self.shortcut(x))
-        return result
+@_module.register
+def _(gene: Pool, shape: Shape) -> nn.Module:
+    window = gene.window(shape)
+    return nn.MaxPool2d(window) if gene.kind == "max" else nn.AvgPool2d(window)
 
 
-def _normalization(gene: Conv | Residual | DepthwiseSeparable, channels: int | None = None) -> nn.Module:
-    if gene.normalization == "none":
-        return nn.Identity()
-    return nn.BatchNorm2d(gene.filters if channels is None else channels)
+@_module.register
+def _(gene: Dropout, shape: Shape) -> nn.Module:
+    del shape
+    return nn.Dropout(gene.rate)
 
 
-def _activation(gene: Conv | Residual | DepthwiseSeparable) -> nn.Module:
-    return _ACTIVATIONS[gene.activation]()
-
-
-_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "relu": partial(nn.ReLU, inplace=True),
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "leaky_relu": partial(nn.LeakyReLU, 0.01, inplace=True),
-    "tanh": nn.Tanh,
-}
+@_module.register
+def _(gene: Link, shape: Shape, source: Shape) -> nn.Module:
+    projection = None
+    if gene.projects(shape, source):
+        convolution = nn.Conv2d(source.channels, shape.channels, 1, bias=gene.normalization == "none")
+        parts = {"convolution": convolution}
+        if gene.normalization != "none":
+            parts["normalization"] = normalization(gene.normalization, shape.channels)
+        projection = nn.Sequential(OrderedDict(parts))
+    return Join((shape.height, shape.width), gene.merge, projection, gene.drop_path)

@@ -1,0 +1,197 @@
+"""What blocks are made of: normalized convolutions, sums, squeeze-and-excitation, dropped paths, links."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from math import gcd
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+MOST_GROUPS = 8  # of a group normalization; with fewer than 4 channels each, they would hold too little
+
+
+class Style(Protocol):
+    """A gene's normalization and activation."""
+
+    @property
+    def activation(self) -> str:
+        """Name of the activation function."""
+        ...
+
+    @property
+    def normalization(self) -> str:
+        """Name of the normalization."""
+        ...
+
+
+def convolution_unit(
+    style: Style,
+    fan_in: int,
+    fan_out: int,
+    kernel: int = 1,
+    stride: int = 1,
+    *,
+    padding: int | None = None,
+    dilation: int = 1,
+    groups: int = 1,
+    pool: nn.Module | None = None,
+    is_active: bool = True,
+) -> nn.Sequential:
+    """Return convolution, pool, normalization and activation, as far as there are such.
+
+    Args:
+        style: The gene.
+        fan_in: Channels before.
+        fan_out: Channels after.
+        kernel: Side of the kernel.
+        stride: Stride.
+        padding: Zeros on each side; as many as keep the size if not given.
+        dilation: Distance of the kernel's values.
+        groups: Groups of channels.
+        pool: The pool that follows the gene, computed right after the convolution.
+        is_active: Whether the activation is applied.
+    """
+    padding = dilation * (kernel // 2) if padding is None else padding
+    bias = style.normalization == "none"
+    parts: dict[str, nn.Module] = {
+        "convolution": nn.Conv2d(fan_in, fan_out, kernel, stride, padding, dilation, groups, bias=bias)
+    }
+    if pool is not None:
+        parts["pool"] = pool
+    if not bias:
+        parts["normalization"] = normalization(style.normalization, fan_out)
+    if is_active:
+        parts["activation"] = activation(style.activation)
+    return nn.Sequential(OrderedDict(parts))
+
+
+def normalization(name: str, channels: int) -> nn.Module:
+    """Return a normalization of channels: `batch`, `group` or `none`."""
+    if name == "batch":
+        return nn.BatchNorm2d(channels)
+    if name == "group":
+        n_groups = gcd(MOST_GROUPS, channels)
+        while n_groups > 1 and channels // n_groups < MOST_GROUPS // 2:
+            n_groups //= 2
+        return GroupNormalization(n_groups, channels)
+    return nn.Identity()
+
+
+def activation(name: str, *, inplace: bool = True) -> nn.Module:
+    """Return an activation function, in place where it can be and nothing else reads its input."""
+    return _ACTIVATIONS[name](inplace)
+
+
+class GroupNormalization(nn.GroupNorm):
+    """Group normalization (Wu and He 2018) that also takes one image of one value, as torch's refuses to."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `(n, c, h, w)` of the same shape."""
+        return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+
+
+class Sum(nn.Module):
+    """A residual branch and a shortcut, added.
+
+    Args:
+        branch: The residual branch.
+        shortcut: What the input passes instead; identity if None.
+        drop_path: Rate at which training drops the branch.
+        after: What the sum passes, such as an activation; nothing if None.
+    """
+
+    def __init__(
+        self, branch: nn.Module, shortcut: nn.Module | None, drop_path: float, after: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.branch = branch
+        self.shortcut = nn.Identity() if shortcut is None else shortcut
+        self.drop_path = DropPath(drop_path) if drop_path > 0 else nn.Identity()
+        self.after = nn.Identity() if after is None else after
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the sum, `(n, c', h', w')`, for `(n, c, h, w)`."""
+        result: Tensor = self.after(self.drop_path(self.branch(x)) + self.shortcut(x))
+        return result
+
+
+class DropPath(nn.Module):
+    """Zeroes whole images at a rate in training and scales the others up (Huang et al. 2016)."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `(n, c, h, w)` of the same shape."""
+        if not self.training:
+            return x
+        kept = torch.rand(len(x), 1, 1, 1, device=x.device) >= self.rate  # (n, 1, 1, 1)
+        return x * (kept / (1 - self.rate))
+
+
+class SqueezeExcitation(nn.Module):
+    """Scales each channel by a function of all channels' means (Hu et al. 2018, figure 2)."""
+
+    def __init__(self, channels: int, squeezed: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Conv2d(channels, squeezed, 1)
+        self.excite = nn.Conv2d(squeezed, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `(n, c, h, w)` of the same shape."""
+        mean = functional.adaptive_avg_pool2d(x, 1)  # (n, c, 1, 1)
+        return x * self.excite(self.squeeze(mean).relu()).sigmoid()
+
+
+class DenseConcatenation(nn.Module):
+    """The input's channels, and what a layer makes of them behind."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `(n, c + growth, h, w)` for `(n, c, h, w)`."""
+        return torch.cat([x, self.layer(x)], dim=1)
+
+
+class Join(nn.Module):
+    """What arrives, and a skip from further back, added or concatenated.
+
+    Args:
+        size: Height and width of what arrives.
+        merge: `add` or `concat`.
+        projection: What the skip passes to be added; identity if None.
+        drop_path: Rate at which training drops what arrives.
+    """
+
+    def __init__(
+        self, size: tuple[int, int], merge: str, projection: nn.Module | None, drop_path: float
+    ) -> None:
+        super().__init__()
+        self.size = size
+        self.is_sum = merge == "add"
+        self.projection = nn.Identity() if projection is None else projection
+        self.drop_path = DropPath(drop_path) if drop_path > 0 and self.is_sum else nn.Identity()
+
+    def forward(self, x: Tensor, source: Tensor) -> Tensor:
+        """Return the sum or the concatenation, for `(n, c, h, w)` and `(n, c', h', w')`."""
+        if source.shape[2:] != self.size:
+            source = functional.adaptive_avg_pool2d(source, self.size)
+        if self.is_sum:
+            result: Tensor = self.drop_path(x) + self.projection(source)
+            return result
+        return torch.cat([x, source], dim=1)
+
+
+_ACTIVATIONS: dict[str, Callable[[bool], nn.Module]] = {
+    "relu": nn.ReLU,
+    "gelu": lambda _: nn.GELU(),
+    "silu": nn.SiLU,
+    "leaky_relu": partial(nn.LeakyReLU, 0.01),
+    "tanh": lambda _: nn.Tanh(),
+}
