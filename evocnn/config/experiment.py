@@ -8,26 +8,23 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
     model_validator,
 )
 
-from evocnn.config.operator_names import CROSSOVERS, MUTATIONS, crossover_named, mutation_named
+from evocnn.config.operator_names import crossover_named, mutation_named
+from evocnn.config.presets import extended
+from evocnn.config.settings import Settings, folder_of, guarded, loaded
+from evocnn.config.space import HoldSettings, LimitSettings, SpaceSettings
 from evocnn.config.toml import COMMAND_LINE, Mistakes, Place, check_numbers, explain, read_toml, set_value
-from evocnn.config.user_code import load_object
-from evocnn.errors import ExperimentError, SpaceError, did_you_mean
+from evocnn.errors import ExperimentError, did_you_mean
 from evocnn.evaluation import METRICS
-from evocnn.genotype import LAYERS, Choice, GeneAlleles, Head, LayerGene, Range, Recipe
-from evocnn.genotype.space import POOL_ORDERS
 from evocnn.operators import Weighted
 from evocnn.search import Budget
 from evocnn.training.data.sources import SOURCES
 
-_GENES = {gene.name(): gene for gene in LAYERS}
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -48,107 +45,6 @@ def parse_budget(value: object) -> Budget:
     return Budget(seconds=float(amount * _UNITS[unit])) if unit else Budget(evaluations=amount)
 
 
-def _alleles(value: object) -> Choice | Range:
-    """Return alleles from a list, a single value, or a table of low and high."""
-    if isinstance(value, Choice | Range):
-        return value
-    if isinstance(value, Mapping):
-        known = {"low", "high", "scale"}
-        unknown = sorted(set(value) - known)
-        if (
-            unknown
-            or not {"low", "high"} <= set(value)
-            or value.get("scale", "linear") not in ("linear", "log")
-        ):
-            form = '{ low = 0.001, high = 0.1, scale = "log" }'
-            message = f"a range must be {form}, but it was {dict(value)}; correct it"
-            raise ExperimentError(message)
-        if not all(type(value[bound]) in (int, float) for bound in ("low", "high")):
-            message = (
-                f"a range's bounds must be numbers, but they were {value['low']!r} and "
-                f"{value['high']!r}; correct them"
-            )
-            raise ExperimentError(message)
-        return Range(float(value["low"]), float(value["high"]), value.get("scale") == "log")
-    values: Any = value if isinstance(value, list | tuple) else [value]
-    return Choice(tuple(tuple(item) if isinstance(item, list) else item for item in values))
-
-
-def _gene_alleles(value: object, gene: type[Any], weight: Any = 1.0) -> GeneAlleles[Any]:
-    if not isinstance(value, Mapping):
-        message = (
-            f"alleles of {gene.name()} must be a table of fields, but they were {value!r}; write one "
-            "line a field"
-        )
-        raise ExperimentError(message)
-    fields: dict[str, Choice | Range] = {}
-    mistakes = Mistakes()
-    with mistakes.at("weight"):
-        _check_weight(weight)
-    for name, item in value.items():
-        with mistakes.at(str(name)):
-            fields[name] = _alleles(item)
-    mistakes.raise_any()
-    return GeneAlleles(gene, fields, float(weight))
-
-
-def _check_weight(weight: Any) -> None:
-    if type(weight) not in (int, float) or not 0 < weight < float("inf"):
-        message = (
-            f"a gene's weight must be a number above 0, but it was {weight!r}; leave the gene out instead"
-        )
-        raise ExperimentError(message)
-
-
-def _folder(info: ValidationInfo) -> Path | None:
-    return (info.context or {}).get("folder")
-
-
-def _layer_alleles(value: object, info: ValidationInfo) -> object:
-    """Turn `{ conv = {...}, own = { gene = "module:Name", ... } }` into alleles by gene type."""
-    if not isinstance(value, Mapping):
-        return value
-    if not value:
-        message = "a space must have a layer gene, but it had none; add a table [space.layers.conv]"
-        raise ExperimentError(message)
-    result = []
-    mistakes = Mistakes()
-    for name, table in value.items():
-        with mistakes.at(str(name)):
-            result.append(_layer_alleles_of(name, table, _folder(info)))
-    mistakes.raise_any()
-    return tuple(result)
-
-
-def _layer_alleles_of(name: str, table: object, folder: Path | None) -> GeneAlleles[LayerGene]:
-    fields = dict(table) if isinstance(table, Mapping) else {}
-    gene, weight = fields.pop("gene", name), fields.pop("weight", 1.0)
-    if isinstance(gene, str) and ":" in gene:
-        gene = load_object(gene, folder)
-    elif isinstance(gene, str):
-        if gene not in _GENES:
-            hint = did_you_mean(gene, _GENES) or '; name your own with gene = "module:Name"'
-            message = f"a layer gene must be one of {sorted(_GENES)}, but it was '{gene}'{hint}"
-            raise ExperimentError(message)
-        gene = _GENES[gene]
-    if not (isinstance(gene, type) and issubclass(gene, LayerGene)):
-        message = f"layer gene '{name}' must be a subclass of LayerGene, but it was {gene!r}; derive it"
-        raise ExperimentError(message)
-    return _gene_alleles(fields if isinstance(table, Mapping) else table, gene, weight)
-
-
-def _guarded(function: Any) -> BeforeValidator:
-    """Return a validator whose evocnn errors count as mistakes in the value."""
-
-    def validate(value: object, info: ValidationInfo) -> object:
-        try:
-            return function(value, info)
-        except (ExperimentError, SpaceError) as error:
-            raise ValueError(str(error)) from error
-
-    return BeforeValidator(validate)
-
-
 def _each(named: Any) -> Any:
     def convert(value: object, info: ValidationInfo) -> object:
         if not isinstance(value, Sequence) or isinstance(value, str):
@@ -157,21 +53,16 @@ def _each(named: Any) -> Any:
         mistakes = Mistakes()
         for index, item in enumerate(value):
             with mistakes.at(index):
-                result.append(item if isinstance(item, Weighted) else named(item, _folder(info)))
+                result.append(item if isinstance(item, Weighted) else named(item, folder_of(info)))
         mistakes.raise_any()
         return tuple(result)
 
     return convert
 
 
-def _loaded(value: object, info: ValidationInfo) -> object:
-    """Return the object that a text with a colon names; anything else as it is."""
-    return load_object(value, _folder(info)) if isinstance(value, str) and ":" in value else value
-
-
 def _source(value: object, info: ValidationInfo) -> object:
     """Return the name of a data source, or the function that gives the data."""
-    found = _loaded(value, info)
+    found = loaded(value, info)
     if found not in SOURCES if isinstance(found, str) else not callable(found):
         hint = did_you_mean(str(found), SOURCES) or "; correct the name"
         message = (
@@ -182,16 +73,10 @@ def _source(value: object, info: ValidationInfo) -> object:
     return found
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, arbitrary_types_allowed=True
-    )
-
-
-class DataSettings(_Settings):
+class DataSettings(Settings):
     """Where images come from, and how the search divides them."""
 
-    source: Annotated[Any, _guarded(_source)] = Field(
+    source: Annotated[Any, guarded(_source)] = Field(
         description="digits, fashion-mnist, idx, npz or module:function"
     )
     path: str | None = None
@@ -199,46 +84,7 @@ class DataSettings(_Settings):
     images: int | None = Field(default=None, ge=4)
 
 
-class LimitSettings(_Settings):
-    """The largest permitted network."""
-
-    parameters: int | None = Field(default=None, ge=1)
-    flops: int | None = Field(default=None, ge=1)
-    depth: int = Field(default=12, ge=1, le=200)
-
-
-class SpaceSettings(_Settings):
-    """Alleles and limits."""
-
-    layers: Annotated[tuple[GeneAlleles[LayerGene], ...], _guarded(_layer_alleles)]
-    head: Annotated[GeneAlleles[Head], _guarded(lambda value, _: _gene_alleles(value, Head))] = GeneAlleles(
-        Head, {}
-    )
-    recipe: Annotated[GeneAlleles[Recipe], _guarded(lambda value, _: _gene_alleles(value, Recipe))] = (
-        GeneAlleles(Recipe, {})
-    )
-    founder_depth: Annotated[
-        tuple[int, int], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)
-    ] = (2, 6)
-    pool_order: Literal[POOL_ORDERS] = "early"  # type: ignore[valid-type]
-    limits: LimitSettings = LimitSettings()
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        low, high = self.founder_depth
-        mistakes = Mistakes()
-        with mistakes.at("founder_depth"):
-            if not 1 <= low <= high <= self.limits.depth:
-                message = (
-                    f"founder_depth must rise within 1 and the depth limit {self.limits.depth}, but it was "
-                    f"[{low}, {high}]; correct either"
-                )
-                raise ExperimentError(message)
-        mistakes.raise_any()
-        return self
-
-
-class ObjectiveSettings(_Settings):
+class ObjectiveSettings(Settings):
     """One objective: a metric of this name, or a function of your own."""
 
     weight: float
@@ -246,7 +92,7 @@ class ObjectiveSettings(_Settings):
     floor: float | None = None
     ceiling: float | None = None
     reference: float | None = None
-    measure: Annotated[Any, _guarded(_loaded)] = None
+    measure: Annotated[Any, guarded(loaded)] = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -265,7 +111,7 @@ class ObjectiveSettings(_Settings):
         return self
 
 
-class TrainingSettings(_Settings):
+class TrainingSettings(Settings):
     """What all candidates' trainings have in common."""
 
     epochs: int = Field(default=10, ge=1, le=100_000)
@@ -275,27 +121,24 @@ class TrainingSettings(_Settings):
     timeout: float = Field(default=3600.0, gt=0)
 
 
-class SearchSettings(_Settings):
+class SearchSettings(Settings):
     """The algorithm, its operators and its budget."""
 
     algorithm: Literal["nsga2", "nsga2-generational", "random"] = "nsga2"
     population: int = Field(default=24, ge=2, le=100_000)
     window: int = Field(default=8, ge=1, le=100_000)
     budget: Annotated[
-        Budget, _guarded(lambda value, _: value if isinstance(value, Budget) else parse_budget(value))
+        Budget, guarded(lambda value, _: value if isinstance(value, Budget) else parse_budget(value))
     ] = Budget(evaluations=100)
     crossover_rate: float = Field(default=0.5, ge=0, le=1)
     mutation_rate: float = Field(default=0.7, ge=0, le=1)
-    crossover: Annotated[tuple[Weighted[Any], ...], _guarded(_each(crossover_named))] = tuple(
-        crossover_named(name, None) for name in CROSSOVERS
-    )
-    mutation: Annotated[tuple[Weighted[Any], ...], _guarded(_each(mutation_named))] = tuple(
-        mutation_named(name, None) for name in MUTATIONS
-    )
+    crossover: Annotated[tuple[Weighted[Any], ...], guarded(_each(crossover_named))] | None = None
+    mutation: Annotated[tuple[Weighted[Any], ...], guarded(_each(mutation_named))] | None = None
+    rates: Literal["fixed", "self-adaptive", "credit"] = "fixed"
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not self.mutation and self.algorithm != "random":
+        if self.mutation == () and self.algorithm != "random":
             message = (
                 "a search must have at least one mutation, but mutation was []; name one or leave the key out"
             )
@@ -323,7 +166,7 @@ _DEFAULT_OBJECTIVES = {
 }
 
 
-class Experiment(_Settings):
+class Experiment(Settings):
     """An experiment: data, space, objectives, training and search.
 
     Make one with `load_experiment` from a file, or with `Experiment.from_dict` from the same
@@ -368,6 +211,7 @@ class Experiment(_Settings):
             raise ExperimentError(message)
         try:
             check_numbers(tables)
+            tables = _with_preset(tables)
             return cls.model_validate(
                 {**tables, "tables": dict(tables), "folder": folder}, context={"folder": folder}
             )
@@ -394,6 +238,16 @@ def load_experiment(path: str | Path, settings: Sequence[str] = ()) -> Experimen
     return Experiment.from_dict(tables, folder=path.resolve().parent, source=str(path), lines=lines)
 
 
+def _with_preset(tables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the tables with the space's preset filled in, so that a run's record holds all of it."""
+    mistakes = Mistakes()
+    with mistakes.at("space", "preset"):
+        if isinstance(tables.get("space"), Mapping):
+            tables = {**tables, "space": extended(tables["space"])}
+    mistakes.raise_any()
+    return tables
+
+
 def _known() -> dict[str, list[str]]:
     """Return the names that each table knows, by dotted table."""
     names = [name for name in Experiment.model_fields if name not in ("tables", "folder")]
@@ -401,9 +255,11 @@ def _known() -> dict[str, list[str]]:
     sections: dict[str, type[BaseModel]] = {
         "data": DataSettings,
         "space": SpaceSettings,
+        "space.hold": HoldSettings,
         "space.limits": LimitSettings,
         "objectives.*": ObjectiveSettings,
         "training": TrainingSettings,
         "search": SearchSettings,
     }
-    return found | {table: list(model.model_fields) for table, model in sections.items()}
+    found |= {table: list(model.model_fields) for table, model in sections.items()}
+    return {**found, "space": ["preset", *found["space"]]}

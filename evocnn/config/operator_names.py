@@ -1,6 +1,6 @@
 """Operators by the names that experiment files use."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from inspect import signature
 from pathlib import Path
@@ -11,37 +11,95 @@ from evocnn.config.user_code import load_object
 from evocnn.errors import ExperimentError, did_you_mean
 from evocnn.operators import (
     AddGene,
+    AlterActivation,
     AlterGene,
     AlterHead,
+    AlterKernel,
     AlterRecipe,
+    AlterStride,
+    BlendRecipe,
     DeapCrossover,
     DeapMutation,
     DuplicateGene,
+    Homologous,
+    MoveGene,
+    Narrow,
     OnePoint,
     RemoveGene,
-    ReplaceGene,
     ResampleRecipe,
-    SwapGenes,
+    RewireLink,
+    SwapKind,
+    TwoPoint,
     Uniform,
     Weighted,
+    Widen,
     deap_operator,
 )
 
-CROSSOVERS: Mapping[str, Callable[..., Any]] = {"one_point": OnePoint, "uniform": Uniform}
+CROSSOVERS: Mapping[str, Callable[..., Any]] = {
+    "one_point": OnePoint,
+    "two_point": TwoPoint,
+    "uniform": Uniform,
+    "homologous": Homologous,
+    "blend_recipe": BlendRecipe,
+}
 MUTATIONS: Mapping[str, Callable[..., Any]] = {
     "add_gene": AddGene,
     "remove_gene": RemoveGene,
     "duplicate_gene": DuplicateGene,
-    "swap_genes": SwapGenes,
-    "replace_gene": ReplaceGene,
+    "move_gene": MoveGene,
+    "swap_kind": SwapKind,
+    "rewire_link": RewireLink,
+    "widen": Widen,
+    "narrow": Narrow,
+    "alter_kernel": AlterKernel,
+    "alter_stride": AlterStride,
+    "alter_activation": AlterActivation,
     "alter_gene": AlterGene,
     "alter_head": AlterHead,
     "alter_recipe": AlterRecipe,
     "resample_recipe": ResampleRecipe,
 }
+# Shares of the operators that a search has unless it names its own, by the segment they act on.
+DEFAULT_CROSSOVERS = {
+    "one_point": 1.0,
+    "two_point": 1.0,
+    "uniform": 1.0,
+    "homologous": 1.0,
+    "blend_recipe": 0.5,
+}
+DEFAULT_MUTATIONS = {
+    "layers": {
+        "add_gene": 1.5,
+        "remove_gene": 1.0,
+        "duplicate_gene": 0.5,
+        "move_gene": 0.5,
+        "swap_kind": 0.5,
+        "rewire_link": 0.5,
+        "widen": 1.0,
+        "narrow": 1.0,
+        "alter_kernel": 0.5,
+        "alter_stride": 0.5,
+        "alter_activation": 0.5,
+        "alter_gene": 0.5,
+    },
+    "head": {"alter_head": 1.0},
+    "recipe": {"alter_recipe": 2.0, "resample_recipe": 0.5},
+}
 _SHORT_NAMES = {reference_of(kind): name for name, kind in {**CROSSOVERS, **MUTATIONS}.items()}
 _ARGUMENTS = {DeapCrossover: ("mother", "father", "space", "rng"), DeapMutation: ("parent", "space", "rng")}
 _DEAP_PREFIXES = {DeapCrossover: "cx", DeapMutation: "mut"}
+
+
+def default_crossovers() -> tuple[Weighted[Any], ...]:
+    """Return the crossovers of a search that names none."""
+    return tuple(Weighted(name, CROSSOVERS[name](), weight) for name, weight in DEFAULT_CROSSOVERS.items())
+
+
+def default_mutations(segments: Sequence[str]) -> tuple[Weighted[Any], ...]:
+    """Return the mutations of a search that names none: those of the segments that evolve."""
+    shares = [share for segment in segments for share in DEFAULT_MUTATIONS[segment].items()]
+    return tuple(Weighted(name, MUTATIONS[name](), weight) for name, weight in shares)
 
 
 def crossover_named(value: object, folder: Path | None) -> Weighted[Any]:

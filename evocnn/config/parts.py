@@ -1,17 +1,19 @@
 """The objects that an experiment describes, once its data are known."""
 
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import sqrt
 from pathlib import Path
 
 from evocnn.config.experiment import Experiment
-from evocnn.errors import ExperimentError
+from evocnn.config.operator_names import default_crossovers, default_mutations
+from evocnn.errors import ExperimentError, GeneError, SpaceError
 from evocnn.evaluation import Objective, Objectives
-from evocnn.genotype import CostModel, Fidelity, Limits, SearchSpace, Shape
-from evocnn.operators import Variation
+from evocnn.genotype import Choice, CostModel, Fidelity, Limits, SearchSpace, Shape
+from evocnn.operators import RATES, Variation
 from evocnn.search import Algorithm, Breeding, GenerationalNSGA2, RandomSearch, SteadyStateNSGA2
 from evocnn.training.data import ImageSet, detect, load, split
 from evocnn.training.evaluator import TrainingEvaluator
+from evocnn.training.optimizer import check_trainable
 from evocnn.training.protocol import Protocol
 
 _STANDARD_ERRORS = 3.0  # above the majority share, in the validation accuracy's default floor
@@ -62,6 +64,7 @@ def build_parts(
         data, validation=experiment.data.validation, seed=experiment.seed, n_images=experiment.data.images
     )
     space = space_of(experiment, data.shape, data.n_classes, cost_model)
+    _check_trainable(space)
     objectives = objectives_of(experiment, validation.majority_share, len(validation))
     settings = experiment.training
     protocol = Protocol(
@@ -76,6 +79,26 @@ def build_parts(
     evaluator = TrainingEvaluator(training, validation, protocol, min(1.0, gpu_share) or 1.0, measures)
     fidelity = Fidelity(settings.epochs, len(training))
     return Parts(data, space, objectives, evaluator, algorithm_of(experiment, space, objectives, fidelity))
+
+
+def _check_trainable(space: SearchSpace) -> None:
+    """Raise where a recipe of the space cannot be trained.
+
+    Raises:
+        SpaceError: An allele, a held value or a founder names what the trainer does not carry out.
+    """
+    first = space.recipe.smallest()
+    alleles = [
+        first.having(**{name: value})
+        for name, own in space.recipe.fields.items()
+        for value in (own.values if isinstance(own, Choice) else (own.low, own.high))
+    ]
+    held = [space.held.recipe] if space.held.recipe else alleles
+    for recipe in [*held, *(founder.recipe for founder in space.founders)]:
+        try:
+            check_trainable(recipe)
+        except GeneError as error:
+            raise SpaceError(str(error)) from error
 
 
 def load_data(experiment: Experiment, data_path: Path | None = None) -> ImageSet:
@@ -96,17 +119,20 @@ def space_of(
 ) -> SearchSpace:
     """Return the search space for images of a shape `(channels, height, width)`."""
     settings = experiment.space
-    limits = settings.limits
+    limits = {name: value for name, value in settings.limits if value is not None}
     return SearchSpace(
         Shape(*shape),
         n_classes,
-        settings.layers,
+        settings.all_layers,
         settings.head,
         settings.recipe,
-        settings.founder_depth,
-        Limits(limits.parameters or inf, limits.flops or inf, limits.depth),
-        settings.pool_order,
-        cost_model or CostModel(),
+        held=settings.held,
+        founders=settings.given_founders,
+        founder_prior=settings.founder_prior,
+        founder_depth=settings.founder_depth,
+        limits=Limits(**limits),
+        pool_order=settings.pool_order,
+        cost_model=cost_model or CostModel(),
     )
 
 
@@ -151,7 +177,11 @@ def algorithm_of(
     """Return a fresh algorithm."""
     settings = experiment.search
     variation = Variation(
-        settings.crossover, settings.mutation, settings.crossover_rate, settings.mutation_rate
+        default_crossovers() if settings.crossover is None else settings.crossover,
+        default_mutations(experiment.space.evolve) if settings.mutation is None else settings.mutation,
+        settings.crossover_rate,
+        settings.mutation_rate,
+        RATES[settings.rates](),
     )
     breeding = Breeding(space, variation, fidelity)
     if settings.algorithm == "random":

@@ -1,10 +1,10 @@
 """Genes, chromosomes and the space they are drawn from; nothing here needs torch."""
 
 from evocnn.genotype.alleles import Choice, GeneAlleles, Range
-from evocnn.genotype.chromosome import ActiveGene, Chromosome
+from evocnn.genotype.chromosome import ActiveGene, Chromosome, parse_gene, parse_layers
 from evocnn.genotype.cost import CostModel
 from evocnn.genotype.gene import Counts, LayerGene, Shape, number, word
-from evocnn.genotype.genome import JSON, Fidelity, Genome, Space
+from evocnn.genotype.genome import JSON, Fidelity, Genome, Repaired, Space
 from evocnn.genotype.head import Head
 from evocnn.genotype.layers import (
     LAYERS,
@@ -20,11 +20,13 @@ from evocnn.genotype.layers import (
 )
 from evocnn.genotype.limits import Limits
 from evocnn.genotype.recipe import Recipe
-from evocnn.genotype.space import SearchSpace
+from evocnn.genotype.reference_networks import REFERENCE_NETWORKS, ReferenceNetwork, reference_network
+from evocnn.genotype.space import Held, SearchSpace
 
 __all__ = [
     "JSON",
     "LAYERS",
+    "REFERENCE_NETWORKS",
     "ActiveGene",
     "Bottleneck",
     "Choice",
@@ -39,6 +41,7 @@ __all__ = [
     "GeneAlleles",
     "Genome",
     "Head",
+    "Held",
     "InvertedResidual",
     "LayerGene",
     "Limits",
@@ -46,10 +49,15 @@ __all__ = [
     "Pool",
     "Range",
     "Recipe",
+    "ReferenceNetwork",
+    "Repaired",
     "Residual",
     "SearchSpace",
     "Shape",
     "Space",
     "number",
+    "parse_gene",
+    "parse_layers",
+    "reference_network",
     "word",
 ]

@@ -1,6 +1,6 @@
 """Alleles: the permitted values of a gene's fields, and how to move among them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from itertools import combinations_with_replacement, product
 from math import exp, log, log10
@@ -57,10 +57,20 @@ class Choice:
             others = [*self.values[max(0, index - 1) : index], *self.values[index + 1 : index + 2]]
         return others[int(rng.integers(len(others)))] if others else value
 
+    def nearest(self, value: Value) -> Value:
+        """Return the value itself if it is one of these, else the nearest number or the first word."""
+        if value in self.values or self.is_words:
+            return value if value in self.values else self.values[0]
+        return min(self.values, key=lambda other: abs(_size(other) - _size(value)))
+
     def smaller(self, value: Value) -> Value | None:
         """Return the next smaller value, or None where there is none."""
         below = [other for other in self.values if _size(other) < _size(value)]
         return below[-1] if below else None
+
+    def larger(self, value: Value) -> Value | None:
+        """Return the next larger value, or None where there is none."""
+        return next((other for other in self.values if _size(other) > _size(value)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +103,34 @@ class Range:
 
     def sample(self, rng: np.random.Generator) -> Value:
         """Return a value, uniform on the range's scale."""
-        return self._at(float(rng.random()))
+        return self.at(float(rng.random()))
 
     def step(self, value: Value, rng: np.random.Generator) -> Value:
         """Return the value after a normal step on the range's scale, reflected at the bounds."""
-        position = self._position(float(value)) + STEP * float(rng.standard_normal())  # type: ignore[arg-type]
+        position = self.position(float(value)) + STEP * float(rng.standard_normal())  # type: ignore[arg-type]
         folded = abs(position) % 2
-        return self._at(2 - folded if folded > 1 else folded)
+        return self.at(2 - folded if folded > 1 else folded)
+
+    def nearest(self, value: Value) -> Value:
+        """Return the value, moved into the range."""
+        return min(max(float(value), self.low), self.high)  # type: ignore[arg-type]
 
     def smaller(self, value: Value) -> Value | None:  # noqa: ARG002 - a continuous field is no width
         """Return None: a continuous field is no width."""
         return None
 
-    def _position(self, value: float) -> float:
+    def larger(self, value: Value) -> Value | None:  # noqa: ARG002 - as above
+        """Return None: a continuous field is no width."""
+        return None
+
+    def position(self, value: float) -> float:
+        """Return where a value lies on the range's scale: 0 at the least, 1 at the greatest."""
         if self.log:
             return log(max(value, 1e-300) / self.low) / log(self.high / self.low)
         return (value - self.low) / (self.high - self.low)
 
-    def _at(self, position: float) -> float:
+    def at(self, position: float) -> float:
+        """Return the value at a position between 0 and 1, rounded."""
         if self.log:
             value = exp(log(self.low) + position * (log(self.high) - log(self.low)))
         else:
@@ -182,11 +202,20 @@ class GeneAlleles(Generic[GeneType]):
         """Return a gene with every field drawn."""
         return self.gene(**{name: alleles.sample(rng) for name, alleles in self.fields.items()})
 
-    def alter(self, gene: GeneType, rng: np.random.Generator) -> GeneType:
-        """Return the gene with one free field moved a step; the same gene where none is free."""
-        if not self.free:
+    def alter(
+        self, gene: GeneType, rng: np.random.Generator, names: Collection[str] | None = None
+    ) -> GeneType:
+        """Return the gene with one free field moved a step; the same gene where none is free.
+
+        Args:
+            gene: The gene.
+            rng: The stream of the draw.
+            names: The fields to choose from; all if not given.
+        """
+        free = [name for name in self.free if names is None or name in names]
+        if not free:
             return gene
-        name = self.free[int(rng.integers(len(self.free)))]
+        name = free[int(rng.integers(len(free)))]
         return replace(gene, **{name: self.fields[name].step(getattr(gene, name), rng)})
 
     def permits(self, gene: GeneType) -> bool:
@@ -199,12 +228,25 @@ class GeneAlleles(Generic[GeneType]):
             for name, value in ((name, getattr(gene, name)) for name in defaults)
         )
 
+    def nearest(self, gene: GeneType) -> GeneType:
+        """Return the gene with each field at the nearest of its alleles, the first one among words."""
+        own = {f.name: f.default for f in fields(self.gene)}
+        alleles = self.fields.items()
+        return self.gene(**{**own, **{n: a.nearest(getattr(gene, n)) for n, a in alleles}})
+
     def shrink(self, gene: GeneType) -> GeneType | None:
         """Return the gene at its next smaller width, or None where there is none."""
         if self.width is None or self.width not in self.fields:
             return None
         smaller = self.fields[self.width].smaller(getattr(gene, self.width))
         return None if smaller is None else replace(gene, **{self.width: smaller})
+
+    def grow(self, gene: GeneType) -> GeneType | None:
+        """Return the gene at its next larger width, or None where there is none."""
+        if self.width is None or self.width not in self.fields:
+            return None
+        larger = self.fields[self.width].larger(getattr(gene, self.width))
+        return None if larger is None else replace(gene, **{self.width: larger})
 
     def smallest(self) -> GeneType:
         """Return the gene with the first allele of every field: the narrowest."""

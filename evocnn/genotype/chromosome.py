@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
@@ -39,11 +39,13 @@ class Chromosome:
         layers: The layer genes; the index is the locus.
         head: How features become class scores.
         recipe: How the network is trained.
+        rates: Weights of mutations that adapt themselves, by name; no part of its identity.
     """
 
     layers: tuple[LayerGene, ...]
     head: Head
     recipe: Recipe
+    rates: tuple[tuple[str, float], ...] = field(default=(), compare=False)
 
     def trace(self, shape: Shape) -> Iterator[ActiveGene]:
         """Yield the genes that are not inert on images of a shape, with the shapes around them.
@@ -83,8 +85,8 @@ class Chromosome:
 
     @cached_property
     def key(self) -> str:
-        """Content hash: the first 32 hex digits of the SHA-256 of the JSON form."""
-        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        """Content hash: the first 32 hex digits of the SHA-256 of the JSON form without rates."""
+        text = json.dumps(self._segments(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     @cached_property
@@ -95,6 +97,9 @@ class Chromosome:
 
     def to_json(self) -> dict[str, JSON]:
         """Return the chromosome as plain JSON; each layer names its gene type."""
+        return {**self._segments(), **({"rates": dict(self.rates)} if self.rates else {})}
+
+    def _segments(self) -> dict[str, JSON]:
         return {
             "layers": [{"gene": gene.name(), **gene.to_json()} for gene in self.layers],
             "head": self.head.to_json(),
@@ -112,7 +117,7 @@ class Chromosome:
         Raises:
             GeneError: The value is no chromosome, or names another gene type.
         """
-        if not isinstance(value, dict) or set(value) != {"layers", "head", "recipe"}:
+        if not isinstance(value, dict) or set(value) - {"rates"} != {"layers", "head", "recipe"}:
             message = (
                 f"a chromosome must have layers, head and recipe, but it was {value!r}; write it with to_json"
             )
@@ -122,7 +127,8 @@ class Chromosome:
             raise GeneError(message)
         types = {gene.name(): gene for gene in genes}
         layers = tuple(_layer(layer, types) for layer in value["layers"])
-        return cls(layers, Head.from_json(value["head"]), Recipe.from_json(value["recipe"]))
+        rates = _rates(value.get("rates", {}))
+        return cls(layers, Head.from_json(value["head"]), Recipe.from_json(value["recipe"]), rates)
 
     @classmethod
     def parse(cls, text: str, genes: Iterable[type[LayerGene]]) -> "Chromosome":
@@ -142,13 +148,27 @@ class Chromosome:
                 "head | recipe"
             )
             raise GeneError(message)
-        words = [] if parts[0] == _NO_LAYERS else [word.strip() for word in parts[0].split("·")]
-        types = tuple(genes)
         return cls(
-            tuple(_parse_one(word, types) for word in words),
-            _parse_one(parts[1], (Head,)),
-            _parse_one(parts[2], (Recipe,)),
+            parse_layers(parts[0], genes), parse_gene(parts[1], (Head,)), parse_gene(parts[2], (Recipe,))
         )
+
+
+def parse_layers(text: str, genes: Iterable[type[LayerGene]]) -> tuple[LayerGene, ...]:
+    """Return the layer genes that `text` wrote: their text forms, divided by ` · `.
+
+    Raises:
+        GeneError: One of them cannot be read.
+    """
+    words = [] if text.strip() == _NO_LAYERS else [word.strip() for word in text.split("·")]
+    types = tuple(genes)
+    return tuple(parse_gene(word, types) for word in words)
+
+
+def _rates(value: JSON) -> tuple[tuple[str, float], ...]:
+    if not isinstance(value, dict) or not all(type(rate) in (int, float) for rate in value.values()):
+        message = f"rates must be numbers by name, but they were {value!r}; write them with to_json"
+        raise GeneError(message)
+    return tuple((name, float(rate)) for name, rate in value.items())  # type: ignore[arg-type]
 
 
 def _layer(value: JSON, types: dict[str, type[LayerGene]]) -> LayerGene:
@@ -162,7 +182,12 @@ def _layer(value: JSON, types: dict[str, type[LayerGene]]) -> LayerGene:
     return types[found].from_json(fields)
 
 
-def _parse_one(text: str, types: tuple[type[GeneType], ...]) -> GeneType:
+def parse_gene(text: str, types: tuple[type[GeneType], ...]) -> GeneType:
+    """Return the gene of one of some types that `text` wrote.
+
+    Raises:
+        GeneError: None of the types reads it.
+    """
     for gene in types:
         parsed = gene.parse(text)
         if parsed is not None:

@@ -1,7 +1,8 @@
 """What search, store and clock know of a candidate: a `Genome` in a `Space`, nothing of layers."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -42,17 +43,34 @@ class Fidelity:
 GenomeType = TypeVar("GenomeType", bound=Genome)
 
 
+class Repaired(NamedTuple, Generic[GenomeType]):
+    """What repair gives.
+
+    Attributes:
+        genome: The genome, within the space's limits.
+        changes: How often each kind of change was needed; empty where none was.
+    """
+
+    genome: GenomeType
+    changes: Mapping[str, int]
+
+
 class Space(Protocol[GenomeType]):
     """A set of genomes of one kind."""
 
-    def sample(self, rng: np.random.Generator, /) -> GenomeType:
-        """Return a random genome, repaired."""
+    @property
+    def founders(self) -> Sequence[GenomeType]:
+        """Genomes that a search begins with, ahead of any that are drawn."""
         ...
 
-    def repair(self, genome: GenomeType, /) -> GenomeType:
+    def draw(self, rng: np.random.Generator, /) -> GenomeType:
+        """Return a random genome, before repair."""
+        ...
+
+    def repair(self, genome: GenomeType, /) -> Repaired[GenomeType]:
         """Return the nearest genome that lies within the space's limits, in canonical form.
 
-        Deterministic and idempotent: `repair(repair(g)) == repair(g)`.
+        Deterministic and idempotent: what was repaired needs no change.
         """
         ...
 

@@ -1,9 +1,10 @@
 """The recipe gene: how a network is trained."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from evocnn.genotype.gene import Gene, number, word
+from evocnn.genotype.genome import Fidelity
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "nadam", "rmsprop", "muon")
 SCHEDULES = ("cosine", "constant", "step", "exponential", "restarts", "cyclical", "one-cycle")
@@ -57,3 +58,7 @@ class Recipe(Gene):
     cutout: float = number(" cutout=", default=0.0, below=1)
     mixup: float = number(" mixup=", default=0.0, below=10)
     brightness: float = number(" brightness=", default=0.0, below=10)
+
+    def at(self, fidelity: Fidelity) -> Fidelity:
+        """Return a fidelity with this recipe's own number of epochs, if it has one."""
+        return replace(fidelity, epochs=self.epochs) if self.epochs else fidelity

@@ -10,13 +10,33 @@ from evocnn.errors import SpaceError
 from evocnn.genotype.alleles import GeneAlleles
 from evocnn.genotype.chromosome import Chromosome
 from evocnn.genotype.cost import CostModel
+from evocnn.genotype.founders import PRIORS, informed, uniform
 from evocnn.genotype.gene import LayerGene, Shape
-from evocnn.genotype.genome import JSON, Fidelity
+from evocnn.genotype.genome import JSON, Fidelity, Repaired
 from evocnn.genotype.head import Head
 from evocnn.genotype.limits import Limits, repair
 from evocnn.genotype.recipe import Recipe
 
 POOL_ORDERS = ("early", "textbook")
+
+
+@dataclass(frozen=True)
+class Held:
+    """Segments that do not evolve, with their values; None for those that do."""
+
+    layers: tuple[LayerGene, ...] | None = None
+    head: Head | None = None
+    recipe: Recipe | None = None
+
+    def applied(self, chromosome: Chromosome) -> Chromosome:
+        """Return the chromosome with the held segments put in; itself where it has them."""
+        values = {"layers": self.layers, "head": self.head, "recipe": self.recipe}
+        held = {
+            name: value
+            for name, value in values.items()
+            if value is not None and getattr(chromosome, name) != value
+        }
+        return replace(chromosome, **held) if held else chromosome  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -29,7 +49,10 @@ class SearchSpace:
         layers: Layer gene types with their alleles.
         head: Alleles of the head.
         recipe: Alleles of the recipe.
-        founder_depth: Least and greatest number of layer genes that a sample draws.
+        held: Segments that do not evolve.
+        founders: Chromosomes that a search begins with, ahead of any that are drawn.
+        founder_prior: `informed`: drawn by known good practice; `uniform`: every allele alike.
+        founder_depth: Least and greatest number of layer genes that are drawn.
         limits: The largest permitted network.
         pool_order: `early` computes a pool right after the convolution ahead of it, before
             normalization and activation (about twice as fast on a CPU); `textbook` after them.
@@ -45,6 +68,9 @@ class SearchSpace:
     layers: tuple[GeneAlleles[LayerGene], ...]
     head: GeneAlleles[Head]
     recipe: GeneAlleles[Recipe]
+    held: Held = field(default_factory=Held)
+    founders: tuple[Chromosome, ...] = ()
+    founder_prior: str = "informed"
     founder_depth: tuple[int, int] = (2, 6)
     limits: Limits = field(default_factory=Limits)
     pool_order: str = "early"
@@ -62,6 +88,13 @@ class SearchSpace:
         if self.pool_order not in POOL_ORDERS:
             message = f"pool_order must be one of {POOL_ORDERS}, but it was '{self.pool_order}'; choose one"
             raise SpaceError(message)
+        if self.founder_prior not in PRIORS:
+            message = f"founder_prior must be one of {PRIORS}, but it was '{self.founder_prior}'; choose one"
+            raise SpaceError(message)
+        self._check_genes()
+        if self.held.layers is not None:  # in canonical form, or every repair would put them back
+            held = Chromosome(self.held.layers, self.smallest.head, self.smallest.recipe)
+            object.__setattr__(self, "held", replace(self.held, layers=self.canonical(held).layers))
         low, high = self.founder_depth
         if not 1 <= low <= high <= self.limits.depth:
             message = (
@@ -70,12 +103,25 @@ class SearchSpace:
             )
             raise SpaceError(message)
         counts = self.smallest.counts(self.input_shape, self.n_classes)
-        if self.limits.exceeded(counts):
+        if self.limits.excess(counts)[0] > 1:
             message = (
-                f"limits must permit some network, but the smallest has {counts.parameters} parameters and "
-                f"{counts.flops} FLOPs and the limits are {self.limits}; raise them or add smaller alleles"
+                f"limits must permit some network, but the smallest has {counts.parameters} parameters, "
+                f"{counts.flops} FLOPs and {counts.activations} activations and the limits are "
+                f"{self.limits}; raise them or add smaller alleles"
             )
             raise SpaceError(message)
+
+    def _check_genes(self) -> None:
+        """Raise SpaceError where a given chromosome has a gene type that the space lacks."""
+        given = [gene for founder in self.founders for gene in founder.layers]
+        for gene in [*given, *(self.held.layers or ())]:
+            if self.alleles_of(gene) is None:
+                names = sorted(alleles.gene.name() for alleles in self.layers)
+                message = (
+                    f"genes of given chromosomes must be among {names}, but one was '{gene.text}' "
+                    f"({gene.name()}); add its type to the space's layers"
+                )
+                raise SpaceError(message)
 
     @cached_property
     def smallest(self) -> Chromosome:
@@ -89,7 +135,9 @@ class SearchSpace:
             for pool in pools or types
             for n in range(8)
         ]
-        recipe = self.recipe.smallest()
+        if self.held.layers is not None:
+            stacks = [self.held.layers]
+        recipe = self.held.recipe or self.recipe.smallest()
         candidates = [
             Chromosome(layers[: self.limits.depth], head, recipe).canonical(self.input_shape)
             for layers in stacks
@@ -116,12 +164,13 @@ class SearchSpace:
         index = int(np.searchsorted(self._cumulative_weights, rng.random(), side="right"))
         return self.layers[min(index, len(self.layers) - 1)].sample(rng)
 
+    def draw(self, rng: np.random.Generator) -> Chromosome:
+        """Return a founder, drawn by this space's prior, before repair."""
+        return informed(self, rng) if self.founder_prior == "informed" else uniform(self, rng)
+
     def sample(self, rng: np.random.Generator) -> Chromosome:
-        """Return a founder: a depth, that many layer genes, a head and a recipe; repaired."""
-        low, high = self.founder_depth
-        depth = int(rng.integers(low, high + 1))
-        layers = tuple(self.sample_layer(rng) for _ in range(depth))
-        return self.repair(Chromosome(layers, self.head.sample(rng), self.recipe.sample(rng)))
+        """Return a founder, repaired."""
+        return self.repair(self.draw(rng)).genome
 
     def canonical(self, chromosome: Chromosome) -> Chromosome:
         """Return the simplest chromosome of this space that is the same network: one key for each phenotype.
@@ -134,18 +183,18 @@ class SearchSpace:
             simplest, alleles = gene.canonical(*inputs), self.alleles_of(gene)
             layers.append(simplest if alleles and alleles.permits(simplest) else gene)
         head, features = chromosome.head, chromosome.features(self.input_shape)
-        if features.height == features.width == 1 and self.permits_global_pooling:
+        if features.height == features.width == 1 and self.permits_global_pooling and not self.held.head:
             head = head.having(pooling="gap")
         return replace(chromosome, layers=tuple(layers), head=head)
 
-    def repair(self, chromosome: Chromosome) -> Chromosome:
-        """Return the nearest chromosome within the limits, in canonical form."""
+    def repair(self, chromosome: Chromosome) -> Repaired[Chromosome]:
+        """Return the nearest chromosome within the limits, in canonical form, and what was changed."""
         return repair(chromosome, self)
 
     def cost(self, chromosome: Chromosome, fidelity: Fidelity) -> float:
         """Return the predicted seconds of training a chromosome."""
-        counts = chromosome.counts(self.input_shape, self.n_classes)
-        return self.cost_model.seconds(counts, fidelity, chromosome.recipe.batch_size)
+        counts, recipe = chromosome.counts(self.input_shape, self.n_classes), chromosome.recipe
+        return self.cost_model.seconds(counts, recipe.at(fidelity), recipe.batch_size)
 
     def from_json(self, value: JSON) -> Chromosome:
         """Return the chromosome that `to_json` wrote; gene types resolve through this space alone."""
@@ -157,18 +206,16 @@ class SearchSpace:
 
     def _excess(self, chromosome: Chromosome) -> float:
         counts = chromosome.counts(self.input_shape, self.n_classes)
-        return max(
-            counts.parameters / self.limits.parameters,
-            counts.flops / self.limits.flops,
-            counts.parameters * 1e-12,
-        )
+        return max(self.limits.excess(counts)[0], counts.parameters * 1e-12)
 
     @cached_property
     def _smallest_heads(self) -> list[Head]:
+        if self.held.head is not None:
+            return [self.held.head]
         smallest = self.head.smallest()
         poolings = self.head.fields.get("pooling")
         values = getattr(poolings, "values", (smallest.pooling,))
-        return [Head(str(pooling), smallest.units, smallest.dropout) for pooling in values]
+        return [smallest.having(pooling=pooling) for pooling in values]
 
     @cached_property
     def _by_type(self) -> Mapping[type[LayerGene], GeneAlleles[LayerGene]]:

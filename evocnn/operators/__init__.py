@@ -1,41 +1,62 @@
 """Crossover, mutation and selection; the adapter for DEAP's own operators."""
 
-from evocnn.operators.crossover import OnePoint, Uniform
+from evocnn.operators.crossover import BlendRecipe, Homologous, OnePoint, TwoPoint, Uniform
 from evocnn.operators.deap_adapter import DeapCrossover, DeapMutation, deap_name, deap_operator
 from evocnn.operators.mutation import (
     AddGene,
+    AlterActivation,
     AlterGene,
     AlterHead,
+    AlterKernel,
     AlterRecipe,
+    AlterStride,
     DuplicateGene,
+    MoveGene,
+    Narrow,
     RemoveGene,
-    ReplaceGene,
     ResampleRecipe,
-    SwapGenes,
+    RewireLink,
+    SwapKind,
+    Widen,
 )
 from evocnn.operators.protocols import Crossover, Mutation
+from evocnn.operators.rates import RATES, CreditRates, FixedRates, Rates, SelfAdaptiveRates, Weighted
 from evocnn.operators.selection import assign_ranks, select_nsga2, tournament
-from evocnn.operators.variation import Offspring, Variation, Weighted
+from evocnn.operators.variation import Offspring, Variation
 
 __all__ = [
+    "RATES",
     "AddGene",
+    "AlterActivation",
     "AlterGene",
     "AlterHead",
+    "AlterKernel",
     "AlterRecipe",
+    "AlterStride",
+    "BlendRecipe",
+    "CreditRates",
     "Crossover",
     "DeapCrossover",
     "DeapMutation",
     "DuplicateGene",
+    "FixedRates",
+    "Homologous",
+    "MoveGene",
     "Mutation",
+    "Narrow",
     "Offspring",
     "OnePoint",
+    "Rates",
     "RemoveGene",
-    "ReplaceGene",
     "ResampleRecipe",
-    "SwapGenes",
+    "RewireLink",
+    "SelfAdaptiveRates",
+    "SwapKind",
+    "TwoPoint",
     "Uniform",
     "Variation",
     "Weighted",
+    "Widen",
     "assign_ranks",
     "deap_name",
     "deap_operator",

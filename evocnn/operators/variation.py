@@ -1,25 +1,15 @@
 """Breeding: which operators are applied to which parents, and what is recorded of it."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from evocnn.errors import OperatorError
-from evocnn.genotype import Chromosome, Head, LayerGene, Recipe, SearchSpace
+from evocnn.genotype import Chromosome, Head, LayerGene, Recipe, Repaired, SearchSpace
 from evocnn.operators.protocols import Crossover, Mutation
-
-OperatorType = TypeVar("OperatorType", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True)
-class Weighted(Generic[OperatorType]):
-    """An operator under its name, with its share among its kind."""
-
-    name: str
-    operator: OperatorType
-    weight: float = 1.0
+from evocnn.operators.rates import FixedRates, Rates, Weighted
 
 
 class Offspring(NamedTuple):
@@ -27,31 +17,38 @@ class Offspring(NamedTuple):
 
     Attributes:
         genome: The offspring, repaired.
-        operators: Names of the operators, in order of application.
+        operators: Names of the operators that changed something, in order of application.
         n_parents: 1 if the mother alone was used, 2 with the father.
+        repairs: What repair had to change, counted by kind.
     """
 
     genome: Any
     operators: tuple[str, ...]
     n_parents: int
+    repairs: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class Variation:
     """Crossover at a rate, then mutation; what comes out is repaired.
 
+    An offspring that would be the same network as a parent is mutated; a mutation that changes
+    nothing gives way to another one, each tried once. So hardly any offspring repeats its parents.
+
     Attributes:
         crossovers: Crossovers; one is drawn by weight.
-        mutations: Mutations; one is drawn by weight for each change.
+        mutations: Mutations; one is drawn by weight for each offspring.
         crossover_rate: Probability that an offspring has two parents.
         mutation_rate: Probability that an offspring of two parents is mutated, too; one of a
             single parent always is.
+        rates: What decides how often each operator is drawn.
     """
 
     crossovers: Sequence[Weighted[Crossover]]
     mutations: Sequence[Weighted[Mutation]]
     crossover_rate: float = 0.5
     mutation_rate: float = 0.7
+    rates: Rates = field(default_factory=FixedRates)
 
     def breed(
         self, mother: Chromosome, father: Chromosome, space: SearchSpace, rng: np.random.Generator
@@ -62,26 +59,39 @@ class Variation:
             OperatorError: An operator raised, or returned something that is no chromosome.
         """
         names: tuple[str, ...] = ()
-        child = mother
+        parents = {mother.key}
+        strategy = self.rates.inherited(mother, self.mutations, rng)
+        child = Repaired(mother, {})
         is_crossed = bool(self.crossovers) and rng.random() < self.crossover_rate
         if is_crossed:
-            crossover = _draw(self.crossovers, rng)
+            parents.add(father.key)
+            crossover = self._drawn(self.crossovers, strategy, rng)[0]
             pair = _applied(crossover, mother, father, space, rng)
             if not isinstance(pair, tuple) or len(pair) != 2:
                 raise OperatorError(_complaint(crossover.name, "a pair of chromosomes", pair))
-            child = _checked(pair[int(rng.integers(2))], crossover.name, space)
+            child = space.repair(_checked(pair[int(rng.integers(2))], crossover.name, space))
             names += (crossover.name,)
-        if self.mutations and (not is_crossed or rng.random() < self.mutation_rate):
-            mutation = _draw(self.mutations, rng)
-            child = _checked(_applied(mutation, child, space, rng), mutation.name, space)
-            names += (mutation.name,)
-        return Offspring(space.repair(child), names, 2 if is_crossed else 1)
+        if child.genome.key in parents or rng.random() < self.mutation_rate:
+            for mutation in self._drawn(self.mutations, strategy, rng):
+                mutant = _checked(_applied(mutation, child.genome, space, rng), mutation.name, space)
+                repaired = space.repair(mutant)
+                if repaired.genome.key not in {*parents, child.genome.key}:
+                    child, names = repaired, (*names, mutation.name)
+                    break
+        genome = replace(child.genome, rates=strategy) if strategy else child.genome
+        return Offspring(genome, names, 2 if is_crossed else 1, child.changes)
 
+    def learn(self, operators: Sequence[str], *, succeeded: bool) -> None:
+        """Take whether an offspring made by these operators survived selection."""
+        self.rates.learn(operators, succeeded=succeeded)
 
-def _draw(operators: Sequence[Weighted[OperatorType]], rng: np.random.Generator) -> Weighted[OperatorType]:
-    cumulative = np.cumsum([operator.weight for operator in operators])
-    index = int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
-    return operators[min(index, len(operators) - 1)]
+    def _drawn(
+        self, operators: Sequence[Weighted[Any]], strategy: tuple[tuple[str, float], ...], rng: Any
+    ) -> list[Weighted[Any]]:
+        """Return operators in the order of a draw by weight without replacement."""
+        weights = np.array(self.rates.weights(operators, strategy))
+        order = np.argsort(rng.standard_exponential(len(operators)) / weights)  # Efraimidis, Spirakis 2006
+        return [operators[int(index)] for index in order]
 
 
 def _applied(operator: Weighted[Any], *arguments: Any) -> Any:

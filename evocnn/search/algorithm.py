@@ -1,6 +1,7 @@
 """What an algorithm is: it answers tickets with candidates and hears what became of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,11 +18,13 @@ class Candidate:
         request: The evaluation.
         parents: Tickets of the parents; empty for a founder.
         operators: Names of the operators that made it, in order of application.
+        repairs: What repair had to change, counted by kind.
     """
 
     request: EvaluationRequest
     parents: tuple[int, ...] = ()
     operators: tuple[str, ...] = ()
+    repairs: Mapping[str, int] = field(default_factory=dict)
 
 
 class Algorithm(Protocol):
@@ -46,4 +49,8 @@ class Variation(Protocol):
 
     def breed(self, mother: Any, father: Any, space: Any, rng: np.random.Generator, /) -> Offspring:
         """Return one offspring, repaired, with the operators that made it."""
+        ...
+
+    def learn(self, operators: Sequence[str], *, succeeded: bool) -> None:
+        """Take whether an offspring made by these operators survived selection."""
         ...

@@ -234,6 +234,7 @@ class Driver:
             genome=request.genome.to_json(),
             parents=asked.candidate.parents,
             operators=asked.candidate.operators,
+            repairs=asked.candidate.repairs,
             epochs=request.fidelity.epochs,
             n_images=request.fidelity.n_images,
             replicate=request.replicate,

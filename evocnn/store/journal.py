@@ -18,7 +18,7 @@ from evocnn.genotype import JSON
 
 FILE_NAME = "run.sqlite"
 APPLICATION_ID = 0x65766F63  # "evoc"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE manifest (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -31,6 +31,7 @@ CREATE TABLE evaluations (
     genome      TEXT NOT NULL,        -- JSON
     parents     TEXT NOT NULL,        -- JSON list of tickets
     operators   TEXT NOT NULL,        -- JSON list of names, in order of application
+    repairs     TEXT NOT NULL,        -- JSON object, what repair changed and how often
     epochs      INTEGER NOT NULL,     -- fidelity
     n_images    INTEGER NOT NULL,     -- fidelity
     replicate   INTEGER NOT NULL,
@@ -47,10 +48,10 @@ CREATE TABLE evaluations (
 """
 
 _COLUMNS = (
-    "ticket, identity, reused_from, key, text, genome, parents, operators, epochs, n_images, replicate, "
-    "continues, donor, cost, status, reason, metrics, curves, seconds, elapsed"
+    "ticket, identity, reused_from, key, text, genome, parents, operators, repairs, epochs, n_images, "
+    "replicate, continues, donor, cost, status, reason, metrics, curves, seconds, elapsed"
 )
-_INSERT = f"INSERT INTO evaluations ({_COLUMNS}) VALUES ({', '.join('?' * 20)})"  # noqa: S608 - constants
+_INSERT = f"INSERT INTO evaluations ({_COLUMNS}) VALUES ({', '.join('?' * 21)})"  # noqa: S608 - constants
 _SELECT = f"SELECT {_COLUMNS} FROM evaluations ORDER BY ticket"  # noqa: S608 - constants
 
 
@@ -67,6 +68,7 @@ class Record:
         genome: The genome as JSON.
         parents: Tickets of the parents.
         operators: Names of the operators, in order of application.
+        repairs: What repair had to change, counted by kind.
         epochs: Fidelity: passes over the training images.
         n_images: Fidelity: training images in a pass.
         replicate: 0, 1, ...: the same candidate with other seeds.
@@ -85,6 +87,7 @@ class Record:
     genome: JSON
     parents: tuple[int, ...]
     operators: tuple[str, ...]
+    repairs: Mapping[str, int]
     epochs: int
     n_images: int
     replicate: int
@@ -208,7 +211,7 @@ class Journal:
             JournalError: The file cannot be written.
         """
         r, e = record, record.evaluation
-        lists = [json.dumps(value) for value in (r.genome, r.parents, r.operators)]
+        lists = [json.dumps(value) for value in (r.genome, r.parents, r.operators, dict(r.repairs))]
         request = (r.epochs, r.n_images, r.replicate, r.continues, r.donor, r.cost)
         result = (
             e.status.value,
@@ -257,7 +260,7 @@ class Journal:
 
 
 def _record(row: tuple[Any, ...]) -> Record:
-    ticket, identity, reused_from, key, text, genome, parents, operators, *rest = row
+    ticket, identity, reused_from, key, text, genome, parents, operators, repairs, *rest = row
     epochs, n_images, replicate, continues, donor, cost, status, reason, metrics, curves, seconds, elapsed = (
         rest
     )
@@ -277,6 +280,7 @@ def _record(row: tuple[Any, ...]) -> Record:
         json.loads(genome),
         tuple(json.loads(parents)),
         tuple(json.loads(operators)),
+        json.loads(repairs),
         epochs,
         n_images,
         replicate,

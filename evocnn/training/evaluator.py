@@ -90,7 +90,7 @@ class TrainingEvaluator:
         torch.manual_seed(seed)
         network = build(chromosome, shape, n_classes, pool_order=self.protocol.pool_order)
         network = network.to(training.labels.device, memory_format=torch.channels_last)
-        epochs, protocol = request.fidelity.epochs, self.protocol
+        epochs, protocol = chromosome.recipe.at(request.fidelity).epochs, self.protocol
         trained = train(
             network, chromosome.recipe, training, validation, epochs=epochs, seed=seed, protocol=protocol
         )

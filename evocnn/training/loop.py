@@ -12,7 +12,7 @@ from torch.nn import functional
 from evocnn.evaluation import Status
 from evocnn.genotype import Recipe
 from evocnn.rng import derive_seed
-from evocnn.training.optimizer import learning_rate_share, optimizer_of
+from evocnn.training.optimizer import check_trainable, learning_rate_share, optimizer_of
 from evocnn.training.protocol import Protocol
 
 EVALUATION_BATCH = 512
@@ -83,14 +83,18 @@ def train(
 
     Args:
         network: In channels-last layout, on the images' device.
-        recipe: Optimizer, learning rate, weight decay and batch size.
+        recipe: Optimizer, learning rate, weight decay, batch size and label smoothing.
         training: Training images.
         validation: Validation images.
         epochs: Passes over the training images, unless training stops early.
         seed: Seed of order and dropout.
         protocol: Warm-up, early stopping and timeout.
         clock: Tells the time in seconds.
+
+    Raises:
+        GeneError: The recipe names something that is not carried out yet.
     """
+    check_trainable(recipe)
     began = clock()
     optimizer = optimizer_of(network, recipe)
     # A single image left over sits out: batch normalization cannot learn from one value a channel.
@@ -117,7 +121,8 @@ def train(
                 group["lr"] = recipe.learning_rate * learning_rate_share(step, n_steps, protocol.warmup)
             images, labels = training.batch(index)  # (b, c, h, w), (b,)
             optimizer.zero_grad(set_to_none=True)
-            loss = functional.cross_entropy(network(images), labels)
+            scores = network(images)  # (b, n_classes)
+            loss = functional.cross_entropy(scores, labels, label_smoothing=recipe.smoothing)
             loss.backward()
             optimizer.step()
             total += loss.detach() * len(index)

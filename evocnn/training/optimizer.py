@@ -5,7 +5,32 @@ from math import cos, pi
 import torch
 from torch import nn
 
+from evocnn.errors import GeneError
 from evocnn.genotype import Recipe
+from evocnn.genotype.recipe import AUGMENTATIONS
+
+_TRAINED = {  # what the trainer carries out, of the fields that name more
+    "optimizer": ("sgd", "adam", "adamw", "nadam", "rmsprop"),
+    "schedule": ("cosine",),
+    "initialization": ("torch",),
+    **dict.fromkeys(AUGMENTATIONS, (0.0,)),
+}
+
+
+def check_trainable(recipe: Recipe) -> None:
+    """Raise where a recipe names something that the trainer does not carry out yet.
+
+    Raises:
+        GeneError: It does.
+    """
+    for name, values in _TRAINED.items():
+        value = getattr(recipe, name)
+        if value not in values:
+            message = (
+                f"recipe.{name} must be {' or '.join(map(str, values))} to be trained, but it was {value}; "
+                "the trainer does not carry it out yet, leave the field out"
+            )
+            raise GeneError(message)
 
 
 def optimizer_of(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -18,8 +43,13 @@ def optimizer_of(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     ]
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=0.9, nesterov=True, foreach=True)
-    kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
-    return kind(groups, lr=recipe.learning_rate, foreach=True)
+    kinds: dict[str, type[torch.optim.Optimizer]] = {
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+        "nadam": torch.optim.NAdam,
+        "rmsprop": torch.optim.RMSprop,
+    }
+    return kinds[recipe.optimizer](groups, lr=recipe.learning_rate, foreach=True)
 
 
 def learning_rate_share(step: int, n_steps: int, warmup: float) -> float:

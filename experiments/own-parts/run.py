@@ -10,7 +10,7 @@ from own_parts import SqueezeExcite, n_layers, narrow_widest
 
 import evocnn
 from evocnn.genotype import Conv, Pool
-from evocnn.operators import AddGene, AlterRecipe, DeapCrossover, OnePoint, ReplaceGene
+from evocnn.operators import AddGene, AlterRecipe, DeapCrossover, OnePoint, SwapKind
 
 EXPERIMENT = evocnn.Experiment.from_dict(
     {
@@ -38,7 +38,7 @@ EXPERIMENT = evocnn.Experiment.from_dict(
         "search": {
             "population": 8,
             "budget": 16,
-            "mutation": [AddGene(), ReplaceGene(), AlterRecipe(), {"use": narrow_widest, "weight": 2}],
+            "mutation": [AddGene(), SwapKind(), AlterRecipe(), {"use": narrow_widest, "weight": 2}],
             "crossover": [OnePoint(), DeapCrossover(tools.cxMessyOnePoint)],
         },
     }

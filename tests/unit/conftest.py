@@ -8,14 +8,18 @@ import pytest
 from hypothesis import settings
 
 from evocnn.genotype import (
+    Bottleneck,
     Choice,
     Chromosome,
     Conv,
+    DenseConcat,
     DepthwiseSeparable,
     Dropout,
     GeneAlleles,
     Head,
+    InvertedResidual,
     Limits,
+    Link,
     Pool,
     Range,
     Recipe,
@@ -24,6 +28,7 @@ from evocnn.genotype import (
     Shape,
 )
 from evocnn.genotype.layers import ACTIVATIONS, NORMALIZATIONS
+from evocnn.genotype.recipe import AUGMENTATIONS, INITIALIZATIONS, OPTIMIZERS, SCHEDULES
 
 settings.register_profile("unit", deadline=None, derandomize=True)  # shared machines are slow at times
 settings.load_profile("unit")
@@ -37,13 +42,37 @@ SHAPES = {
 }
 
 _WORDS = {"activation": Choice(ACTIVATIONS), "normalization": Choice(NORMALIZATIONS)}
-_ODD = {"filters": Choice((4, 8, 16, 32)), "kernel": Choice((1, 3, 5)), "stride": Choice((1, 2)), **_WORDS}
+_KERNEL = {"filters": Choice((4, 8, 16, 32)), "kernel": Choice((1, 3, 5)), **_WORDS}
+_ODD = {**_KERNEL, "stride": Choice((1, 2))}
+_BRANCH = {**_ODD, "drop_path": Choice((0, 0.2))}
 _LAYERS = (
-    GeneAlleles(Conv, {**_ODD, "padding": Choice(("same", "valid"))}, weight=3),
-    GeneAlleles(Residual, _ODD),
+    GeneAlleles(
+        Conv,
+        {
+            **_ODD,
+            "padding": Choice(("same", "valid")),
+            "dilation": Choice((1, 2)),
+            "groups": Choice((1, 2, 8)),
+        },
+        weight=3,
+    ),
+    GeneAlleles(Residual, _BRANCH),
+    GeneAlleles(Bottleneck, {**_BRANCH, "reduction": Choice((2, 4, 8))}),
     GeneAlleles(DepthwiseSeparable, _ODD),
+    GeneAlleles(InvertedResidual, {**_BRANCH, "expansion": Choice((1, 3, 6)), "squeeze": Choice((0, 4, 16))}),
+    GeneAlleles(DenseConcat, _KERNEL),
     GeneAlleles(Pool, {"size": Choice((2, 3)), "kind": Choice(("max", "average"))}, weight=2),
     GeneAlleles(Dropout, {"rate": Choice((0, 0.1, 0.5))}),
+    GeneAlleles(
+        Link,
+        {
+            "back": Choice((1, 2, 3, 5)),
+            "merge": Choice(("add", "concat")),
+            "normalization": Choice(NORMALIZATIONS),
+            "drop_path": Choice((0, 0.2)),
+        },
+        weight=2,
+    ),
 )
 _HEAD = GeneAlleles(
     Head,
@@ -51,15 +80,20 @@ _HEAD = GeneAlleles(
         "pooling": Choice(("gap", "flatten")),
         "units": Choice(((), (16,), (32, 16))),
         "dropout": Choice((0, 0.3)),
+        "activation": Choice(ACTIVATIONS),
     },
 )
 _RECIPE = GeneAlleles(
     Recipe,
     {
-        "optimizer": Choice(("sgd", "adam", "adamw")),
+        "optimizer": Choice(OPTIMIZERS),
         "learning_rate": Range(0.001, 0.1, log=True),
         "weight_decay": Choice((0, 0.0005)),
         "batch_size": Choice((32, 64)),
+        "schedule": Choice(SCHEDULES),
+        "smoothing": Choice((0, 0.1)),
+        "initialization": Choice(INITIALIZATIONS),
+        **{kind: Choice((0, 0.1, 0.2)) for kind in AUGMENTATIONS},
     },
 )
 

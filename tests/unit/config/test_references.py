@@ -89,7 +89,7 @@ def test_objects_become_the_names_that_import_them(tables: dict[str, Any]) -> No
     }
     plain: Any = to_plain(tables)
     assert plain["space"]["layers"]["conv"] == {
-        "gene": "evocnn.genotype.layers:Conv",
+        "gene": "evocnn.genotype.layers.conv:Conv",
         "filters": [4, 8],
         "kernel": [3, 5],
         "weight": 2,
@@ -203,7 +203,7 @@ def test_a_name_that_gives_another_object_is_no_reference(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("value", "reference"),
     [
-        (Conv, "evocnn.genotype.layers:Conv"),
+        (Conv, "evocnn.genotype.layers.conv:Conv"),
         (Evaluation, "evocnn.evaluation.evaluation:Evaluation"),
         (AddGene(), "evocnn.operators.mutation:AddGene"),
         (json.dumps, "json:dumps"),

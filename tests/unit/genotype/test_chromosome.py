@@ -11,13 +11,17 @@ import pytest
 from evocnn.errors import GeneError
 from evocnn.genotype import (
     LAYERS,
+    Bottleneck,
     Chromosome,
     Conv,
     Counts,
+    DenseConcat,
     DepthwiseSeparable,
     Dropout,
     Head,
+    InvertedResidual,
     LayerGene,
+    Link,
     Pool,
     Recipe,
     Residual,
@@ -27,7 +31,7 @@ from evocnn.genotype import (
 from evocnn.genotype.gene import Gene
 
 EXAMPLE = Chromosome((Conv(32, 3), Pool(), Residual(64, 3)), Head(), Recipe())
-EXAMPLE_KEY = "7ddf537aeac68534f7fdf8ed37c2936c"
+EXAMPLE_KEY = "9e40ccfaabfc8a30efd482508983f370"
 
 
 def of(*layers: LayerGene) -> Chromosome:
@@ -76,14 +80,35 @@ def test_a_number_gives_one_key_whether_whole_or_real(whole: Recipe, real: Recip
 
 # Each gene once, and once more with every field at another value.
 VARIANTS = [
-    (Conv(8, 3), Conv(16, 5, 2, "valid", "gelu", "none")),
-    (Residual(8, 3), Residual(16, 5, 2, "gelu", "none")),
+    (Conv(8, 3), Conv(16, 5, 2, "valid", "gelu", "none", 2, 4)),
+    (Residual(8, 3), Residual(16, 5, 2, "gelu", "none", 0.1)),
+    (Bottleneck(8), Bottleneck(16, 5, 2, 2, "gelu", "none", 0.1)),
     (DepthwiseSeparable(8, 3), DepthwiseSeparable(16, 5, 2, "gelu", "none")),
+    (InvertedResidual(8), InvertedResidual(16, 5, 2, 3, 4, "gelu", "none", 0.1)),
+    (DenseConcat(8), DenseConcat(16, 5, "gelu", "none")),
     (Pool(), Pool(3, "average")),
     (Dropout(0.1), Dropout(0.2)),
-    (Head(), Head("flatten", (8,), 0.1)),
-    (Recipe(), Recipe("adam", 0.1, 0.1, 32)),
+    (Link(1), Link(2, "concat", "none", 0.1)),
+    (Head(), Head("flatten", (8,), 0.1, "gelu")),
+    (
+        Recipe(),
+        Recipe(
+            "adam",
+            0.1,
+            0.1,
+            32,
+            5,
+            "step",
+            0.2,
+            "he",
+            *(0.5, 0.1, 15.0, 0.1, 0.2, 0.3, 0.4, 0.25),  # a strength for each kind of augmentation
+        ),
+    ),
 ]
+
+
+def test_the_variants_hold_every_gene_of_the_package() -> None:
+    assert {type(gene) for gene, _ in VARIANTS} == {*LAYERS, Head, Recipe}
 
 
 def around(gene: Gene) -> Chromosome:
@@ -123,6 +148,8 @@ def test_json_is_plain_and_complete() -> None:
                 "padding": "same",
                 "activation": "relu",
                 "normalization": "batch",
+                "dilation": 1,
+                "groups": 1,
             },
             {"gene": "pool", "size": 2, "kind": "max"},
             {
@@ -132,10 +159,28 @@ def test_json_is_plain_and_complete() -> None:
                 "stride": 1,
                 "activation": "relu",
                 "normalization": "batch",
+                "drop_path": 0.0,
             },
         ],
-        "head": {"pooling": "gap", "units": [], "dropout": 0.0},
-        "recipe": {"optimizer": "sgd", "learning_rate": 0.05, "weight_decay": 0.0, "batch_size": 64},
+        "head": {"pooling": "gap", "units": [], "dropout": 0.0, "activation": "relu"},
+        "recipe": {
+            "optimizer": "sgd",
+            "learning_rate": 0.05,
+            "weight_decay": 0.0,
+            "batch_size": 64,
+            "epochs": 0,
+            "schedule": "cosine",
+            "smoothing": 0.0,
+            "initialization": "torch",
+            "flip": 0.0,
+            "shift": 0.0,
+            "rotate": 0.0,
+            "elastic": 0.0,
+            "noise": 0.0,
+            "cutout": 0.0,
+            "mixup": 0.0,
+            "brightness": 0.0,
+        },
     }
 
 
@@ -152,7 +197,7 @@ def test_json_and_text_of_sampled_chromosomes_read_back(
     ("change", "message"),
     [
         ({"layers": {}}, "layers must be a list, but it was {}"),
-        ({"layers": ["conv"]}, r"a layer's gene must be one of \['conv', .*\], but it was 'conv'"),
+        ({"layers": ["conv"]}, r"a layer's gene must be one of \['bottleneck', .*\], but it was 'conv'"),
         ({"layers": [{"gene": "attention"}]}, "a layer's gene must be one of .* but it was 'attention'"),
         ({"layers": [{"gene": "os.system"}]}, "a layer's gene must be one of .* but it was 'os.system'"),
         ({"layers": [{"gene": []}]}, r"a layer's gene must be one of .* but it was \[\]"),
@@ -183,7 +228,10 @@ def test_json_of_another_form_is_refused(value: object) -> None:
         (Pool(3, "average"), Shape(4, 1, 1)),
         (Conv(8, 5, padding="valid"), Shape(1, 4, 9)),
         (Conv(8, 5, padding="valid"), Shape(1, 9, 4)),
+        (Conv(8, 3, padding="valid", dilation=2), Shape(1, 9, 4)),
         (Dropout(0), Shape(1, 8, 8)),
+        (Link(3), Shape(1, 8, 8)),  # behind the other two genes, it still reaches before the image
+        (Link(3, "concat"), Shape(1, 8, 8)),
     ],
 )
 def test_a_gene_that_cannot_apply_is_inert(inert: LayerGene, shape: Shape) -> None:
@@ -217,11 +265,36 @@ def test_the_canonical_form_is_idempotent(
 def test_a_trace_is_a_chain_of_shapes_from_the_image_on() -> None:
     chromosome = of(Conv(4, 3, 2), Dropout(0), Pool(), Residual(8, 3))
     assert list(chromosome.trace(Shape(3, 9, 7))) == [
-        (Conv(4, 3, 2), (3, 9, 7), (4, 5, 4)),
-        (Pool(), (4, 5, 4), (4, 2, 2)),
-        (Residual(8, 3), (4, 2, 2), (8, 2, 2)),
+        (Conv(4, 3, 2), ((3, 9, 7),), (4, 5, 4)),
+        (Pool(), ((4, 5, 4),), (4, 2, 2)),
+        (Residual(8, 3), ((4, 2, 2),), (8, 2, 2)),
     ]
     assert chromosome.features(Shape(3, 9, 7)) == Shape(8, 2, 2)
+
+
+def test_a_trace_gives_a_link_what_entered_the_genes_that_it_skips() -> None:
+    chromosome = of(Conv(4, 3, 2), Pool(), Link(1), Link(3, "concat"), Conv(2, 1))
+    assert list(chromosome.trace(Shape(3, 9, 7))) == [
+        (Conv(4, 3, 2), ((3, 9, 7),), (4, 5, 4)),
+        (Pool(), ((4, 5, 4),), (4, 2, 2)),
+        (Link(1), ((4, 2, 2), (4, 5, 4)), (4, 2, 2)),
+        (Link(3, "concat"), ((4, 2, 2), (3, 9, 7)), (7, 2, 2)),
+        (Conv(2, 1), ((7, 2, 2),), (2, 2, 2)),
+    ]
+
+
+@pytest.mark.parametrize(("back", "reads"), [(1, (4, 5, 4)), (2, (3, 9, 7)), (3, None)])
+def test_a_link_counts_active_genes_only(back: int, reads: tuple[int, int, int] | None) -> None:
+    inert = (Dropout(0), Conv(4, 11, padding="valid"))
+    layers = (*inert, Conv(4, 3, 2), *inert, Link(9), Pool(), *inert, Link(back))
+    steps = list(of(*layers).trace(Shape(3, 9, 7)))
+    assert [step.gene for step in steps[:2]] == [Conv(4, 3, 2), Pool()]
+    assert [step.inputs[1] for step in steps[2:]] == ([] if reads is None else [reads])
+    assert list(of(*layers).canonical(Shape(3, 9, 7)).trace(Shape(3, 9, 7))) == steps
+
+
+def test_a_link_that_is_inert_is_skipped_by_the_next() -> None:
+    assert of(Link(1), Conv(4, 3), Link(2), Link(1)).canonical(Shape(1, 8, 8)) == of(Conv(4, 3), Link(1))
 
 
 def test_counts_are_the_sum_over_active_genes_and_head() -> None:
@@ -230,6 +303,15 @@ def test_counts_are_the_sum_over_active_genes_and_head() -> None:
         Conv(4, 3).counts(Shape(1, 8, 8)) + Pool().counts(Shape(4, 8, 8)) + Head().counts(Shape(4, 4, 4), 10)
     )
     assert chromosome.counts(Shape(1, 8, 8), 10) == expected
+    linked = of(Conv(4, 3), Pool(), Link(2, "concat"), Conv(2, 3))
+    expected = (
+        Conv(4, 3).counts(Shape(1, 8, 8))
+        + Pool().counts(Shape(4, 8, 8))
+        + Link(2, "concat").counts(Shape(4, 4, 4), Shape(1, 8, 8))
+        + Conv(2, 3).counts(Shape(5, 4, 4))
+        + Head().counts(Shape(2, 4, 4), 10)
+    )
+    assert linked.counts(Shape(1, 8, 8), 10) == expected
     assert of().counts(Shape(2, 8, 8), 10) == Head().counts(Shape(2, 8, 8), 10) != Counts()
 
 

@@ -7,12 +7,16 @@ import pytest
 
 from evocnn.errors import GeneError
 from evocnn.genotype import (
+    Bottleneck,
     Conv,
     Counts,
+    DenseConcat,
     DepthwiseSeparable,
     Dropout,
     Head,
+    InvertedResidual,
     LayerGene,
+    Link,
     Pool,
     Recipe,
     Residual,
@@ -53,6 +57,19 @@ from evocnn.genotype.gene import Gene
             "kernel of Residual must be odd .* but it was 2; take 1 or 3",
         ),
         (DepthwiseSeparable, {"filters": 8, "kernel": 6}, "kernel of DepthwiseSeparable must be odd"),
+        (Conv, {"filters": 8, "kernel": 3, "dilation": 0}, r"Conv\.dilation must be .* at least 1, .* was 0"),
+        (Conv, {"filters": 8, "kernel": 3, "groups": 0}, r"Conv\.groups must be .* at least 1, but it was 0"),
+        (Residual, {"filters": 8, "kernel": 3, "drop_path": 1}, r"Residual\.drop_path must be .* below 1"),
+        (Bottleneck, {"filters": 8, "kernel": 2}, "kernel of Bottleneck must be odd"),
+        (Bottleneck, {"filters": 8, "reduction": 0}, r"Bottleneck\.reduction must be .* at least 1"),
+        (Bottleneck, {"filters": 8, "drop_path": -0.1}, r"Bottleneck\.drop_path must be .* at least 0"),
+        (InvertedResidual, {"filters": 8, "kernel": 4}, "kernel of InvertedResidual must be odd"),
+        (InvertedResidual, {"filters": 8, "expansion": 0}, r"InvertedResidual\.expansion must be .* least 1"),
+        (InvertedResidual, {"filters": 8, "squeeze": -1}, r"InvertedResidual\.squeeze must be .* least 0"),
+        (DenseConcat, {"filters": 8, "kernel": 2}, "kernel of DenseConcat must be odd"),
+        (DenseConcat, {"filters": 0}, r"DenseConcat\.filters must be .* at least 1, but it was 0"),
+        (Link, {"back": 0}, r"Link\.back must be a whole number of at least 1, but it was 0"),
+        (Link, {"back": 1, "merge": "mul"}, r"Link\.merge must be one of add, concat, but it was 'mul'"),
         (Pool, {"size": 1}, r"Pool\.size must be a whole number of at least 2, but it was 1"),
         (Pool, {"kind": "min"}, r"Pool\.kind must be one of max, average, but it was 'min'"),
         (Dropout, {"rate": 1.0}, r"Dropout\.rate must be a finite number of at least 0 and below 1, .* 1\.0"),
@@ -62,6 +79,7 @@ from evocnn.genotype.gene import Gene
         (Head, {"units": (16, 0)}, r"Head\.units must be whole numbers above 0, but it was \(16, 0\)"),
         (Head, {"units": [16]}, r"Head\.units must be whole numbers above 0, but it was \[16\]"),
         (Head, {"units": 16}, r"Head\.units must be whole numbers above 0, but it was 16"),
+        (Head, {"activation": "elu"}, r"Head\.activation must be one of relu, .* but it was 'elu'"),
         (Head, {"dropout": 1}, r"Head\.dropout must be .* below 1, but it was 1"),
         (Recipe, {"optimizer": "lion"}, r"Recipe\.optimizer must be one of sgd, adam, adamw"),
         (Recipe, {"learning_rate": 0}, r"Recipe\.learning_rate must be a finite number of at least 1e-12"),
@@ -81,7 +99,18 @@ def test_a_field_that_breaks_its_rule_is_refused(
 
 @pytest.mark.parametrize(
     "gene",
-    [Conv(1, 1), Conv(8, 2, padding="valid"), Residual(1, 1), Pool(2), Dropout(0.999), Recipe("adam", 1e-12)],
+    [
+        Conv(1, 1),
+        Conv(8, 2, padding="valid"),
+        Residual(1, 1),
+        Bottleneck(1, 1, reduction=9),
+        InvertedResidual(1, 1, expansion=1, squeeze=99),
+        DenseConcat(1, 1),
+        Link(99, drop_path=0.999),
+        Pool(2),
+        Dropout(0.999),
+        Recipe("adam", 1e-12),
+    ],
 )
 def test_values_at_the_edge_of_a_rule_are_taken(gene: Gene) -> None:
     assert gene == type(gene).from_json(gene.to_json())
@@ -112,7 +141,7 @@ def test_genes_are_values() -> None:
 
 @pytest.mark.parametrize(
     ("gene", "name"),
-    [(Conv, "conv"), (DepthwiseSeparable, "depthwise_separable"), (Head, "head"), (Recipe, "recipe")],
+    [(Conv, "conv"), (DepthwiseSeparable, "depthwise_separable"), (Link, "link"), (Head, "head"), (Recipe, "recipe")],
 )
 def test_a_gene_is_named_after_its_class(gene: type[Gene], name: str) -> None:
     assert gene.name() == name
@@ -137,7 +166,7 @@ def test_json_that_is_no_gene_is_refused(value: object, message: str) -> None:
 @pytest.mark.parametrize("units", [["16"], [[16]], [16.0], [True], [None]])
 def test_json_with_other_things_than_numbers_in_a_list_is_refused(units: list[object]) -> None:
     with pytest.raises(GeneError, match=r"Head\.units must be whole numbers above 0"):
-        Head.from_json({"pooling": "gap", "units": units, "dropout": 0.0})  # type: ignore[dict-item]
+        Head.from_json({**Head().to_json(), "units": units})  # type: ignore[dict-item]
 
 
 def test_counts_add_up_field_by_field() -> None:

@@ -42,14 +42,14 @@ def counts(chromosome: Chromosome) -> Counts:
 def test_what_fits_is_left_unchanged(make_space: MakeSpace) -> None:
     space = make_space(SHAPE, layers=LAYERS, head=HEAD, limits=Limits(100_000, 10_000_000, 6))
     fitting = of(Conv(64, 3), Pool(), Conv(8, 3), Conv(48, 5, activation="gelu"), head=Head("flatten", (7,)))
-    assert space.repair(fitting) == fitting  # its values need not even be alleles
+    assert space.repair(fitting).genome == fitting  # its values need not even be alleles
 
 
 def test_limits_themselves_are_permitted(make_space: MakeSpace) -> None:
     exact = of(Conv(64, 3), Conv(64, 3))
     limits = Limits(counts(exact).parameters, counts(exact).flops, 2)
     space = make_space(SHAPE, layers=LAYERS, head=HEAD, limits=limits, founder_depth=(1, 2))
-    assert space.repair(exact) == exact
+    assert space.repair(exact).genome == exact
 
 
 def test_the_count_that_exceeds_its_limit_the_most_is_named() -> None:
@@ -85,61 +85,61 @@ def test_the_widest_gene_shrinks_first_and_by_one_allele(
     limits = Limits(**{measure: getattr(counts(after), measure)})
     assert getattr(counts(before), measure) > getattr(limits, measure)
     space = make_space(SHAPE, layers=LAYERS, head=HEAD, limits=limits)
-    assert space.repair(before) == after
+    assert space.repair(before).genome == after
 
 
 def test_genes_beyond_the_depth_limit_go_from_the_end_once_inert_ones_are_gone(make_space: MakeSpace) -> None:
     space = make_space(SHAPE, layers=LAYERS, limits=Limits(depth=3), founder_depth=(1, 3))
     deep = of(Dropout(0), Conv(8, 3), Pool(), Conv(8, 17, padding="valid"), Conv(16, 3), Conv(32, 3), Pool())
-    assert space.repair(deep) == of(Conv(8, 3), Pool(), Conv(16, 3))
+    assert space.repair(deep).genome == of(Conv(8, 3), Pool(), Conv(16, 3))
 
 
 def test_flattening_becomes_global_pooling_once_all_is_narrow(make_space: MakeSpace) -> None:
     space = make_space(SHAPE, layers=LAYERS, head=HEAD, limits=Limits(parameters=1000))
     wide = of(Conv(32, 3), head=Head("flatten", (16,), 0.3))
-    assert space.repair(wide) == of(Conv(8, 3), head=Head("gap", (), 0.3))
+    assert space.repair(wide).genome == of(Conv(8, 3), head=Head("gap", (), 0.3))
 
 
 def test_a_layer_goes_where_flattening_must_stay(make_space: MakeSpace) -> None:
     head = GeneAlleles(Head, {"pooling": Choice(("flatten",))})
     space = make_space(SHAPE, layers=LAYERS, head=head, limits=Limits(parameters=3000))
     fitting = of(Conv(8, 3), Pool(), Conv(8, 3), Pool(), Conv(8, 3), head=Head("flatten"))
-    assert space.repair(fitting) == fitting
+    assert space.repair(fitting).genome == fitting
     wide = of(Conv(8, 3), Conv(8, 3), Pool(), Dropout(0.5), head=Head("flatten"))
-    assert space.repair(wide) == of(Pool(), Dropout(0.5), head=Head("flatten"))  # one, then the other
+    assert space.repair(wide).genome == of(Pool(), Dropout(0.5), head=Head("flatten"))  # one, then the other
 
 
 def test_the_layer_with_the_largest_share_goes(make_space: MakeSpace) -> None:
     narrow = (GeneAlleles(Conv, {"filters": Choice((8,)), "kernel": Choice((3, 5))}), *LAYERS[1:])
     space = make_space(SHAPE, layers=narrow, limits=Limits(parameters=1000))
     large = of(Conv(8, 3), Conv(8, 5), Pool(), Conv(8, 3))
-    assert space.repair(large) == of(Conv(8, 3), Pool(), Conv(8, 3))
+    assert space.repair(large).genome == of(Conv(8, 3), Pool(), Conv(8, 3))
     # by FLOPs it is another: the second, ahead of the pool
     space = make_space(SHAPE, layers=narrow, limits=Limits(flops=200_000))
     large = of(Conv(8, 3), Conv(8, 3), Pool(), Pool(), Conv(8, 5))
-    assert space.repair(large) == of(Conv(8, 3), Pool(), Pool(), Conv(8, 5))
+    assert space.repair(large).genome == of(Conv(8, 3), Pool(), Pool(), Conv(8, 5))
 
 
 def test_a_gene_that_is_none_of_the_spaces_goes_where_it_does_not_fit(make_space: MakeSpace) -> None:
     space = make_space(SHAPE, layers=LAYERS, limits=Limits(parameters=2000))
-    assert space.repair(of(Residual(64, 3), Conv(8, 3))) == of(Conv(8, 3))
+    assert space.repair(of(Residual(64, 3), Conv(8, 3))).genome == of(Conv(8, 3))
 
 
 def test_what_cannot_be_made_to_fit_becomes_the_smallest_with_its_own_recipe(make_space: MakeSpace) -> None:
     head = GeneAlleles(Head, {"pooling": Choice(("flatten",))})
     space = make_space(SHAPE, layers=LAYERS, head=head, limits=Limits(parameters=30))
     for hopeless in (of(Conv(8, 3), head=Head("flatten")), of(head=Head("flatten"))):
-        assert space.repair(hopeless) == replace(space.smallest, recipe=hopeless.recipe)
+        assert space.repair(hopeless).genome == replace(space.smallest, recipe=hopeless.recipe)
 
 
 def test_repair_is_idempotent_deterministic_and_keeps_the_limits(
     space: SearchSpace, random_chromosomes: Callable[..., list[Chromosome]]
 ) -> None:
     chromosomes = random_chromosomes(space, 150, seed=1)
-    repaired = [space.repair(chromosome) for chromosome in chromosomes]
-    assert [space.repair(chromosome) for chromosome in chromosomes] == repaired
+    repaired = [space.repair(chromosome).genome for chromosome in chromosomes]
+    assert [space.repair(chromosome).genome for chromosome in chromosomes] == repaired
     for before, after in zip(chromosomes, repaired, strict=True):
-        assert space.repair(after) == after
+        assert space.repair(after).genome == after
         assert space.limits.exceeded(after.counts(space.input_shape, space.n_classes)) is None
         assert len(after.layers) <= space.limits.depth
         assert after.canonical(space.input_shape) == after
@@ -153,9 +153,9 @@ def test_repair_keeps_the_tightest_limits_too(
     least = space.smallest.counts(space.input_shape, space.n_classes)
     tight = make_space(space.input_shape, limits=Limits(least.parameters, least.flops, 6))
     for chromosome in random_chromosomes(space, 30, seed=2):
-        repaired = tight.repair(chromosome)
+        repaired = tight.repair(chromosome).genome
         assert tight.limits.exceeded(repaired.counts(tight.input_shape, tight.n_classes)) is None
-        assert tight.repair(repaired) == repaired
+        assert tight.repair(repaired) == (repaired, {})
 
 
 def test_each_step_of_a_repair_makes_one_gene(make_space: MakeSpace) -> None:
@@ -170,7 +170,7 @@ def test_each_step_of_a_repair_makes_one_gene(make_space: MakeSpace) -> None:
     space = make_space(SHAPE, layers=(alleles,), limits=Limits(parameters=30_000))
     large = of(*[Counted(80, 3)] * 12)
     made.clear()
-    repaired = space.repair(large)
+    repaired = space.repair(large).genome
     assert {gene.filters for gene in repaired.layers} == {16, 24}  # type: ignore[attr-defined]
     n_steps = sum((80 - gene.filters) // 8 for gene in repaired.layers)  # type: ignore[attr-defined]
     assert len(made) == n_steps  # deep networks with many alleles take seconds otherwise

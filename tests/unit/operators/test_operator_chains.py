@@ -103,8 +103,8 @@ def test_any_chain_of_operators_gives_a_network_within_the_limits(
     space: SearchSpace, operators: list[Any], seed: int
 ) -> None:
     raw = bred(space, operators, seed)
-    chromosome = space.repair(raw)
-    assert space.repair(chromosome) == chromosome
+    chromosome = space.repair(raw).genome
+    assert space.repair(chromosome).genome == chromosome
     assert space.from_json(raw.to_json()) == raw
     assert space.parse(chromosome.text) == chromosome
     counts = chromosome.counts(space.input_shape, space.n_classes)
@@ -120,7 +120,7 @@ def test_any_chain_of_operators_gives_a_network_within_the_limits(
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_bred_takes_a_training_step(space: SearchSpace, seed: int) -> None:
     operators = [OPERATORS[n] for n in np.random.default_rng(seed).integers(len(OPERATORS), size=12)]
-    network = build(space.repair(bred(space, operators, seed)), space.input_shape, space.n_classes)
+    network = build(space.repair(bred(space, operators, seed)).genome, space.input_shape, space.n_classes)
     x = torch.randn(3, *space.input_shape, generator=torch.Generator().manual_seed(seed))
     loss = functional.cross_entropy(network(x), torch.arange(3))
     loss.backward()

@@ -223,7 +223,7 @@ def test_a_network_gives_class_scores_and_takes_a_training_step(
     n = 4 if space.input_shape.height < 100 else 2
     x, labels = images(space.input_shape, n), torch.arange(n)
     for drawn in random_chromosomes(space, 5, seed=4):
-        network = build(space.repair(drawn), space.input_shape, 7, pool_order=pool_order)
+        network = build(space.repair(drawn).genome, space.input_shape, 7, pool_order=pool_order)
         before = [parameter.clone() for parameter in network.parameters()]
         optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
         scores = network(x)

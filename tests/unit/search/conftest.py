@@ -87,7 +87,7 @@ class BitVariation:
         mixed = [pair[int(rng.integers(2))] for pair in zip(mother.text, father.text, strict=True)]
         flips = rng.random(len(mixed)) < 1 / len(mixed)
         bits = ["10"[int(bit)] if flip else bit for bit, flip in zip(mixed, flips, strict=True)]
-        return Offspring(space.repair(Bits("".join(bits))), ("mix", "flip"), 2)
+        return Offspring(space.repair(Bits("".join(bits))).genome, ("mix", "flip"), 2)
 
 
 @dataclass

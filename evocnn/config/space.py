@@ -1,0 +1,163 @@
+"""The [space] table: alleles, limits, founders, and which segments evolve."""
+
+from dataclasses import fields
+from functools import cached_property
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from evocnn.config.allele_tables import gene_alleles_from, layer_alleles_from
+from evocnn.config.settings import Settings, guarded
+from evocnn.config.toml import Mistakes
+from evocnn.errors import ExperimentError
+from evocnn.genotype import (
+    LAYERS,
+    Choice,
+    Chromosome,
+    GeneAlleles,
+    Head,
+    Held,
+    LayerGene,
+    Recipe,
+    parse_gene,
+    parse_layers,
+    reference_network,
+)
+from evocnn.genotype.founders import PRIORS
+from evocnn.genotype.space import POOL_ORDERS
+
+SEGMENTS = ("layers", "head", "recipe")
+
+HeadAlleles = Annotated[GeneAlleles[Head], guarded(lambda value, _: gene_alleles_from(value, Head))]
+RecipeAlleles = Annotated[GeneAlleles[Recipe], guarded(lambda value, _: gene_alleles_from(value, Recipe))]
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+class LimitSettings(Settings):
+    """The largest permitted network."""
+
+    parameters: int | None = Field(default=None, ge=1)
+    flops: int | None = Field(default=None, ge=1)
+    activations: int | None = Field(default=None, ge=1)
+    depth: int = Field(default=12, ge=1, le=200)
+
+
+class HoldSettings(Settings):
+    """Segments that do not evolve, in the text form of chromosomes."""
+
+    layers: str | None = None
+    head: str | None = None
+    recipe: str | None = None
+
+
+class SpaceSettings(Settings):
+    """Alleles, limits and founders."""
+
+    source: str = ""  # where the space comes from, for people
+    layers: Annotated[tuple[GeneAlleles[LayerGene], ...], guarded(layer_alleles_from)] = ()
+    head: HeadAlleles = GeneAlleles(Head, {})
+    recipe: RecipeAlleles = GeneAlleles(Recipe, {})
+    evolve: Annotated[tuple[Literal[SEGMENTS], ...], BeforeValidator(_as_tuple)] = SEGMENTS  # type: ignore[valid-type]
+    hold: HoldSettings = HoldSettings()
+    founders: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
+    founder_prior: Literal[PRIORS] = "informed"  # type: ignore[valid-type]
+    founder_depth: Annotated[tuple[int, int], BeforeValidator(_as_tuple)] = (2, 6)
+    pool_order: Literal[POOL_ORDERS] = "early"  # type: ignore[valid-type]
+    limits: LimitSettings = LimitSettings()
+
+    @cached_property
+    def held(self) -> Held:
+        """The segments that do not evolve."""
+        hold = self.hold
+        return Held(
+            None if hold.layers is None else parse_layers(hold.layers, self._genes),
+            None if hold.head is None else parse_gene(hold.head, (Head,)),
+            None if hold.recipe is None else parse_gene(hold.recipe, (Recipe,)),
+        )
+
+    @cached_property
+    def all_layers(self) -> tuple[GeneAlleles[LayerGene], ...]:
+        """Alleles of layer genes; where layers are held and none are given, those that the held ones have."""
+        if self.layers or self.held.layers is None:
+            return self.layers
+        types = dict.fromkeys(type(gene) for gene in self.held.layers)
+        return tuple(_seen(kind, self.held.layers) for kind in types)
+
+    @cached_property
+    def given_founders(self) -> tuple[Chromosome, ...]:
+        """The chromosomes that a search begins with; reference networks with the nearest recipe."""
+        return tuple(self._founder(text) for text in self.founders)
+
+    def _founder(self, text: str) -> Chromosome:
+        if "|" in text:
+            return Chromosome.parse(text, self._genes)
+        network = reference_network(text)
+        return Chromosome(network.layers, network.head, self.recipe.nearest(network.recipe))
+
+    @property
+    def _genes(self) -> tuple[type[LayerGene], ...]:
+        return tuple(dict.fromkeys([*(alleles.gene for alleles in self.layers), *LAYERS]))
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        low, high = self.founder_depth
+        mistakes = Mistakes()
+        with mistakes.at("founder_depth"):
+            if not 1 <= low <= high <= self.limits.depth:
+                message = (
+                    f"founder_depth must rise within 1 and the depth limit {self.limits.depth}, but it was "
+                    f"[{low}, {high}]; correct either"
+                )
+                raise ExperimentError(message)
+        with mistakes.at("evolve"):
+            if not self.evolve:
+                message = "evolve must name a segment, but it was []; name layers, head or recipe"
+                raise ExperimentError(message)
+        for segment in SEGMENTS:
+            with mistakes.at("hold", segment):
+                self._check_segment(segment)
+        for number, text in enumerate(self.founders):
+            with mistakes.at("founders", number):
+                self._founder(text)
+        mistakes.raise_any()
+        if not self.all_layers:
+            message = (
+                "a space must have a layer gene, but it had none; name a preset or add [space.layers.conv]"
+            )
+            raise ValueError(message)
+        return self
+
+    def _check_segment(self, segment: str) -> None:
+        """Raise where a segment is held and evolves, or does neither."""
+        text = getattr(self.hold, segment)
+        if segment in self.evolve:
+            if text is not None:
+                message = f"{segment} must be held or evolve, but it does both; take it out of evolve"
+                raise ExperimentError(message)
+            return
+        if text is not None:
+            _ = self.held
+            return
+        free = () if segment == "layers" else getattr(self, segment).free
+        if segment == "layers" or free:
+            message = (
+                f"{segment} must have a value where it does not evolve, but it had none; write its text "
+                f'form, such as {segment} = "{_EXAMPLES[segment]}"'
+            )
+            raise ExperimentError(message)
+
+
+_EXAMPLES = {
+    "layers": "conv32k3 · pool2 · conv64k3",
+    "head": "gap dense64",
+    "recipe": "adamw lr=.001 batch=64",
+}
+
+
+def _seen(kind: type[LayerGene], layers: tuple[LayerGene, ...]) -> GeneAlleles[LayerGene]:
+    own = [gene for gene in layers if type(gene) is kind]
+    values = {f.name: tuple(getattr(gene, f.name) for gene in own) for f in fields(kind)}
+    return GeneAlleles(kind, {name: Choice(seen) for name, seen in values.items()})

@@ -1,0 +1,96 @@
+"""Founders: chromosomes drawn from a space, by known good practice or uniformly."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evocnn.genotype.alleles import Choice, GeneAlleles
+from evocnn.genotype.chromosome import Chromosome
+from evocnn.genotype.gene import LayerGene
+
+if TYPE_CHECKING:
+    from evocnn.genotype.space import SearchSpace
+
+PRIORS = ("informed", "uniform")
+LEAST_SIDE = 4  # no founder pools an image whose longer side is shorter
+WIDENING = 1 / 3  # of the width alleles, the most that founders start at and step up by
+
+LayerAlleles = GeneAlleles[LayerGene]
+
+
+def uniform(space: "SearchSpace", rng: np.random.Generator) -> Chromosome:
+    """Return a depth within the founders' bounds, that many layer genes, a head and a recipe."""
+    low, high = space.founder_depth
+    depth = int(rng.integers(low, high + 1))
+    layers = tuple(space.sample_layer(rng) for _ in range(depth))
+    return Chromosome(layers, space.head.sample(rng), space.recipe.sample(rng))
+
+
+def informed(space: "SearchSpace", rng: np.random.Generator) -> Chromosome:
+    """Return a chromosome after known good practice.
+
+    Resolution is halved after one or two convolutions, by a pool or a stride, until the image is
+    small; widths start in the lowest third of their alleles and grow at each halving, never
+    falling (Simonyan and Zisserman 2014; He et al. 2015). All else is drawn as in `uniform`.
+    """
+    head, recipe = space.head.sample(rng), space.recipe.sample(rng)
+    pools = [alleles for alleles in space.layers if _reduces(alleles, space)]
+    others = [alleles for alleles in space.layers if alleles not in pools] or pools
+    low, high = space.founder_depth
+    depth = int(rng.integers(low, high + 1))
+    layers: list[LayerGene] = []
+    level = float(rng.random()) * WIDENING
+    n_before_halving = int(rng.integers(1, 3))
+    while len(layers) < depth:
+        shape = Chromosome(tuple(layers), head, recipe).features(space.input_shape)
+        alleles = _drawn(others, rng)
+        gene = _unstrided(alleles, _at_level(alleles, alleles.sample(rng), level))
+        strided = _strided(alleles, gene)
+        n_before_halving -= alleles.width is not None
+        if n_before_halving <= 0 and max(shape.height, shape.width) >= LEAST_SIDE:
+            if strided and (not pools or rng.random() < 0.5):
+                layers.append(strided)
+            else:
+                layers += [gene, _drawn(pools, rng).sample(rng)] if pools else [gene]
+            level = min(1.0, level + float(rng.random()) * WIDENING)
+            n_before_halving = int(rng.integers(1, 3))
+        else:
+            layers.append(gene)
+    return Chromosome(tuple(layers[:depth]), head, recipe)
+
+
+def _reduces(alleles: LayerAlleles, space: "SearchSpace") -> bool:
+    """Return whether a gene type makes images smaller without parameters, as pools do."""
+    shape, gene = space.input_shape, alleles.smallest()
+    output = gene.output(shape) if not gene.skip else None
+    return output is not None and output.size < shape.size and gene.counts(shape).parameters == 0
+
+
+def _drawn(alleles: list[LayerAlleles], rng: np.random.Generator) -> LayerAlleles:
+    cumulative = np.cumsum([one.weight for one in alleles])
+    index = int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+    return alleles[min(index, len(alleles) - 1)]
+
+
+def _at_level(alleles: LayerAlleles, gene: LayerGene, level: float) -> LayerGene:
+    """Return the gene with the width that lies at a share of its width's alleles."""
+    choice = alleles.fields.get(alleles.width) if alleles.width else None
+    if alleles.width is None or not isinstance(choice, Choice):
+        return gene
+    values = choice.values
+    return gene.having(**{alleles.width: values[min(int(level * len(values)), len(values) - 1)]})
+
+
+def _strides(alleles: LayerAlleles) -> tuple[int, ...]:
+    choice = alleles.fields.get("stride")
+    return tuple(int(v) for v in choice.values if isinstance(v, int)) if isinstance(choice, Choice) else ()
+
+
+def _unstrided(alleles: LayerAlleles, gene: LayerGene) -> LayerGene:
+    strides = _strides(alleles)
+    return gene.having(stride=strides[0]) if strides else gene
+
+
+def _strided(alleles: LayerAlleles, gene: LayerGene) -> LayerGene | None:
+    larger = [stride for stride in _strides(alleles) if stride > 1]
+    return gene.having(stride=larger[0]) if larger else None

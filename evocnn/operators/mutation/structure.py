@@ -1,0 +1,110 @@
+"""Mutations of the layer segment's structure: genes come, go, move, change their kind and their links."""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from evocnn.genotype import Chromosome, LayerGene, Link, SearchSpace
+
+
+@dataclass(frozen=True, slots=True)
+class AddGene:
+    """Inserts a sampled layer gene at a random locus."""
+
+    def __call__(self, parent: Chromosome, space: SearchSpace, rng: np.random.Generator, /) -> Chromosome:
+        """Return the offspring."""
+        locus = int(rng.integers(len(parent.layers) + 1))
+        return spliced(parent, space, locus, locus, space.sample_layer(rng))
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveGene:
+    """Removes a layer gene; a chromosome with a single one keeps it."""
+
+    def __call__(self, parent: Chromosome, space: SearchSpace, rng: np.random.Generator, /) -> Chromosome:
+        """Return the offspring."""
+        if len(parent.layers) < 2:
+            return parent
+        locus = int(rng.integers(len(parent.layers)))
+        return spliced(parent, space, locus, locus + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateGene:
+    """Inserts a copy of a layer gene behind it."""
+
+    def __call__(self, parent: Chromosome, space: SearchSpace, rng: np.random.Generator, /) -> Chromosome:
+        """Return the offspring."""
+        if not parent.layers:
+            return parent
+        locus = int(rng.integers(len(parent.layers)))
+        return spliced(parent, space, locus + 1, locus + 1, parent.layers[locus])
+
+
+@dataclass(frozen=True, slots=True)
+class MoveGene:
+    """Moves a layer gene to another locus."""
+
+    def __call__(self, parent: Chromosome, space: SearchSpace, rng: np.random.Generator, /) -> Chromosome:
+        """Return the offspring."""
+        if len(parent.layers) < 2:
+            return parent
+        locus, target = (int(n) for n in rng.choice(len(parent.layers), size=2, replace=False))
+        rest = spliced(parent, space, locus, locus + 1)
+        return spliced(rest, space, target, target, parent.layers[locus])
+
+
+@dataclass(frozen=True, slots=True)
+class SwapKind:
+    """Gives a layer gene another type; fields that both types have keep values that the new one permits."""
+
+    def __call__(self, parent: Chromosome, space: SearchSpace, rng: np.random.Generator, /) -> Chromosome:
+        """Return the offspring."""
+        if not parent.layers or len(space.layers) < 2:
+            return parent
+        locus = int(rng.integers(len(parent.layers)))
+        old = parent.layers[locus]
+        others = [alleles for alleles in space.layers if alleles.gene is not type(old)]
+        weights = np.cumsum([alleles.weight for alleles in others])
+        alleles = others[int(np.searchsorted(weights, rng.random() * weights[-1], side="right"))]
+        new = alleles.sample(rng)
+        shared = {f.name for f in fields(old)} & set(alleles.fields)
+        for name in sorted(shared):
+            kept = new.having(**{name: getattr(old, name)})
+            new = kept if alleles.permits(kept) else new
+        return spliced(parent, space, locus, locus + 1, new)
+
+
+@dataclass(frozen=True, slots=True)
+class RewireLink:
+    """Lets a link skip another number of genes, or merge in another way."""
+
+    def __call__(self, parent: Chromosome, space: SearchSpace, rng: np.random.Generator, /) -> Chromosome:
+        """Return the offspring."""
+        loci = [locus for locus, gene in enumerate(parent.layers) if isinstance(gene, Link)]
+        if not loci:
+            return parent
+        locus = loci[int(rng.integers(len(loci)))]
+        gene, alleles = parent.layers[locus], space.alleles_of(parent.layers[locus])
+        new = alleles.alter(gene, rng, ("back", "merge")) if alleles else gene
+        return replace(parent, layers=(*parent.layers[:locus], new, *parent.layers[locus + 1 :]))
+
+
+def spliced(parent: Chromosome, space: SearchSpace, start: int, stop: int, *genes: LayerGene) -> Chromosome:
+    """Return the parent with `genes` in place of its loci from `start` up to `stop`.
+
+    Links from behind to ahead of the place go on reading the same layer, where alleles permit.
+    """
+    shift = len(genes) - (stop - start)
+    behind = [
+        _stretched(gene, shift, space) if gene.skip >= locus - start else gene
+        for locus, gene in enumerate(parent.layers[stop:], start=stop)
+    ]
+    return replace(parent, layers=(*parent.layers[:start], *genes, *behind))
+
+
+def _stretched(gene: LayerGene, shift: int, space: SearchSpace) -> LayerGene:
+    if not isinstance(gene, Link) or gene.back + shift < 1:
+        return gene
+    stretched, alleles = gene.having(back=gene.back + shift), space.alleles_of(gene)
+    return stretched if alleles and alleles.permits(stretched) else gene
