@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
+from functools import cached_property
 from itertools import combinations_with_replacement, product
 from math import exp, log, log10
 from typing import Any, Generic, TypeVar
@@ -188,12 +189,12 @@ class GeneAlleles(Generic[GeneType]):
                     message = f"an allele is refused: {error}"
                     raise SpaceError(message) from error
 
-    @property
+    @cached_property
     def free(self) -> tuple[str, ...]:
         """The fields that have a choice."""
         return tuple(name for name, alleles in self.fields.items() if not alleles.is_fixed)
 
-    @property
+    @cached_property
     def width(self) -> str | None:
         """The field that holds the gene's width, if it has one."""
         return next((f.name for f in fields(self.gene) if f.metadata.get("width")), None)

@@ -179,10 +179,12 @@ class SearchSpace:
         left, flattening is global pooling.
         """
         layers = []
-        for gene, inputs, _ in chromosome.trace(self.input_shape):
-            simplest, alleles = gene.canonical(*inputs), self.alleles_of(gene)
-            layers.append(simplest if alleles and alleles.permits(simplest) else gene)
-        head, features = chromosome.head, chromosome.features(self.input_shape)
+        features = self.input_shape
+        for gene, inputs, output in chromosome.trace(self.input_shape):
+            simplest, features = gene.canonical(*inputs), output
+            is_kept = simplest is gene or ((own := self.alleles_of(gene)) and own.permits(simplest))
+            layers.append(simplest if is_kept else gene)
+        head = chromosome.head
         if features.height == features.width == 1 and self.permits_global_pooling and not self.held.head:
             head = head.having(pooling="gap")
         return replace(chromosome, layers=tuple(layers), head=head)
