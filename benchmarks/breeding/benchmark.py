@@ -164,7 +164,8 @@ def report(times: list[float], figures: dict[str, list[tuple[float, float]]]) ->
     for name, pairs in figures.items():
         shares, fronts = zip(*pairs, strict=True)
         rows.append(
-            f"| {name} | {mean(shares):.3f} ± {stdev(shares):.3f} | {mean(fronts):.4f} ± {stdev(fronts):.4f} |"
+            f"| {name} | {mean(shares):.3f} ± {stdev(shares):.3f} "
+            f"| {mean(fronts):.4f} ± {stdev(fronts):.4f} |"
         )
     default, naive = ([front for _, front in figures[name]] for name in FORMS)
     n_better = sum(a > b for a, b in zip(default, naive, strict=True))
@@ -182,7 +183,7 @@ Bar: below 1 ms. {"Met" if median(times) < 1 else "Missed"}.
 
 ## Networks seen before, and the front
 
-{GENERATIONS} generations of {POPULATION} offspring, n = {len(default)} seeds, mean ± standard deviation over seeds.
+{GENERATIONS} generations of {POPULATION} offspring, n = {len(default)} seeds, mean ± standard deviation.
 
 | variation | share of offspring seen before | hypervolume |
 |---|---|---|

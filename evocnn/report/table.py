@@ -23,6 +23,14 @@ def front_table(run: Run) -> None:
     console.print(
         f"{run.name}: {run.status}; {counts or 'nothing evaluated yet'}", highlight=False, markup=False
     )
+    if repairs := repair_counts(run):
+        n_repaired = sum(bool(record.repairs) for record in run.records)
+        kinds = ", ".join(f"{kind} {n}" for kind, n in repairs.items())
+        console.print(
+            f"repaired before training: {n_repaired} of {len(run.records)} candidates ({kinds})",
+            highlight=False,
+            markup=False,
+        )
     if any(status in INCIDENTS for status in counted):
         console.print(
             "note: time-outs and crashes depend on the machine; this run repeats through its journal alone",
@@ -54,6 +62,7 @@ def front_json(run: Run) -> str:
             "run": run.name,
             "status": run.status,
             "evaluations": evaluation_counts(run),
+            "repairs": repair_counts(run),
             "reference_point": front.reference_point,
             "hypervolume": front.hypervolume,
             "knee": front.knee.ticket if front.knee else None,
@@ -108,3 +117,11 @@ def _why_empty(run: Run) -> str:
     ]
     rules = ", ".join(bounds) or "nothing"
     return f"the front is empty: no network that trained without failure kept all of: {rules}"
+
+
+def repair_counts(run: Run) -> dict[str, int]:
+    """Return how often repair changed candidates in which way; see `evocnn.genotype.limits.repair`."""
+    total: Counter[str] = Counter()
+    for record in run.records:
+        total.update(record.repairs)
+    return dict(total)
