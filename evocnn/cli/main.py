@@ -26,6 +26,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the file, e.g. search.population=40."),
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/digits.")]
 WorkerCount = Annotated[
     int | None,
@@ -67,14 +72,9 @@ def options(
 
 @app.command()
 def run(
-    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
+    experiment: ExperimentFile,
     *,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change a value of the file, e.g. search.population=40."
-        ),
-    ] = None,
+    settings: Settings = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed in place of the file's.")] = None,
     workers: WorkerCount = None,
     data: Data = None,
@@ -98,6 +98,28 @@ def run(
     run_search(
         loaded, out or Path("runs") / loaded.name, _workers(workers, gpus_per_worker, ray_address), data
     )
+
+
+@app.command()
+def space(
+    experiment: ExperimentFile,
+    *,
+    settings: Settings = None,
+    data: Data = None,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="Networks to draw.")] = 1000,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Draw some networks and all sizes into this .png, .svg or .pdf file."),
+    ] = None,
+) -> None:
+    """Show the search space of an experiment: alleles, limits, number and sizes of its networks.
+
+    Example: evocnn space experiments/digits/experiment.toml --out space.png
+    """
+    from evocnn.cli.space import show_space
+    from evocnn.config import load_experiment
+
+    show_space(load_experiment(experiment, settings or []), data, samples, out)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from evocnn.errors import ExperimentError, SpaceError, did_you_mean
+from evocnn.errors import ExperimentError, GeneError, SpaceError, did_you_mean
 
 MAX_BYTES = 1_000_000
 MAX_SHOWN = 200  # characters of a wrong value
@@ -111,7 +111,7 @@ class Mistakes:
         except ValidationError as error:
             for mistake in error.errors():
                 self._add((*place, *mistake["loc"]), mistake["msg"])
-        except (ExperimentError, SpaceError) as error:
+        except (ExperimentError, SpaceError, GeneError) as error:
             self._add(place, str(error))
 
     def raise_any(self) -> None:

@@ -61,7 +61,7 @@ def repair(chromosome: Chromosome, space: "SearchSpace") -> Repaired[Chromosome]
     """
     changes: Counter[str] = Counter()
     result = space.held.applied(chromosome)
-    changes["held"] = result is not chromosome
+    changes["held"] = int(result is not chromosome)
     active = result.canonical(space.input_shape)
     changes["inert"] = len(result.layers) - len(active.layers)
     kept = active.layers[: space.limits.depth]

@@ -166,7 +166,8 @@ class SearchSpace:
 
     def draw(self, rng: np.random.Generator) -> Chromosome:
         """Return a founder, drawn by this space's prior, before repair."""
-        return informed(self, rng) if self.founder_prior == "informed" else uniform(self, rng)
+        drawn = informed(self, rng) if self.founder_prior == "informed" else uniform(self, rng)
+        return self.held.applied(drawn)
 
     def sample(self, rng: np.random.Generator) -> Chromosome:
         """Return a founder, repaired."""

@@ -1,5 +1,6 @@
 """Breeding: which operators are applied to which parents, and what is recorded of it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -70,14 +71,16 @@ class Variation:
             if not isinstance(pair, tuple) or len(pair) != 2:
                 raise OperatorError(_complaint(crossover.name, "a pair of chromosomes", pair))
             child = space.repair(_checked(pair[int(rng.integers(2))], crossover.name, space))
-            names += (crossover.name,)
+            names += (crossover.name,) if child.genome.key not in parents else ()
         if child.genome.key in parents or rng.random() < self.mutation_rate:
             for mutation in self._drawn(self.mutations, strategy, rng):
                 mutant = _checked(_applied(mutation, child.genome, space, rng), mutation.name, space)
                 repaired = space.repair(mutant)
                 if repaired.genome.key not in {*parents, child.genome.key}:
-                    child, names = repaired, (*names, mutation.name)
+                    changes = Counter(child.changes) + Counter(repaired.changes)
+                    child, names = Repaired(repaired.genome, dict(changes)), (*names, mutation.name)
                     break
+        child = child if names or is_crossed else space.repair(mother)
         genome = replace(child.genome, rates=strategy) if strategy else child.genome
         return Offspring(genome, names, 2 if is_crossed else 1, child.changes)
 

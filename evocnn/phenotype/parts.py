@@ -191,7 +191,7 @@ class Join(nn.Module):
 _ACTIVATIONS: dict[str, Callable[[bool], nn.Module]] = {
     "relu": nn.ReLU,
     "gelu": lambda _: nn.GELU(),
-    "silu": nn.SiLU,
+    "silu": lambda _: nn.SiLU(),  # its gradient needs what it reads: in place it would copy that first
     "leaky_relu": partial(nn.LeakyReLU, 0.01),
     "tanh": lambda _: nn.Tanh(),
 }

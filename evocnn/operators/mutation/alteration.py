@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from evocnn.errors import GeneError
 from evocnn.genotype import Chromosome, GeneAlleles, LayerGene, SearchSpace
 
 
@@ -19,7 +20,10 @@ class AlterGene:
         """Return the offspring."""
 
         def alter(alleles: GeneAlleles[LayerGene], gene: LayerGene) -> LayerGene | None:
-            return alleles.alter(gene, rng, self.fields)
+            try:
+                return alleles.alter(gene, rng, self.fields)
+            except GeneError:  # a given founder's value, no allele itself, need not go with every allele
+                return None
 
         def can(alleles: GeneAlleles[LayerGene], gene: LayerGene) -> bool:
             del gene

@@ -4,7 +4,9 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from evocnn.genotype import Chromosome, LayerGene, Link, SearchSpace
+from evocnn.genotype import Choice, Chromosome, LayerGene, Link, SearchSpace
+from evocnn.genotype.alleles import Alleles
+from evocnn.genotype.gene import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,9 @@ class SwapKind:
         others = [alleles for alleles in space.layers if alleles.gene is not type(old)]
         weights = np.cumsum([alleles.weight for alleles in others])
         alleles = others[int(np.searchsorted(weights, rng.random() * weights[-1], side="right"))]
-        new = alleles.sample(rng)
-        shared = {f.name for f in fields(old)} & set(alleles.fields)
-        for name in sorted(shared):
-            kept = new.having(**{name: getattr(old, name)})
-            new = kept if alleles.permits(kept) else new
+        shared = sorted({f.name for f in fields(old)} & set(alleles.fields))
+        kept = {name: _allele(alleles.fields[name], getattr(old, name)) for name in shared}
+        new = alleles.sample(rng).having(**{name: value for name, value in kept.items() if value is not None})
         return spliced(parent, space, locus, locus + 1, new)
 
 
@@ -88,6 +88,13 @@ class RewireLink:
         gene, alleles = parent.layers[locus], space.alleles_of(parent.layers[locus])
         new = alleles.alter(gene, rng, ("back", "merge")) if alleles else gene
         return replace(parent, layers=(*parent.layers[:locus], new, *parent.layers[locus + 1 :]))
+
+
+def _allele(alleles: Alleles, value: Value) -> Value | None:
+    """Return the allele that equals a value, which may come from a field of another kind; None without."""
+    if isinstance(alleles, Choice):
+        return next((own for own in alleles.values if own == value), None)
+    return value if isinstance(value, int | float) and alleles.low <= value <= alleles.high else None
 
 
 def spliced(parent: Chromosome, space: SearchSpace, start: int, stop: int, *genes: LayerGene) -> Chromosome:

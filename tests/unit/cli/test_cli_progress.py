@@ -66,6 +66,7 @@ def record(parts: Parts) -> Callable[..., Record]:
             "epochs": 1,
             "n_images": 300,
             "replicate": 0,
+            "repairs": {},
             "continues": None,
             "donor": None,
             "cost": 1.0,

@@ -30,7 +30,7 @@ def test_shipped_experiments_load_and_permit_networks(path: Path) -> None:
     side = {"fashion-mnist": 28}.get(path.parent.name, 8)
     space = space_of(experiment, (1, side, side), 10)
     founder = space.sample(np.random.default_rng(1))
-    assert not space.limits.exceeded(founder.counts(space.input_shape, 10))
+    assert space.limits.excess(founder.counts(space.input_shape, 10))[0] <= 1
 
 
 def test_every_key_arrives(write: Write) -> None:
@@ -72,7 +72,12 @@ def test_what_is_left_out_has_a_default(tables: dict[str, Any]) -> None:
     assert list(experiment.objectives) == ["validation_accuracy", "parameters", "generalization_gap"]
     assert (experiment.seed, experiment.data.validation, experiment.training.patience) == (0, 0.2, None)
     assert (experiment.search.algorithm, experiment.search.budget) == ("nsga2", Budget(evaluations=100))
-    assert len(experiment.search.mutation) == 9
+    assert (experiment.search.crossover, experiment.search.mutation) == (None, None)  # those of the space
+    space = experiment.space
+    assert (space.source, space.evolve, space.founders) == ("", ("layers", "head", "recipe"), ())
+    assert (space.hold.layers, space.hold.head, space.hold.recipe) == (None, None, None)
+    assert (space.founder_prior, space.limits.activations) == ("informed", None)
+    assert experiment.search.rates == "fixed"
 
 
 def test_the_tables_are_kept_as_they_were_given(tables: dict[str, Any]) -> None:

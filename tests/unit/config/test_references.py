@@ -103,8 +103,8 @@ def test_objects_become_the_names_that_import_them(tables: dict[str, Any]) -> No
         {"use": "deap:cxMessyOnePoint"},
     ]
     assert plain["search"]["mutation"] == [
-        "evocnn.operators.mutation:AddGene",
-        {"use": "evocnn.operators.mutation:ResampleRecipe", "rate": 0.2},
+        "evocnn.operators.mutation.structure:AddGene",
+        {"use": "evocnn.operators.mutation.head_and_recipe:ResampleRecipe", "rate": 0.2},
         f"{__name__}:keep",
         {"use": f"{__name__}:Keep", "share": 0.5},
         {"use": f"{__name__}:Keep", "share": 0.25, "weight": 2},
@@ -205,7 +205,7 @@ def test_a_name_that_gives_another_object_is_no_reference(monkeypatch: pytest.Mo
     [
         (Conv, "evocnn.genotype.layers.conv:Conv"),
         (Evaluation, "evocnn.evaluation.evaluation:Evaluation"),
-        (AddGene(), "evocnn.operators.mutation:AddGene"),
+        (AddGene(), "evocnn.operators.mutation.structure:AddGene"),
         (json.dumps, "json:dumps"),
         (DeapCrossover(tools.cxTwoPoint), "deap:cxTwoPoint"),
         (5, None),

@@ -40,28 +40,32 @@ def counts(chromosome: Chromosome) -> Counts:
 
 
 def test_what_fits_is_left_unchanged(make_space: MakeSpace) -> None:
-    space = make_space(SHAPE, layers=LAYERS, head=HEAD, limits=Limits(100_000, 10_000_000, 6))
+    space = make_space(SHAPE, layers=LAYERS, head=HEAD, limits=Limits(100_000, 10_000_000, depth=6))
     fitting = of(Conv(64, 3), Pool(), Conv(8, 3), Conv(48, 5, activation="gelu"), head=Head("flatten", (7,)))
     assert space.repair(fitting).genome == fitting  # its values need not even be alleles
 
 
 def test_limits_themselves_are_permitted(make_space: MakeSpace) -> None:
     exact = of(Conv(64, 3), Conv(64, 3))
-    limits = Limits(counts(exact).parameters, counts(exact).flops, 2)
+    limits = Limits(*counts(exact)[:3], depth=2)
     space = make_space(SHAPE, layers=LAYERS, head=HEAD, limits=limits, founder_depth=(1, 2))
     assert space.repair(exact).genome == exact
 
 
-def test_the_count_that_exceeds_its_limit_the_most_is_named() -> None:
-    limits = Limits(parameters=100, flops=1000)
-    assert limits.exceeded(Counts(parameters=100, flops=1000)) is None
-    for excess in (Counts(parameters=201, flops=2000), Counts(parameters=101, flops=10)):
-        measure = limits.exceeded(excess)
-        assert measure
-        assert measure(Counts(parameters=3, flops=7)) == 3
-    measure = limits.exceeded(Counts(parameters=200, flops=2001))
-    assert measure
-    assert measure(Counts(parameters=3, flops=7)) == 7
+@pytest.mark.parametrize(
+    ("found", "excess"),
+    [
+        (Counts(100, 1000, 10), 1.0),
+        (Counts(50, 100, 1), 0.5),
+        (Counts(201, 2000, 20), (2.01, "parameters")),
+        (Counts(200, 2001, 20), (2.001, "flops")),
+        (Counts(200, 2000, 21), (2.1, "activations")),
+    ],
+)
+def test_the_count_that_exceeds_its_limit_the_most_is_named(found: Counts, excess: object) -> None:
+    worst = Limits(parameters=100, flops=1000, activations=10).excess(found)
+    assert (worst if isinstance(excess, tuple) else worst[0]) == excess
+    assert Limits().excess(found)[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -78,7 +82,7 @@ def test_the_count_that_exceeds_its_limit_the_most_is_named() -> None:
         (of(Conv(8, 3), head=Head(units=(16,))), of(Conv(8, 3), head=Head(units=()))),
     ],
 )
-@pytest.mark.parametrize("measure", ["parameters", "flops"])
+@pytest.mark.parametrize("measure", ["parameters", "flops", "activations"])
 def test_the_widest_gene_shrinks_first_and_by_one_allele(
     make_space: MakeSpace, before: Chromosome, after: Chromosome, measure: str
 ) -> None:
@@ -139,8 +143,8 @@ def test_repair_is_idempotent_deterministic_and_keeps_the_limits(
     repaired = [space.repair(chromosome).genome for chromosome in chromosomes]
     assert [space.repair(chromosome).genome for chromosome in chromosomes] == repaired
     for before, after in zip(chromosomes, repaired, strict=True):
-        assert space.repair(after).genome == after
-        assert space.limits.exceeded(after.counts(space.input_shape, space.n_classes)) is None
+        assert space.repair(after) == (after, {})
+        assert space.limits.excess(after.counts(space.input_shape, space.n_classes))[0] <= 1
         assert len(after.layers) <= space.limits.depth
         assert after.canonical(space.input_shape) == after
         assert after.recipe == before.recipe
@@ -151,10 +155,10 @@ def test_repair_keeps_the_tightest_limits_too(
     space: SearchSpace, make_space: MakeSpace, random_chromosomes: Callable[..., list[Chromosome]]
 ) -> None:
     least = space.smallest.counts(space.input_shape, space.n_classes)
-    tight = make_space(space.input_shape, limits=Limits(least.parameters, least.flops, 6))
+    tight = make_space(space.input_shape, limits=Limits(*least[:3], depth=6))
     for chromosome in random_chromosomes(space, 30, seed=2):
         repaired = tight.repair(chromosome).genome
-        assert tight.limits.exceeded(repaired.counts(tight.input_shape, tight.n_classes)) is None
+        assert tight.limits.excess(repaired.counts(tight.input_shape, tight.n_classes))[0] <= 1
         assert tight.repair(repaired) == (repaired, {})
 
 

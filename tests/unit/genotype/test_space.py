@@ -52,9 +52,10 @@ class Fragile(LayerGene):
         ({"pool_order": "late"}, "pool_order must be one of .* but it was 'late'"),
         (
             {"limits": Limits(parameters=19)},
-            "limits must permit some network, but the smallest has 20 parameters and 20 FLOPs",
+            "limits must permit some network, but the smallest has 20 parameters, 20 FLOPs and 11 activations",
         ),
         ({"limits": Limits(flops=19)}, "limits must permit some network"),
+        ({"limits": Limits(activations=10)}, "limits must permit some network"),
     ],
 )
 def test_a_space_that_contradicts_itself_is_refused(
@@ -64,7 +65,7 @@ def test_a_space_that_contradicts_itself_is_refused(
         make_space(**changes)
 
 
-@pytest.mark.parametrize("limits", [{"parameters": 0}, {"flops": -1}, {"depth": 0}, {"parameters": math.nan}])
+@pytest.mark.parametrize("limits", [{"parameters": 0}, {"flops": -1}, {"activations": 0}, {"depth": 0}, {"parameters": math.nan}])
 def test_limits_that_nothing_can_keep_are_refused(limits: dict[str, Any]) -> None:
     with pytest.raises(SpaceError, match="limits must be above 0, but they were"):
         Limits(**limits)
@@ -107,7 +108,7 @@ def test_a_sample_lies_within_the_limits_in_canonical_form(space: SearchSpace) -
     depths = set()
     for _ in range(200):
         chromosome = space.sample(rng)
-        assert space.limits.exceeded(chromosome.counts(space.input_shape, space.n_classes)) is None
+        assert space.limits.excess(chromosome.counts(space.input_shape, space.n_classes))[0] <= 1
         assert len(chromosome.layers) <= space.founder_depth[1]
         assert chromosome.canonical(space.input_shape) == chromosome
         depths.add(len(chromosome.layers))

@@ -85,7 +85,7 @@ def test_a_crossover_neither_makes_nor_loses_anything(
     space: SearchSpace, random_chromosomes: Callable[..., list[Chromosome]], crossover: Any
 ) -> None:
     rng = np.random.default_rng(1)
-    parents = random_chromosomes(space, 60)
+    parents = random_chromosomes(space, 100)
     mixed = 0
     for mother, father in zip(parents[::2], parents[1::2], strict=True):
         daughter, son = crossover(mother, father, space, rng)

@@ -12,17 +12,23 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from evocnn.genotype import (
+    REFERENCE_NETWORKS,
+    Bottleneck,
     Chromosome,
     Conv,
+    DenseConcat,
     DepthwiseSeparable,
     Dropout,
     Head,
+    InvertedResidual,
     LayerGene,
+    Link,
     Pool,
     Recipe,
     Residual,
     SearchSpace,
     Shape,
+    reference_network,
 )
 from evocnn.genotype.layers import ACTIVATIONS, NORMALIZATIONS
 from evocnn.phenotype import build, layer_module
@@ -65,37 +71,72 @@ def variants(gene: type[LayerGene], **fields: tuple[Any, ...]) -> Iterator[Layer
 
 
 ODD = {"filters": (4, 6), "kernel": (1, 3, 5), "stride": (1, 2, 3), "normalization": NORMALIZATIONS}
+BLOCK = {"filters": (4, 8), "kernel": (3,), "stride": (1, 2), "normalization": ("batch", "none")}
 ANY = {"filters": (4,), "kernel": (3,), "activation": ACTIVATIONS, "normalization": NORMALIZATIONS}
 VARIANTS = {
     "conv-same": list(variants(Conv, **ODD)),
     "conv-valid": list(variants(Conv, **{**ODD, "kernel": (1, 2, 5)}, padding=("valid",))),
+    "conv-groups": list(
+        variants(Conv, filters=(4, 6), kernel=(1, 3), groups=(2, 3, 4), normalization=NORMALIZATIONS)
+    ),
+    "conv-dilation": [
+        *variants(Conv, filters=(4,), kernel=(3, 5), stride=(1, 2), dilation=(2, 3)),
+        *variants(Conv, filters=(4,), kernel=(2, 3), stride=(1, 2), padding=("valid",), dilation=(2,)),
+    ],
     "conv-words": list(variants(Conv, **ANY, padding=("same", "valid"))),
     "residual": list(variants(Residual, **ODD)),
-    "residual-words": list(variants(Residual, **ANY)),
+    "residual-words": list(variants(Residual, **ANY, drop_path=(0.0, 0.5))),
+    "bottleneck": list(variants(Bottleneck, **BLOCK, reduction=(2, 9))),
+    "bottleneck-words": list(variants(Bottleneck, **ANY, drop_path=(0.0, 0.5))),
     "depthwise": list(variants(DepthwiseSeparable, **ODD)),
     "depthwise-words": list(variants(DepthwiseSeparable, **ANY)),
+    "inverted": list(variants(InvertedResidual, **BLOCK, expansion=(1, 2), squeeze=(0, 3))),
+    "inverted-words": list(variants(InvertedResidual, **ANY, squeeze=(0, 4), drop_path=(0.0, 0.5))),
+    "dense": list(variants(DenseConcat, filters=(4, 6), kernel=(1, 3, 5), normalization=NORMALIZATIONS)),
+    "dense-words": list(variants(DenseConcat, **ANY)),
     "pool": list(variants(Pool, size=(2, 3), kind=("max", "average"))),
     "dropout": [Dropout(0.5)],
 }
+
+
+def assert_costs_what_torch_counts(gene: LayerGene, *inputs: Shape) -> None:
+    after = gene.output(*inputs)
+    if after is None:
+        return
+    with torch.device("meta"):
+        module = layer_module(gene, *inputs).eval()
+        images = [torch.empty(1, *shape) for shape in inputs]
+    with WriteCounter() as writes, FlopCounterMode(display=False) as flops:
+        assert module(*images).shape == (1, *after), gene
+    counts = gene.counts(*inputs)
+    assert counts.parameters == parameters_of(module), gene
+    assert counts.flops == flops.get_total_flops(), gene
+    if not isinstance(gene, Dropout):
+        assert (counts.activations, counts.operations) == (writes.values, writes.operations), gene
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
 def test_a_layer_costs_what_torch_counts(name: str, shape: Shape) -> None:
     for gene in VARIANTS[name]:
-        after = gene.output(shape)
-        if after is None:
-            continue
-        with torch.device("meta"):
-            module = layer_module(gene, shape, nn.Identity()).eval()
-            image = torch.empty(1, *shape)
-        with WriteCounter() as writes, FlopCounterMode(display=False) as flops:
-            assert module(image).shape == (1, *after), gene
-        counts = gene.counts(shape)
-        assert counts.parameters == parameters_of(module), gene
-        assert counts.flops == flops.get_total_flops(), gene
-        if not isinstance(gene, Dropout):
-            assert (counts.activations, counts.operations) == (writes.values, writes.operations), gene
+        assert_costs_what_torch_counts(gene, shape)
+
+
+@pytest.mark.parametrize("merge", ["add", "concat"])
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
+def test_a_link_costs_what_torch_counts(merge: str, shape: Shape) -> None:
+    channels, height, width = shape
+    sources = [
+        shape,
+        Shape(channels + 2, height, width),
+        Shape(channels, 2 * height, 3 * width),
+        Shape(channels + 1, height, 2 * width + 1),
+    ]
+    for gene in variants(
+        Link, back=(2,), merge=(merge,), normalization=NORMALIZATIONS, drop_path=(0.0, 0.5)
+    ):
+        for source in sources:
+            assert_costs_what_torch_counts(gene, shape, source)
 
 
 def test_dropout_writes_one_value_for_each() -> None:
@@ -120,16 +161,33 @@ def test_a_head_costs_what_torch_counts(
     assert counts.flops == flops_of(module, shape)
 
 
+# A pool that is computed early stands behind its gene's last convolution, so the order of pools
+# changes no count of convolutions: parameters and FLOPs hold in both.
 @pytest.mark.parametrize("pool_order", ["early", "textbook"])
+@pytest.mark.parametrize("n", [15, pytest.param(200, marks=pytest.mark.slow)])  # 5 shapes, 2 orders
 def test_random_networks_cost_what_torch_counts(
-    space: SearchSpace, random_chromosomes: Callable[..., list[Chromosome]], pool_order: str
+    space: SearchSpace, random_chromosomes: Callable[..., list[Chromosome]], n: int, pool_order: str
 ) -> None:
-    for chromosome in random_chromosomes(space, 30, seed=11):
+    seen = set()
+    for chromosome in random_chromosomes(space, n, seed=n if pool_order == "early" else n + 1):
         with torch.device("meta"):
             network = build(chromosome, space.input_shape, space.n_classes, pool_order=pool_order).eval()
         counts = chromosome.counts(space.input_shape, space.n_classes)
         assert counts.parameters == parameters_of(network), chromosome.text
         assert counts.flops == flops_of(network, space.input_shape), chromosome.text
+        seen |= {type(step.gene) for step in chromosome.trace(space.input_shape)}
+    assert seen == set(space.genes)
+
+
+@pytest.mark.parametrize("name", REFERENCE_NETWORKS)
+def test_a_reference_network_costs_what_torch_counts(name: str) -> None:
+    reference = REFERENCE_NETWORKS[name]
+    chromosome = reference_network(name)
+    with torch.device("meta"):
+        network = build(chromosome, reference.input_shape, reference.n_classes).eval()
+    counts = chromosome.counts(reference.input_shape, reference.n_classes)
+    assert counts.parameters == parameters_of(network) == reference.parameters
+    assert counts.flops == flops_of(network, reference.input_shape)
 
 
 def test_flops_are_of_one_image_and_grow_with_the_image() -> None:

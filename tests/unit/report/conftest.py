@@ -54,6 +54,7 @@ def make_record() -> Callable[..., Record]:
             "genome": genome.to_json(),
             "parents": (ticket - 1,) if ticket else (),
             "operators": ("add_gene",) if ticket else (),
+            "repairs": {},
             "epochs": 3,
             "n_images": 100,
             "replicate": 0,

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from evocnn.evaluation import Evaluation, EvaluationRequest, Objective, Objectives, Status
-from evocnn.genotype import Fidelity
+from evocnn.genotype import Fidelity, Repaired
 from evocnn.operators import Offspring
 from evocnn.search import (
     Algorithm,
@@ -54,20 +54,27 @@ class BitSpace:
     Attributes:
         n_bits: Their length.
         costs: Costs by text, where a test sets them.
-        members: The only strings that `sample` gives, where a test limits them.
+        members: The only strings that are drawn, where a test limits them.
+        founders: Strings that a search begins with.
+        forbidden: A string that repair replaces by its complement, counting one `flipped` a bit.
     """
 
     n_bits: int = 8
     costs: dict[str, float] = field(default_factory=dict)
     members: tuple[str, ...] = ()
+    founders: tuple[Bits, ...] = ()
+    forbidden: str = ""
 
-    def sample(self, rng: np.random.Generator, /) -> Bits:
+    def draw(self, rng: np.random.Generator, /) -> Bits:
         if self.members:
             return Bits(self.members[int(rng.integers(len(self.members)))])
         return Bits("".join(str(bit) for bit in rng.integers(2, size=self.n_bits)))
 
-    def repair(self, genome: Bits, /) -> Bits:
-        return genome
+    def repair(self, genome: Bits, /) -> Repaired[Bits]:
+        if genome.text != self.forbidden:
+            return Repaired(genome, {})
+        flipped = genome.text.translate(str.maketrans("01", "10"))
+        return Repaired(Bits(flipped), {"flipped": len(flipped)})
 
     def cost(self, genome: Bits, fidelity: Fidelity, /) -> float:
         spread = hashlib.sha256(genome.text.encode()).digest()[0] / 256  # in [0, 1)
@@ -83,11 +90,15 @@ class BitVariation:
 
     def breed(self, mother: Bits, father: Bits, space: BitSpace, rng: np.random.Generator, /) -> Offspring:
         if space.members:
-            return Offspring(space.sample(rng), ("resample",), 1)
+            return Offspring(space.draw(rng), ("resample",), 1, {})
         mixed = [pair[int(rng.integers(2))] for pair in zip(mother.text, father.text, strict=True)]
         flips = rng.random(len(mixed)) < 1 / len(mixed)
         bits = ["10"[int(bit)] if flip else bit for bit, flip in zip(mixed, flips, strict=True)]
-        return Offspring(space.repair(Bits("".join(bits))).genome, ("mix", "flip"), 2)
+        child, changes = space.repair(Bits("".join(bits)))
+        return Offspring(child, ("mix", "flip"), 2, changes)
+
+    def learn(self, operators: Sequence[str], *, succeeded: bool) -> None:
+        """Learn nothing."""
 
 
 @dataclass

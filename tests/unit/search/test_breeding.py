@@ -18,12 +18,16 @@ class Stubborn:
     bits: Any
     n_calls: int = 0
     pairs: list[tuple[str, str]] = field(default_factory=list)
+    learned: list[tuple[tuple[str, ...], bool]] = field(default_factory=list)
 
     def breed(self, mother: Any, father: Any, space: Any, rng: Any, /) -> Offspring:
         text = self.texts[min(self.n_calls, len(self.texts) - 1)]
         self.n_calls += 1
         self.pairs.append((mother.text, father.text))
-        return Offspring(self.bits(text), ("stubborn", str(self.n_calls)), 2)
+        return Offspring(self.bits(text), ("stubborn", str(self.n_calls)), 2, {})
+
+    def learn(self, operators: Any, *, succeeded: bool) -> None:
+        self.learned.append((tuple(operators), succeeded))
 
 
 @pytest.fixture
@@ -45,7 +49,7 @@ def test_a_founder_has_no_parents_and_the_fidelity_of_all(toy: Any) -> None:
     founder = Breeding(toy.BitSpace(), toy.BitVariation(), toy.FIDELITY).founder(np.random.default_rng(1))
     assert (founder.parents, founder.operators) == ((), ())
     assert founder.request.fidelity is toy.FIDELITY
-    assert founder.request.genome == toy.BitSpace().sample(np.random.default_rng(1))
+    assert founder.request.genome == toy.BitSpace().draw(np.random.default_rng(1))
 
 
 def test_after_many_attempts_whatever_came_last_is_asked_again(toy: Any, population: list[Any]) -> None:

@@ -47,6 +47,7 @@ def record() -> Callable[..., Record]:
             "genome": f"genome {ticket}",
             "parents": (),
             "operators": (),
+            "repairs": {},
             "epochs": 3,
             "n_images": 100,
             "replicate": 0,

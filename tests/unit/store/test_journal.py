@@ -31,6 +31,7 @@ def full(record: MakeRecord) -> Record:
         genome={"layers": [{"gene": "conv", "filters": 8, "rate": 0.1}], "ok": True, "none": None},
         parents=(4, 2),
         operators=("one-point", "alter-gene"),
+        repairs={"narrowed": 2, "held": 1},
         epochs=5,
         n_images=640,
         replicate=1,
@@ -119,7 +120,7 @@ def test_the_manifest_keeps_any_json(journal: Journal, tmp_path: Path) -> None:
 def test_the_file_says_what_it_is(journal: Journal, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as file:
         assert file.execute("PRAGMA application_id").fetchone() == (int.from_bytes(b"evoc", "big"),)
-        assert file.execute("PRAGMA user_version").fetchone() == (1,)
+        assert file.execute("PRAGMA user_version").fetchone() == (2,)
 
 
 def test_create_refuses_a_folder_with_a_run(journal: Journal, record: MakeRecord, tmp_path: Path) -> None:
@@ -156,7 +157,7 @@ def test_open_says_where_there_is_no_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("read_only", [False, True])
 def test_open_refuses_an_empty_file(tmp_path: Path, read_only: bool) -> None:
     (tmp_path / "run.sqlite").touch()
-    with pytest.raises(JournalError, match=r"must be of schema version 1, but it was no evocnn journal"):
+    with pytest.raises(JournalError, match=r"must be of schema version 2, but it was no evocnn journal"):
         Journal.open(tmp_path, read_only=read_only)
 
 
@@ -169,17 +170,17 @@ def test_open_refuses_a_text_file(tmp_path: Path, read_only: bool) -> None:
 
 def test_open_refuses_somebody_elses_database(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as file:
-        file.executescript("CREATE TABLE evaluations (ticket INTEGER); PRAGMA user_version = 1;")
-    with pytest.raises(JournalError, match=r"version 1, but it was no evocnn journal; open it with the"):
+        file.executescript("CREATE TABLE evaluations (ticket INTEGER); PRAGMA user_version = 2;")
+    with pytest.raises(JournalError, match=r"version 2, but it was no evocnn journal; open it with the"):
         Journal.open(tmp_path)
 
 
 def test_open_refuses_another_version(tmp_path: Path) -> None:
     Journal.create(tmp_path, {}).__exit__()
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as file:
-        file.execute("PRAGMA user_version = 2")
+        file.execute("PRAGMA user_version = 1")
     with pytest.raises(
-        JournalError, match=r"must be of schema version 1, but it was version 2; open it with"
+        JournalError, match=r"must be of schema version 2, but it was version 1; open it with"
     ):
         Journal.open(tmp_path)
 
@@ -219,7 +220,7 @@ def test_a_truncated_file_is_a_journal_error_and_no_shorter_run(tmp_path: Path, 
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("metrics", "{"), ("status", "fine"), ("curves", "[1]"), ("parents", "3"), ("genome", "")],
+    [("metrics", "{"), ("status", "fine"), ("curves", "[1]"), ("parents", "3"), ("repairs", "{"), ("genome", "")],
 )
 def test_a_damaged_row_is_named(journal: Journal, record: MakeRecord, column: str, value: str) -> None:
     for ticket in range(3):
