@@ -15,6 +15,7 @@ from evocnn.genotype import Chromosome, Shape
 from evocnn.phenotype import build
 from evocnn.rng import derive_seed
 from evocnn.training.data import ImageSet, training_subset
+from evocnn.training.initialization import initialize
 from evocnn.training.loop import Images, Trained, measure, train
 from evocnn.training.protocol import Protocol
 
@@ -89,6 +90,7 @@ class TrainingEvaluator:
         seed = derive_seed(self.context, chromosome.key, request.replicate)
         torch.manual_seed(seed)
         network = build(chromosome, shape, n_classes, pool_order=self.protocol.pool_order)
+        initialize(network, chromosome.recipe.initialization)
         network = network.to(training.labels.device, memory_format=torch.channels_last)
         epochs, protocol = chromosome.recipe.at(request.fidelity).epochs, self.protocol
         trained = train(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from time import monotonic
 
@@ -12,8 +13,10 @@ from torch.nn import functional
 from evocnn.evaluation import Status
 from evocnn.genotype import Recipe
 from evocnn.rng import derive_seed
-from evocnn.training.optimizer import check_trainable, learning_rate_share, optimizer_of
+from evocnn.training.augmentation import augmented, mixed
+from evocnn.training.optimizer import check_trainable, optimizer_of
 from evocnn.training.protocol import Protocol
+from evocnn.training.schedule import learning_rate_share
 
 EVALUATION_BATCH = 512
 
@@ -83,7 +86,7 @@ def train(
 
     Args:
         network: In channels-last layout, on the images' device.
-        recipe: Optimizer, learning rate, weight decay, batch size and label smoothing.
+        recipe: Everything but the initialization, which the network has.
         training: Training images.
         validation: Validation images.
         epochs: Passes over the training images, unless training stops early.
@@ -117,12 +120,12 @@ def train(
         network.train()
         for number, index in enumerate(torch.split(order, recipe.batch_size)):
             step = epoch * batches_per_epoch + number
+            share = learning_rate_share(recipe.schedule, step, n_steps, protocol.warmup)
             for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * learning_rate_share(step, n_steps, protocol.warmup)
+                group["lr"] = recipe.learning_rate * share
             images, labels = training.batch(index)  # (b, c, h, w), (b,)
             optimizer.zero_grad(set_to_none=True)
-            scores = network(images)  # (b, n_classes)
-            loss = functional.cross_entropy(scores, labels, label_smoothing=recipe.smoothing)
+            loss = training_loss(network, images, labels, recipe)
             loss.backward()
             optimizer.step()
             total += loss.detach() * len(index)
@@ -140,6 +143,24 @@ def train(
         if protocol.patience is not None and epoch - best_epoch >= protocol.patience:
             break
     return ended(Status.OK)
+
+
+def training_loss(network: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
+    """Return the loss on a batch after augmentation, with smoothed labels.
+
+    Args:
+        network: In training mode.
+        images: Normalized, `(b, channels, height, width)`.
+        labels: Classes, `(b,)`.
+        recipe: Augmentation and smoothing.
+    """
+    loss = partial(functional.cross_entropy, label_smoothing=recipe.smoothing)
+    images = augmented(images, recipe)
+    if recipe.mixup == 0:
+        return loss(network(images), labels)
+    images, others, weight = mixed(images, labels, recipe.mixup)
+    scores = network(images)  # (b, n_classes)
+    return weight * loss(scores, labels) + (1 - weight) * loss(scores, others)
 
 
 @torch.no_grad()

@@ -13,8 +13,8 @@ class Protocol:
         pool_order: `early` or `textbook`, see `evocnn.phenotype.build`.
         patience: Epochs without improvement after which training stops; None for never.
         least_improvement: Rise in validation accuracy that counts as one.
-        warmup: Share of the steps in which the learning rate rises to its peak; then it falls as a
-            half cosine to 0 (Loshchilov and Hutter 2017).
+        warmup: Share of the steps in which the learning rate rises to its peak, ahead of the recipe's
+            schedule.
         timeout: Seconds after which a candidate is given up; None for never.
     """
 

@@ -1,0 +1,66 @@
+"""Schedules: each is torch's own, step for step; a linear rise comes before."""
+
+import warnings
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch.optim import Optimizer, lr_scheduler
+
+from evocnn.genotype.recipe import SCHEDULES
+from evocnn.training.schedule import learning_rate_share
+
+Scheduler = lr_scheduler.LRScheduler
+TORCH: dict[str, Callable[[Optimizer, int], Scheduler]] = {
+    "constant": lambda o, _: lr_scheduler.ConstantLR(o, 1.0, 0),
+    "step": lambda o, n: lr_scheduler.MultiStepLR(o, [round(0.5 * n), round(0.75 * n)], 0.1),
+    "exponential": lambda o, n: lr_scheduler.ExponentialLR(o, 0.01 ** (1 / n)),
+    "cosine": lr_scheduler.CosineAnnealingLR,
+    "restarts": lambda o, n: lr_scheduler.CosineAnnealingWarmRestarts(o, max(1, n // 7), 2),
+    "cyclical": lambda o, n: lr_scheduler.CyclicLR(o, 0.1, 1.0, max(1, n // 8), cycle_momentum=False),
+    "one-cycle": lambda o, n: lr_scheduler.OneCycleLR(o, 1.0, total_steps=n, cycle_momentum=False),
+}
+
+
+def _torch_shares(name: str, n_steps: int) -> list[float]:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    scheduler = TORCH[name](optimizer, n_steps)
+    shares = [optimizer.param_groups[0]["lr"]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the epochs of torch's warm restarts are steps here
+        for _ in range(n_steps - 1):
+            optimizer.step()
+            scheduler.step()
+            shares.append(optimizer.param_groups[0]["lr"])
+    return [float(share) for share in shares]
+
+
+@pytest.mark.parametrize("n_steps", [7, 40, 213])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_is_that_of_torch(name: str, n_steps: int) -> None:
+    """Every share, at every step."""
+    shares = [learning_rate_share(name, step, n_steps, 0.0) for step in range(n_steps)]
+    assert shares == pytest.approx(_torch_shares(name, n_steps), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEDULES if name not in ("one-cycle", "cyclical")])
+def test_a_linear_rise_comes_before_and_the_schedule_after_it(name: str) -> None:
+    """The rise ends at the peak; then the schedule runs over the steps that are left."""
+    shares = [learning_rate_share(name, step, 50, 0.2) for step in range(50)]
+    assert shares[:10] == pytest.approx([(step + 1) / 11 for step in range(10)])
+    assert shares[10:] == [learning_rate_share(name, step, 40, 0.0) for step in range(40)]
+    assert shares[10] == 1.0
+
+
+def test_the_one_cycle_rises_by_itself() -> None:
+    """No warm-up comes before it."""
+    with_warmup = [learning_rate_share("one-cycle", step, 50, 0.2) for step in range(50)]
+    assert with_warmup == [learning_rate_share("one-cycle", step, 50, 0.0) for step in range(50)]
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("n_steps", [1, 2, 3])
+def test_a_training_of_few_steps_has_rates_too(name: str, n_steps: int) -> None:
+    """No division by zero, and nothing beyond the peak."""
+    for step in range(n_steps):
+        assert 0 <= learning_rate_share(name, step, n_steps, 0.1) <= 1
