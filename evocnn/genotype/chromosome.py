@@ -52,6 +52,9 @@ class Chromosome:
 
         Args:
             shape: The shape of an input image.
+
+        Raises:
+            GeneError: A gene's `output` raised; the error names the gene and chains what it raised.
         """
         states = [shape]
         for gene in self.layers:
@@ -59,7 +62,10 @@ class Chromosome:
             if skip >= len(states):
                 continue  # it reaches before the start
             inputs = (states[-1], states[-1 - skip]) if skip else (states[-1],)
-            output = gene.output(*inputs)
+            try:
+                output = gene.output(*inputs)
+            except Exception as error:
+                raise GeneError(_failed(gene, "output", inputs, error)) from error
             if output is not None:
                 yield ActiveGene(gene, inputs, output)
                 states.append(output)
@@ -79,7 +85,10 @@ class Chromosome:
         """Return what the network costs for one image of a shape."""
         total = Counts()
         for gene, inputs, output in self.trace(shape):
-            total += gene.counts(*inputs)
+            try:
+                total += gene.counts(*inputs)
+            except Exception as error:
+                raise GeneError(_failed(gene, "counts", inputs, error)) from error
             shape = output
         return total + self.head.counts(shape, n_classes)
 
@@ -162,6 +171,14 @@ def parse_layers(text: str, genes: Iterable[type[LayerGene]]) -> tuple[LayerGene
     words = [] if text.strip() == _NO_LAYERS else [word.strip() for word in text.split("·")]
     types = tuple(genes)
     return tuple(parse_gene(word, types) for word in words)
+
+
+def _failed(gene: LayerGene, method: str, inputs: tuple[Shape, ...], error: Exception) -> str:
+    shapes = " and ".join("x".join(map(str, shape)) for shape in inputs)
+    return (
+        f"{method} of gene '{gene.text}' must return a value for an input of {shapes}, but it raised "
+        f"{error!r}; correct {type(gene).__name__}.{method}"
+    )
 
 
 def _rates(value: JSON) -> tuple[tuple[str, float], ...]:
