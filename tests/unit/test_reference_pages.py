@@ -1,0 +1,83 @@
+"""The reference pages name every gene, field, preset, key and operator, with the values that the code has."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from evocnn.config.operator_names import CROSSOVERS, DEFAULT_CROSSOVERS, DEFAULT_MUTATIONS, MUTATIONS
+from evocnn.config.presets import preset_names
+from evocnn.config.space import LimitSettings, SpaceSettings
+from evocnn.genotype import LAYERS, Head, LayerGene, Recipe
+from evocnn.genotype.recipe import INITIALIZATIONS, OPTIMIZERS, SCHEDULES
+from evocnn.operators import RATES
+
+DOCS = Path(__file__).parents[2] / "docs"
+SPACE = (DOCS / "search-space.md").read_text(encoding="utf-8")
+OPERATORS = (DOCS / "operators.md").read_text(encoding="utf-8")
+SHARED = ("activation", "normalization")  # stated once for all genes
+
+
+@pytest.mark.parametrize("gene", LAYERS, ids=lambda gene: str(gene.name()))
+def test_every_layer_gene_has_a_row_with_all_its_fields_and_a_text_that_it_reads(
+    gene: type[LayerGene],
+) -> None:
+    """A field that a gene gains must be told."""
+    row = next(line for line in SPACE.splitlines() if line.startswith(f"| `{gene.name()}` |"))
+    for name in (f.name for f in fields(gene) if f.name not in SHARED):
+        assert f"`{name}`" in row, name
+    text = row.split("|")[2].strip().strip("`")
+    assert gene.parse(text) is not None, text
+
+
+@pytest.mark.parametrize("name", [*(f.name for f in fields(Head)), *(f.name for f in fields(Recipe))])
+def test_every_field_of_head_and_recipe_is_listed(name: str) -> None:
+    """In the table of head and recipe."""
+    table = SPACE[SPACE.index("## Head and recipe") : SPACE.index("## What evolves")]
+    assert f"`{name}`" in table
+
+
+@pytest.mark.parametrize("word", [*OPTIMIZERS, *SCHEDULES, *INITIALIZATIONS])
+def test_every_word_of_the_recipe_is_listed(word: str) -> None:
+    """As a word of its own."""
+    assert re.search(rf"(?<![\w-]){word}(?![\w-])", SPACE)
+
+
+@pytest.mark.parametrize(
+    "key", [*preset_names(), *LimitSettings.model_fields, *SpaceSettings.model_fields]
+)
+def test_every_preset_limit_and_key_is_named(key: str) -> None:
+    """Somewhere on the page, as code."""
+    assert re.search(rf"(`|\[space\.|^|limits = {{ ){key}\b", SPACE, re.MULTILINE), key
+
+
+def test_every_operator_has_its_row_with_its_default_share() -> None:
+    """Those without a default share have an empty last cell."""
+    shares = {**DEFAULT_CROSSOVERS, **{n: s for own in DEFAULT_MUTATIONS.values() for n, s in own.items()}}
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in OPERATORS.splitlines() if "|" in line
+    ]
+    found = {
+        name: share
+        for names, *_, last in rows
+        for name, share in zip(
+            re.findall(r"`([a-z_]+)`", names), last.split(",") if last else [""] * 9, strict=False
+        )
+    }
+    for name in (*CROSSOVERS, *MUTATIONS):
+        expected = f"{shares[name]:g}" if name in shares else ""
+        assert found.get(name, "missing").strip() == expected, name
+
+
+@pytest.mark.parametrize("rates", RATES)
+def test_every_kind_of_rates_is_named(rates: str) -> None:
+    """As it is written in a file."""
+    assert f'`"{rates}"`' in OPERATORS
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: str(page.name))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """Relative links name files of the repository."""
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
