@@ -6,12 +6,11 @@ from textwrap import fill
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from evocnn.errors import ExperimentError
 from evocnn.evaluation import Objective, Status
+from evocnn.report.picture import check_ending, write_picture
 from evocnn.runs import Run
 from evocnn.store import Record
 
-FORMATS = (".png", ".svg", ".pdf")
 PREFERRED_AXES = ("parameters", "validation_accuracy")
 BLUE, GREY, ORANGE = "#0060a8", "#9aa4ad", "#d55e00"  # told apart by the colour-blind, too
 
@@ -20,11 +19,9 @@ def plot_front(run: Run, path: Path) -> None:
     """Draw the front over every evaluated candidate, by size and accuracy where these are objectives.
 
     Raises:
-        ExperimentError: The file's ending names no format.
+        ExperimentError: The file's ending names no format, or it cannot be written.
     """
-    if path.suffix not in FORMATS:
-        message = f"a plot's file must end in {', '.join(FORMATS)}, but it was '{path}'; change the ending"
-        raise ExperimentError(message)
+    check_ending(path)
     across, up = _axes(run)
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
@@ -55,14 +52,7 @@ def plot_front(run: Run, path: Path) -> None:
     legend = figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     for text in legend.get_texts():
         text.set_parse_math(False)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        message = (
-            f"a plot's file must be writable, but '{path}' was not: {error.strerror}; give another --out"
-        )
-        raise ExperimentError(message) from error
+    write_picture(figure, path)
 
 
 def _axes(run: Run) -> tuple[Objective, Objective]:

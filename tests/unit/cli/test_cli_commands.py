@@ -13,7 +13,7 @@ from evocnn import open_run
 from evocnn.store import Journal, locked
 
 Call = Callable[..., Any]
-COMMANDS = ("run", "resume", "show", "plot")
+COMMANDS = ("run", "resume", "show", "plot", "space")
 RESULT = ("ticket", "identity", "reused_from", "key", "text", "genome", "parents", "operators", "cost")
 
 

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Objective, Status
-from evocnn.report.plot import FORMATS, _axes, _staircase, plot_front
+from evocnn.report.picture import FORMATS
+from evocnn.report.plot import _axes, _staircase, plot_front
 from evocnn.runs import Run
 from evocnn.store import Record
 
