@@ -99,6 +99,9 @@ def _layer_alleles_of(name: str, table: object, folder: Path | None) -> GeneAlle
             message = f"a layer gene must be one of {sorted(_GENES)}, but it was '{gene}'{hint}"
             raise ExperimentError(message)
         gene = _GENES[gene]
+    if table is False:
+        message = f"'{name} = false' must leave out a gene of a preset, but there was none; remove the line"
+        raise ExperimentError(message)
     if not (isinstance(gene, type) and issubclass(gene, LayerGene)):
         message = f"layer gene '{name}' must be a subclass of LayerGene, but it was {gene!r}; derive it"
         raise ExperimentError(message)

@@ -98,8 +98,8 @@ def default_crossovers() -> tuple[Weighted[Any], ...]:
 
 def default_mutations(segments: Sequence[str]) -> tuple[Weighted[Any], ...]:
     """Return the mutations of a search that names none: those of the segments that evolve."""
-    shares = [share for segment in segments for share in DEFAULT_MUTATIONS[segment].items()]
-    return tuple(Weighted(name, MUTATIONS[name](), weight) for name, weight in shares)
+    shares = {name: weight for segment in segments for name, weight in DEFAULT_MUTATIONS[segment].items()}
+    return tuple(Weighted(name, MUTATIONS[name](), weight) for name, weight in shares.items())
 
 
 def crossover_named(value: object, folder: Path | None) -> Weighted[Any]:

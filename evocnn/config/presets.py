@@ -21,7 +21,7 @@ def extended(space: Mapping[str, Any]) -> dict[str, Any]:
     """Return a [space] table with its preset filled in below what the table says itself.
 
     Tables are merged key by key; lists, ranges and single values replace the preset's; `false`
-    in place of a layer gene's table leaves the gene out.
+    in place of what the preset has, such as a layer gene's table, leaves that out.
 
     Raises:
         ExperimentError: There is no such preset.
@@ -40,14 +40,15 @@ def extended(space: Mapping[str, Any]) -> dict[str, Any]:
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(below)
     for key, value in above.items():
-        if value is False:
-            result.pop(key, None)
-        elif isinstance(value, Mapping) and isinstance(result.get(key), Mapping) and not _is_range(value):
+        if value is False and key in result:
+            del result[key]
+        elif _is_table(value) and _is_table(result.get(key)):
             result[key] = _merged(result[key], value)
         else:
             result[key] = value
     return result
 
 
-def _is_range(value: Mapping[str, Any]) -> bool:
-    return "low" in value or "high" in value
+def _is_table(value: Any) -> bool:
+    """Return whether a value is a table that is merged; a range is replaced as a whole."""
+    return isinstance(value, Mapping) and not {"low", "high"} & set(value)

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -70,21 +70,26 @@ class SpaceSettings(Settings):
 
     @cached_property
     def held(self) -> Held:
-        """The segments that do not evolve."""
-        hold = self.hold
-        return Held(
-            None if hold.layers is None else parse_layers(hold.layers, self._genes),
-            None if hold.head is None else parse_gene(hold.head, (Head,)),
-            None if hold.recipe is None else parse_gene(hold.recipe, (Recipe,)),
-        )
+        """The segments that do not evolve: as they are held, or the only value that their alleles give."""
+        fixed = [segment for segment in SEGMENTS if segment not in self.evolve]
+        return Held(**{segment: self._held(segment) for segment in fixed})
+
+    def _held(self, segment: str) -> Any:
+        text = getattr(self.hold, segment)
+        if text is None:
+            return getattr(self, segment).smallest()
+        if segment == "layers":
+            return parse_layers(text, self._genes)
+        return parse_gene(text, (Head,) if segment == "head" else (Recipe,))
 
     @cached_property
     def all_layers(self) -> tuple[GeneAlleles[LayerGene], ...]:
-        """Alleles of layer genes; where layers are held and none are given, those that the held ones have."""
-        if self.layers or self.held.layers is None:
-            return self.layers
-        types = dict.fromkeys(type(gene) for gene in self.held.layers)
-        return tuple(_seen(kind, self.held.layers) for kind in types)
+        """Alleles of layer genes; types that are held alone have the values of the first held gene."""
+        first = {type(gene): gene for gene in reversed(self.held.layers or ())}
+        for alleles in self.layers:
+            first.pop(alleles.gene, None)
+        held = (GeneAlleles(kind, _values(gene)) for kind, gene in reversed(first.items()))
+        return (*self.layers, *held)
 
     @cached_property
     def given_founders(self) -> tuple[Chromosome, ...]:
@@ -139,7 +144,7 @@ class SpaceSettings(Settings):
                 raise ExperimentError(message)
             return
         if text is not None:
-            _ = self.held
+            self._held(segment)
             return
         free = () if segment == "layers" else getattr(self, segment).free
         if segment == "layers" or free:
@@ -157,7 +162,5 @@ _EXAMPLES = {
 }
 
 
-def _seen(kind: type[LayerGene], layers: tuple[LayerGene, ...]) -> GeneAlleles[LayerGene]:
-    own = [gene for gene in layers if type(gene) is kind]
-    values = {f.name: tuple(getattr(gene, f.name) for gene in own) for f in fields(kind)}
-    return GeneAlleles(kind, {name: Choice(seen) for name, seen in values.items()})
+def _values(gene: LayerGene) -> dict[str, Choice]:
+    return {f.name: Choice((getattr(gene, f.name),)) for f in fields(gene)}

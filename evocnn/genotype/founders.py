@@ -6,7 +6,7 @@ import numpy as np
 
 from evocnn.genotype.alleles import Choice, GeneAlleles
 from evocnn.genotype.chromosome import Chromosome
-from evocnn.genotype.gene import LayerGene
+from evocnn.genotype.gene import LayerGene, Value
 
 if TYPE_CHECKING:
     from evocnn.genotype.space import SearchSpace
@@ -31,23 +31,30 @@ def informed(space: "SearchSpace", rng: np.random.Generator) -> Chromosome:
 
     Resolution is halved after one or two convolutions, by a pool or a stride, until the image is
     small; widths start in the lowest third of their alleles and grow at each halving, never
-    falling (Simonyan and Zisserman 2014; He et al. 2015). All else is drawn as in `uniform`.
+    falling where alleles permit (Simonyan and Zisserman 2014; He et al. 2015). All else is drawn
+    as in `uniform`.
     """
     head, recipe = space.head.sample(rng), space.recipe.sample(rng)
     pools = [alleles for alleles in space.layers if _reduces(alleles, space)]
     others = [alleles for alleles in space.layers if alleles not in pools] or pools
+    striding = [alleles for alleles in others if max(_strides(alleles), default=1) > 1]
     low, high = space.founder_depth
     depth = int(rng.integers(low, high + 1))
     layers: list[LayerGene] = []
+    width: Value | None = None  # of the last gene that has one
     level = float(rng.random()) * WIDENING
     n_before_halving = int(rng.integers(1, 3))
     while len(layers) < depth:
         shape = Chromosome(tuple(layers), head, recipe).features(space.input_shape)
         alleles = _drawn(others, rng)
-        gene = _unstrided(alleles, _at_level(alleles, alleles.sample(rng), level))
-        strided = _strided(alleles, gene)
         n_before_halving -= alleles.width is not None
-        if n_before_halving <= 0 and max(shape.height, shape.width) >= LEAST_SIDE:
+        is_due = n_before_halving <= 0 and max(shape.height, shape.width) >= LEAST_SIDE
+        if is_due and striding and not pools:
+            alleles = _drawn(striding, rng)
+        gene = _unstrided(alleles, _at_level(alleles, alleles.sample(rng), level, width))
+        strided = _strided(alleles, gene)
+        width = getattr(gene, alleles.width) if alleles.width else width
+        if is_due:
             if strided and (not pools or rng.random() < 0.5):
                 layers.append(strided)
             else:
@@ -72,13 +79,17 @@ def _drawn(alleles: list[LayerAlleles], rng: np.random.Generator) -> LayerAllele
     return alleles[min(index, len(alleles) - 1)]
 
 
-def _at_level(alleles: LayerAlleles, gene: LayerGene, level: float) -> LayerGene:
-    """Return the gene with the width that lies at a share of its width's alleles."""
+def _at_level(alleles: LayerAlleles, gene: LayerGene, level: float, least: Value | None) -> LayerGene:
+    """Return the gene with the width at a share of its width's alleles, no smaller than `least`."""
     choice = alleles.fields.get(alleles.width) if alleles.width else None
     if alleles.width is None or not isinstance(choice, Choice):
         return gene
     values = choice.values
-    return gene.having(**{alleles.width: values[min(int(level * len(values)), len(values) - 1)]})
+    index = min(int(level * len(values)), len(values) - 1)
+    if least is not None:
+        enough = least if least in values else choice.larger(least) or values[-1]
+        index = max(index, values.index(enough))
+    return gene.having(**{alleles.width: values[index]})
 
 
 def _strides(alleles: LayerAlleles) -> tuple[int, ...]:

@@ -122,7 +122,7 @@ class Gene:
 
     @property
     def text(self) -> str:
-        """The one-line form, `conv32k3 s2`; fields at their defaults are left out."""
+        """The one-line form, `conv32k3s2`; fields at their defaults are left out."""
         return self.code_of() + "".join(
             prefix + _format(value)
             for name, prefix, left_out in _text_fields(type(self))

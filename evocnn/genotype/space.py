@@ -95,6 +95,12 @@ class SearchSpace:
         if self.held.layers is not None:  # in canonical form, or every repair would put them back
             held = Chromosome(self.held.layers, self.smallest.head, self.smallest.recipe)
             object.__setattr__(self, "held", replace(self.held, layers=self.canonical(held).layers))
+            if len(self.held.layers) > self.limits.depth:
+                message = (
+                    f"held layers must be within the depth limit {self.limits.depth}, but they were "
+                    f"{len(self.held.layers)}; raise the limit"
+                )
+                raise SpaceError(message)
         low, high = self.founder_depth
         if not 1 <= low <= high <= self.limits.depth:
             message = (

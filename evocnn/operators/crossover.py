@@ -45,7 +45,7 @@ class TwoPoint:
         """Return two offspring."""
         del space
         places = np.sort(rng.random(2))
-        (a, b), (c, d) = ((round(p * len(parent.layers)) for p in places) for parent in (mother, father))
+        (a, b), (c, d) = ([round(p * len(parent.layers)) for p in places] for parent in (mother, father))
         daughter = mother.layers[:a] + father.layers[c:d] + mother.layers[b:]
         son = father.layers[:c] + mother.layers[a:b] + father.layers[d:]
         return _with_segments(mother, father, daughter, son, rng)

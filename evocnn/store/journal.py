@@ -280,7 +280,7 @@ def _record(row: tuple[Any, ...]) -> Record:
         json.loads(genome),
         tuple(json.loads(parents)),
         tuple(json.loads(operators)),
-        json.loads(repairs),
+        dict(json.loads(repairs)),
         epochs,
         n_images,
         replicate,

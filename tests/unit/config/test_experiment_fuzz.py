@@ -19,6 +19,23 @@ from evocnn.search import Budget
 
 Keys = tuple[str | int, ...]
 
+EXTENDING = """\
+name = "mine"
+[data]
+source = "digits"
+[space]
+preset = "tiny"
+evolve = ["recipe"]
+founders = ["tutorial", "conv8k3 · pool | gap | sgd lr=.1"]
+founder_prior = "uniform"
+hold = { layers = "conv8k3 · pool · conv16k3", head = "gap dense16" }
+limits = { activations = 100000, depth = 9 }
+layers = { residual = false, conv = { filters = [4, 8] }, dense_concat = { filters = 4, kernel = 3 } }
+recipe = { learning_rate = { low = 0.1, high = 0.2 }, smoothing = [0, 0.1] }
+[search]
+rates = "credit"
+"""
+
 OBJECTS = [
     None,
     Conv,
@@ -31,6 +48,7 @@ OBJECTS = [
     len,
 ]
 WORDS = ["digits", "npz", "nsga2", "log", "conv", "relu", "add_gene", "deap:cxTwoPoint", "deap:", "5m", "0"]
+WORDS += ["tiny", "tutorial", "layers", "gap", "conv8k3 · pool | gap | sgd lr=.1", "informed", "credit"]
 NAMES = [
     "os:sep",
     "os:getcwd",
@@ -126,6 +144,12 @@ def check(tables: dict[str, Any]) -> None:
 @settings(max_examples=300)
 def test_a_changed_experiment_works_or_says_why(data: st.DataObject, experiment_text: str) -> None:
     check(data.draw(changed(experiment_text)))
+
+
+@given(data=st.data())
+@settings(max_examples=200)
+def test_a_changed_extension_of_a_preset_works_or_says_why(data: st.DataObject) -> None:
+    check(data.draw(changed(EXTENDING)))
 
 
 @given(data=st.data())

@@ -80,6 +80,12 @@ MISTAKES = [
     ('"early"', '"erly"', "'space.pool_order' must be 'early' or .* 'erly'; did you mean 'early'?"),
     ('algorithm = "nsga2"', 'algorithm = "nsga3"', "algorithm' must be .* 'nsga3'; did you mean 'nsga2'?"),
     ('scale = "log"\nref', 'scale = "lg"\nref', "parameters.scale' must be .*; did you mean 'log'?"),
+    ("window = 4", 'rates = "credits"', "'search.rates' must be .* 'credits'; did you mean 'credit'"),
+    ("window = 4", "rates = 0.5", "'search.rates' must be 'fixed', .*, but it was 0.5;"),
+    ('pool_order = "early"', 'founder_prior = "wise"', "'space.founder_prior' must be 'informed' or"),
+    ('pool_order = "early"', "founder = []", "'space.founder' is not known; .*; did you mean 'founders'?"),
+    ('pool_order = "early"', "source = 5", "'space.source' must be a valid string, but it was 5;"),
+    ("depth = 4", "activations = 0", "'space.limits.activations' must be greater than or equal to 1, but"),
     # Budgets.
     ("budget = 6", "budget = 0", "'search.budget': a budget must .* it was 0; write 200, 90s, 10m or 2h"),
     ("budget = 6", "budget = 6.5", "'search.budget': a budget must be .*, but it was 6.5;"),

@@ -1,3 +1,5 @@
+"""Alleles: drawing, stepping, shrinking, and what is refused."""
+
 import math
 from collections import Counter
 from dataclasses import dataclass

@@ -1,3 +1,5 @@
+"""The chromosome: its key, JSON form, trace, canonical form and counts."""
+
 import json
 import os
 import pickle

@@ -1,3 +1,5 @@
+"""The predicted cost of training."""
+
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -1,3 +1,5 @@
+"""Genes are checked, frozen values with a name and a JSON form."""
+
 import pickle
 import subprocess
 import sys
@@ -141,7 +143,13 @@ def test_genes_are_values() -> None:
 
 @pytest.mark.parametrize(
     ("gene", "name"),
-    [(Conv, "conv"), (DepthwiseSeparable, "depthwise_separable"), (Link, "link"), (Head, "head"), (Recipe, "recipe")],
+    [
+        (Conv, "conv"),
+        (DepthwiseSeparable, "depthwise_separable"),
+        (Link, "link"),
+        (Head, "head"),
+        (Recipe, "recipe"),
+    ],
 )
 def test_a_gene_is_named_after_its_class(gene: type[Gene], name: str) -> None:
     assert gene.name() == name

@@ -1,3 +1,5 @@
+"""The shape after each layer, and when shortcuts and links are projected."""
+
 import pytest
 
 from evocnn.genotype import (

@@ -1,3 +1,5 @@
+"""Repair: the least change that meets the limits."""
+
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -178,3 +180,34 @@ def test_each_step_of_a_repair_makes_one_gene(make_space: MakeSpace) -> None:
     assert {gene.filters for gene in repaired.layers} == {16, 24}  # type: ignore[attr-defined]
     n_steps = sum((80 - gene.filters) // 8 for gene in repaired.layers)  # type: ignore[attr-defined]
     assert len(made) == n_steps  # deep networks with many alleles take seconds otherwise
+
+
+@pytest.mark.parametrize(
+    ("before", "limits", "changes"),
+    [
+        (of(Conv(8, 3)), Limits(), {}),
+        (of(Dropout(0), Conv(8, 3), Dropout(0)), Limits(), {"inert": 2}),
+        (of(*[Conv(8, 3)] * 5), Limits(depth=3), {"deep": 2}),
+        (of(Conv(8, 3, 99)), Limits(), {}),  # stride has no alleles, so it stays
+        (of(Pool(16), head=Head("flatten")), Limits(), {"simplified": 1}),
+        (of(Conv(64, 3)), Limits(parameters=500), {"narrowed": 2}),
+        (of(Conv(8, 3), head=Head("flatten")), Limits(parameters=300), {"pooled": 1}),
+        (of(Conv(8, 3), Conv(8, 3), Conv(8, 3)), Limits(parameters=800), {"removed": 1}),
+        (
+            of(Dropout(0), Conv(64, 3), Conv(8, 3)),
+            Limits(parameters=300),
+            {"inert": 1, "narrowed": 3, "removed": 1},
+        ),
+    ],
+)
+def test_repair_tells_what_it_changed(
+    make_space: MakeSpace, before: Chromosome, limits: Limits, changes: dict[str, int]
+) -> None:
+    space = make_space(SHAPE, layers=LAYERS, head=HEAD, limits=limits, founder_depth=(1, 2))
+    assert space.repair(before).changes == changes
+
+
+def test_repair_tells_that_only_the_smallest_was_left(make_space: MakeSpace) -> None:
+    head = GeneAlleles(Head, {"pooling": Choice(("flatten",))})
+    space = make_space(SHAPE, layers=LAYERS, head=head, limits=Limits(parameters=30))
+    assert space.repair(of(head=Head("flatten"))).changes == {"smallest": 1}

@@ -1,3 +1,5 @@
+"""The text and JSON forms of genes and chromosomes read back."""
+
 import json
 import math
 from dataclasses import dataclass, fields, replace
@@ -58,7 +60,7 @@ recipes = st.builds(
     st.sampled_from(SCHEDULES),
     rates,
     st.sampled_from(INITIALIZATIONS),
-    **{kind: rates for kind in AUGMENTATIONS},  # for some, larger values are permitted
+    **dict.fromkeys(AUGMENTATIONS, rates),  # for some, larger values are permitted
 )
 chromosomes = st.builds(Chromosome, st.lists(layer_genes, max_size=12).map(tuple), heads, recipes)
 
@@ -107,7 +109,9 @@ def test_the_documented_example_reads_as_documented() -> None:
             "muon lr=.02 epochs=30 one-cycle smoothing=.1 init=he",
         ),
         (
-            Recipe(flip=0.5, shift=0.125, rotate=15, elastic=0.1, noise=0.2, cutout=0.3, mixup=1, brightness=2),
+            Recipe(
+                flip=0.5, shift=0.125, rotate=15, elastic=0.1, noise=0.2, cutout=0.3, mixup=1, brightness=2
+            ),
             "sgd lr=.05 flip=.5 shift=.125 rotate=15 elastic=.1 noise=.2 cutout=.3 mixup=1 brightness=2",
         ),
         (Recipe("adamw", 1.0, 0.0005, 128), "adamw lr=1 wd=.0005 batch=128"),
@@ -188,7 +192,10 @@ def test_spaces_around_the_signs_do_not_matter() -> None:
         ("conv8k3x | gap | sgd lr=.05", "'conv8k3x' must be the text form"),
         ("conv8k-3 | gap | sgd lr=.05", r"Conv\.kernel must be a whole number of at least 1, but it was -3"),
         ("conv8k4 | gap | sgd lr=.05", "kernel of Conv must be odd with same padding"),
-        ("link | gap | sgd lr=.05", "'link' must be the text form of one of conv, .* link, but none reads it"),
+        (
+            "link | gap | sgd lr=.05",
+            "'link' must be the text form of one of conv, .* link, but none reads it",
+        ),
         ("link0 | gap | sgd lr=.05", r"Link\.back must be a whole number of at least 1, but it was 0"),
         ("dense8 | gap | sgd lr=.05", "'dense8' must be the text form"),
         ("conv8k3 | max | sgd lr=.05", "'max' must be the text form of one of head"),

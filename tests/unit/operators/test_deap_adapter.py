@@ -1,3 +1,5 @@
+"""Any stock DEAP operator over a list acts on the layers, and draws from the stream it is given."""
+
 import pickle
 import random
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What holds for every operator, alone and in chains: purity, determinism, and that whatever they breed trains.
+"""What holds for every operator and every chain of them: purity, determinism, networks that train.
 
 The default run breeds 500 chains. 20,000 take longer, and can be run in pieces:
 
@@ -23,7 +23,7 @@ from evocnn.config import Experiment
 from evocnn.config.operator_names import CROSSOVERS, MUTATIONS
 from evocnn.config.parts import space_of
 from evocnn.config.presets import preset_names
-from evocnn.genotype import Chromosome, SearchSpace, Shape
+from evocnn.genotype import Chromosome, Link, SearchSpace, Shape
 from evocnn.genotype.founders import PRIORS
 from evocnn.genotype.space import POOL_ORDERS
 from evocnn.operators import DeapCrossover, DeapMutation
@@ -67,7 +67,12 @@ def spaces(make_space: Callable[..., SearchSpace]) -> dict[str, SearchSpace]:
         space = {"preset": name, "limits": LIMITS}
         experiment = Experiment.from_dict({"name": "chains", "data": {"source": "digits"}, "space": space})
         found |= {f"{name} on {size}": space_of(experiment, shape, 10) for size, shape in SHAPES.items()}
-    return found | {f"every gene on {size}": make_space(shape) for size, shape in SHAPES.items()}
+    full = make_space().layers
+    linked = tuple(replace(alleles, weight=12.0) if alleles.gene is Link else alleles for alleles in full)
+    return found | {
+        f"every gene on {size}": make_space(shape, layers=linked, founder_depth=(4, 8))
+        for size, shape in SHAPES.items()
+    }
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -103,7 +108,9 @@ def chain_of(space: SearchSpace, seed: int) -> list[Step]:
     return steps
 
 
-def applied(name: str, pair: list[Chromosome], space: SearchSpace, rng: np.random.Generator) -> list[Chromosome]:
+def applied(
+    name: str, pair: list[Chromosome], space: SearchSpace, rng: np.random.Generator
+) -> list[Chromosome]:
     if name in BOTH:
         return list(OPERATORS[name](*pair, space, rng))
     return [OPERATORS[name](pair[0], space, rng), pair[1]]
@@ -147,35 +154,34 @@ def check_training_step(chromosome: Chromosome, space: SearchSpace, seed: int) -
 
 
 @pytest.mark.parametrize("seeds", BLOCKS)
-def test_any_chain_of_operators_gives_networks_that_train(spaces: dict[str, SearchSpace], seeds: range) -> None:
+def test_any_chain_of_operators_gives_networks_that_train(
+    spaces: dict[str, SearchSpace], seeds: range
+) -> None:
     for seed in seeds:
         name, space = chosen(spaces, seed)
-        steps: list[Step] = []
         try:
-            steps = chain_of(space, seed)
-            for step in steps:
+            for step in (steps := chain_of(space, seed)):
                 for raw, genome in zip(step.raw, step.after, strict=True):
-                    check_genome(genome, raw, space)
-            for genome in steps[-1].after:
-                check_training_step(genome, space, seed)
+                    if raw not in step.before:
+                        check_genome(genome, raw, space)
+            check_training_step(steps[-1].after[0], space, seed)
         except Exception as error:
-            last = "; ".join(genome.text for genome in steps[-1].after) if steps else "no offspring"
-            operators = [step.operator for step in steps]
-            pytest.fail(f"chain {seed} over {name}, {operators} to {last}: {error!r}")
+            error.add_note(f"in chain {seed}, over {name}")
+            raise
 
 
 def test_chains_reach_every_operator_and_gene_and_are_not_trivial(spaces: dict[str, SearchSpace]) -> None:
     changed: Counter[str] = Counter()
     genes: dict[str, Counter[str]] = {}
     depths = []
-    for seed in range(500):
+    for seed in range(5 * len(spaces)):
         name, space = chosen(spaces, seed)
         steps = chain_of(space, seed)
         changed.update(step.operator for step in steps if step.raw != step.before)
         seen = genes.setdefault(name.split(" on ")[0], Counter())
         seen.update(gene.name() for step in steps for genome in step.after for gene in genome.layers)
         depths += [len(genome.layers) for genome in steps[-1].after]
-    assert min(changed[name] for name in NAMES) >= 5, changed
+    assert min(changed[name] for name in NAMES) >= 3, changed
     for name, space in spaces.items():
         assert {gene.name() for gene in space.genes} == set(genes[name.split(" on ")[0]])
     assert np.median(depths) >= 4
@@ -186,14 +192,16 @@ def test_a_chain_is_a_function_of_its_seed(spaces: dict[str, SearchSpace]) -> No
     def bred(seed: int) -> list[Step]:
         return chain_of(chosen(spaces, seed)[1], seed)
 
-    first = [bred(seed) for seed in range(100)]
+    first = [bred(seed) for seed in range(50)]
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002
-    assert [bred(seed) for seed in reversed(range(100))] == first[::-1]
+    assert [bred(seed) for seed in reversed(range(50))] == first[::-1]
 
 
 def test_repair_never_draws(spaces: dict[str, SearchSpace]) -> None:
-    steps = [(space, step) for n in range(70) for space in [chosen(spaces, n)[1]] for step in chain_of(space, n)]
+    steps = [
+        (space, step) for n in range(70) for space in [chosen(spaces, n)[1]] for step in chain_of(space, n)
+    ]
     before = global_states()
     n_changes = sum(bool(space.repair(raw).changes) for space, step in steps for raw in step.raw)
     assert global_states() == before
@@ -205,10 +213,10 @@ def global_states() -> str:
 
 
 MOTHER = (
-    "conv8k3 · res8k3 · pool2 · link2 · dws16k3 · mb16k3 · dense8k3 · bneck16k3 · drop.1 · link1"
+    "conv8k3 · res8k3 · pool2 · link2 · dws16k3 · inv16k3e6 · dense8k3 · neck16k3 · drop.1 · link1"
     " | flatten dense16 | adam lr=.01 batch=32"
 )
-FATHER = "conv16k5 silu · pool3 average · conv32k3 s2 | gap drop.3 | sgd lr=.05 wd=.0005 flip=.1"
+FATHER = "conv16k5 silu · pool3 average · conv32k3s2 | gap drop.3 | sgd lr=.05 wd=.0005 flip=.1"
 
 
 @pytest.mark.parametrize("name", NAMES)

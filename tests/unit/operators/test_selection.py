@@ -1,3 +1,5 @@
+"""Non-dominated ranks, crowding, NSGA-II's survivors and the tournament."""
+
 import copy
 from collections import Counter
 from typing import Any

@@ -1,3 +1,5 @@
+"""Networks and layers against the same written by hand."""
+
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 

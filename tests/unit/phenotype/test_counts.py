@@ -132,9 +132,7 @@ def test_a_link_costs_what_torch_counts(merge: str, shape: Shape) -> None:
         Shape(channels, 2 * height, 3 * width),
         Shape(channels + 1, height, 2 * width + 1),
     ]
-    for gene in variants(
-        Link, back=(2,), merge=(merge,), normalization=NORMALIZATIONS, drop_path=(0.0, 0.5)
-    ):
+    for gene in variants(Link, back=(2,), merge=(merge,), normalization=NORMALIZATIONS, drop_path=(0.0, 0.5)):
         for source in sources:
             assert_costs_what_torch_counts(gene, shape, source)
 

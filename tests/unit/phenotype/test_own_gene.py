@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from evocnn.errors import GeneError, SpaceError
 from evocnn.genotype import (
@@ -161,6 +161,49 @@ def test_a_gene_derived_from_one_of_the_package_may_bring_its_own_module() -> No
     assert nn.Sigmoid in kinds
     assert nn.ReLU not in kinds
     assert repr(build(of(Renamed(4, 3)), SHAPE, 10)) == repr(build(of(Conv(4, 3)), SHAPE, 10))
+
+
+@dataclass(frozen=True, slots=True)
+class Gate(LayerGene):
+    """Scales what arrives by what entered the gene two before; inert where shapes differ."""
+
+    @property
+    def skip(self) -> int:
+        return 2
+
+    def output(self, shape: Shape, source: Shape | None = None) -> Shape | None:
+        return shape if shape == source else None
+
+    def counts(self, shape: Shape, source: Shape | None = None) -> Counts:
+        assert source == shape
+        return Counts(activations=shape.size, operations=1)
+
+    def module(self, shape: Shape, source: Shape) -> nn.Module:
+        assert source == shape
+        return Product()
+
+
+class Product(nn.Module):
+    def forward(self, x: Tensor, source: Tensor) -> Tensor:
+        return x * source
+
+
+@pytest.mark.parametrize("pool_order", ["early", "textbook"])
+def test_a_gene_of_ones_own_may_read_a_second_input(pool_order: str) -> None:
+    chromosome = of(Gate(), Conv(1, 3), Gate(), Pool(), Conv(1, 1), Conv(1, 1), Gate(), Conv(2, 3), Gate())
+    # The first reaches before the start, the second too, and the last reads one channel beside two.
+    canonical = of(Conv(1, 3), Pool(), Conv(1, 1), Conv(1, 1), Gate(), Conv(2, 3))
+    assert chromosome.canonical(SHAPE) == canonical
+    network = build(chromosome, SHAPE, 10, pool_order=pool_order).eval()
+    assert canonical.counts(SHAPE, 10).parameters == sum(p.numel() for p in network.parameters())
+    gates = []
+    gate = next(module for module in network.modules() if isinstance(module, Product))
+    gate.register_forward_hook(lambda _, inputs, output: gates.append((*inputs, output)))
+    states = [x := torch.randn(2, *SHAPE)]
+    for block in list(network.blocks)[: network.reads.index(2)]:
+        states.append(block(states[-1]))
+    network(x)
+    torch.testing.assert_close(gates, [(states[-1], states[-3], states[-1] * states[-3])])
 
 
 def test_a_space_samples_it(own_space: SearchSpace) -> None:

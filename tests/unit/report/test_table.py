@@ -23,8 +23,8 @@ def example(make_record: MakeRecord, make_run: MakeRun) -> Run:
     """Return a run whose front is 1, 3, 2 (best accuracy first) with its knee at 3."""
     return make_run(
         make_record(0, 0.5, 4000),  # dominated
-        make_record(1, 0.97, 4096, 0.125),
-        make_record(2, 0.4, 16, 0.0),
+        make_record(1, 0.97, 4096, 0.125, repairs={"narrowed": 2, "inert": 1}),
+        make_record(2, 0.4, 16, 0.0, repairs={"narrowed": 1}),
         make_record(3, 0.95, 64, 0.02),
         make_record(4, status=Status.DIVERGED),
         make_record(5, 0.2, 1),  # below the floor
@@ -34,9 +34,10 @@ def example(make_record: MakeRecord, make_run: MakeRun) -> Run:
 
 def test_the_front_has_a_line_a_member_best_first(example: Run, capsys: pytest.CaptureFixture[str]) -> None:
     front_table(example)
-    head, *lines, foot = capsys.readouterr().out.splitlines()
+    head, repaired, *lines, foot = capsys.readouterr().out.splitlines()
     header, rows = lines[: -len(example.front.members)], lines[-len(example.front.members) :]
     assert head == "mine: finished; 5 ok, 1 diverged"
+    assert repaired == "repaired before training: 2 of 7 candidates (narrowed 3, inert 1)"
     words = {"ticket", "validation", "accuracy", "parameters", "generalization", "gap", "network"}
     assert set(" ".join(header).split()) == words
     assert [row.split() for row in rows] == [
@@ -128,6 +129,7 @@ def test_the_json_has_these_keys_and_no_others(example: Run) -> None:
         "run": "mine",
         "status": "finished",
         "evaluations": {"ok": 5, "diverged": 1},
+        "repairs": {"narrowed": 3, "inert": 1},
         "reference_point": {"validation_accuracy": 0.1, "parameters": 5000.0, "generalization_gap": 1.0},
         "hypervolume": example.front.hypervolume,
         "knee": 3,

@@ -1,4 +1,4 @@
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -106,3 +106,76 @@ def test_parents_win_a_tournament_of_two(toy: Any, population: list[Any]) -> Non
         11: pytest.approx(600, abs=103),
         12: pytest.approx(200, abs=67),
     }
+
+
+def test_given_founders_come_first_then_draws(toy: Any) -> None:
+    space = toy.BitSpace(n_bits=4, founders=(toy.Bits("1111"), toy.Bits("0000")))
+    breeding = Breeding(space, toy.BitVariation(), toy.FIDELITY)
+    texts = [breeding.founder(np.random.default_rng(ticket)).request.genome.text for ticket in range(16)]
+    assert texts[:2] == ["1111", "0000"]
+    assert len(set(texts)) == 16  # all there are: no given one is drawn again
+
+
+def test_given_founders_need_no_randomness(toy: Any) -> None:
+    """What is drawn under a ticket does not depend on how many were given before."""
+    space = toy.BitSpace(founders=(toy.Bits("1" * 8),))
+    breeding, rng = Breeding(space, toy.BitVariation(), toy.FIDELITY), np.random.default_rng(3)
+    breeding.founder(rng)
+    assert breeding.founder(rng).request.genome == toy.BitSpace().draw(np.random.default_rng(3))
+
+
+def test_a_founder_given_twice_gives_way_to_the_next(toy: Any) -> None:
+    space = toy.BitSpace(founders=tuple(map(toy.Bits, ("a", "a", "b"))))
+    breeding = Breeding(space, toy.BitVariation(), toy.FIDELITY)
+    rng = np.random.default_rng(0)
+    assert [breeding.founder(rng).request.genome.text for _ in range(2)] == ["a", "b"]
+
+
+def test_repairs_of_founders_and_newcomers_are_told(toy: Any, population: list[Any]) -> None:
+    space = toy.BitSpace(members=("0011",), founders=(toy.Bits("0011"),), forbidden="0011")
+    given = Breeding(space, toy.BitVariation(), toy.FIDELITY).founder(np.random.default_rng(0))
+    assert (given.request.genome.text, given.repairs) == ("1100", {"flipped": 4})
+    drawn = Breeding(replace(space, founders=()), toy.BitVariation(), toy.FIDELITY)
+    assert drawn.founder(np.random.default_rng(0)).repairs == {"flipped": 4}
+    stubborn = Breeding(replace(space, founders=()), Stubborn(["x"], toy.Bits), toy.FIDELITY)
+    stubborn.offspring(population, np.random.default_rng(0))
+    newcomer = stubborn.offspring(population, np.random.default_rng(0))
+    assert (newcomer.request.genome.text, newcomer.repairs) == ("1100", {"flipped": 4})
+
+
+def test_repairs_of_offspring_are_told(toy: Any, population: list[Any]) -> None:
+    @dataclass
+    class Repairing(Stubborn):
+        def breed(self, *arguments: Any) -> Offspring:
+            return super().breed(*arguments)._replace(repairs={"narrowed": self.n_calls})
+
+    breeding = Breeding(toy.BitSpace(), Repairing(["x", "x", "y"], toy.Bits), toy.FIDELITY)
+    assert breeding.offspring(population, np.random.default_rng(1)).repairs == {"narrowed": 1}
+    assert breeding.offspring(population, np.random.default_rng(1)).repairs == {
+        "narrowed": 3
+    }  # of the one asked
+
+
+@pytest.mark.parametrize("n_parents", [1, 2])
+def test_parents_are_those_that_were_used(toy: Any, population: list[Any], n_parents: int) -> None:
+    @dataclass
+    class Single(Stubborn):
+        def breed(self, *arguments: Any) -> Offspring:
+            return super().breed(*arguments)._replace(n_parents=n_parents)
+
+    variation = Single([str(i) for i in range(50)], toy.Bits)
+    breeding = Breeding(toy.BitSpace(), variation, toy.FIDELITY)
+    rng = np.random.default_rng(4)
+    by_text = {individual.genome.text: individual.ticket for individual in population}
+    for call in range(50):
+        parents = breeding.offspring(population, rng).parents
+        used = [by_text[text] for text in variation.pairs[call][:n_parents]]
+        assert parents == tuple(dict.fromkeys(used))
+
+
+def test_what_became_of_a_candidate_is_learned(toy: Any, population: list[Any]) -> None:
+    variation = Stubborn(["x", "y"], toy.Bits)
+    breeding = Breeding(toy.BitSpace(), variation, toy.FIDELITY)
+    for succeeded in (True, False):
+        breeding.learn(breeding.offspring(population, np.random.default_rng(1)), succeeded=succeeded)
+    assert variation.learned == [(("stubborn", "1"), True), (("stubborn", "2"), False)]

@@ -239,6 +239,47 @@ def test_early_stopping_is_the_protocols() -> None:
     assert {len(curve) for curve in found.curves.values()} == {2}
 
 
+@pytest.mark.parametrize("epochs", [1, 4])
+def test_a_recipe_with_epochs_of_its_own_is_trained_for_them(epochs: int) -> None:
+    own = replace(CHROMOSOME, recipe=replace(CHROMOSOME.recipe, epochs=epochs))
+    found = evaluator_of()(asking(own, epochs=2))
+    assert found.metrics["epochs"] == epochs
+    assert {len(curve) for curve in found.curves.values()} == {epochs}
+
+
+def test_early_stopping_cuts_a_recipes_own_epochs_too() -> None:
+    own = replace(CHROMOSOME, recipe=replace(CHROMOSOME.recipe, epochs=9))
+    found = evaluator_of(protocol=Protocol(seed=1, patience=1, least_improvement=1.0))(asking(own))
+    assert found.metrics["epochs"] == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "nadam"},
+        {"optimizer": "rmsprop"},
+        {"smoothing": 0.2},
+        {"schedule": "one-cycle"},
+        {"initialization": "orthogonal"},
+        {"flip": 0.5, "cutout": 0.3},
+        {"mixup": 0.3},
+    ],
+    ids="-".join,
+)
+def test_what_a_recipe_says_changes_the_result(found: Evaluation, changes: dict[str, Any]) -> None:
+    recipe = replace(CHROMOSOME.recipe, **changes)
+    other = evaluator_of()(asking(replace(CHROMOSOME, recipe=recipe), epochs=3))
+    assert other.status is Status.OK
+    assert other.curves["training_loss"] != found.curves["training_loss"]
+    again = evaluator_of()(asking(replace(CHROMOSOME, recipe=recipe), epochs=3))
+    assert figures(again) == figures(other)
+
+
+def test_rates_that_a_chromosome_carries_change_nothing(found: Evaluation) -> None:
+    carrying = replace(CHROMOSOME, rates=(("add_gene", 0.5),))
+    assert figures(evaluator_of()(asking(carrying, epochs=3))) == figures(found)
+
+
 def test_the_context_is_everything_that_a_result_depends_on() -> None:
     brighter = ImageSet(TRAINING.images + np.uint8(1), TRAINING.labels, TRAINING.class_names, "patterns")
     changes: list[dict[str, Any]] = [

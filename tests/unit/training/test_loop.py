@@ -1,18 +1,20 @@
 from collections.abc import Callable, Iterable
-from math import inf, log, nan
-from typing import Any
+from math import exp, inf, log, nan
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from evocnn.errors import GeneError
 from evocnn.evaluation import Status
 from evocnn.genotype import Recipe
+from evocnn.genotype.recipe import SCHEDULES
 from evocnn.training import loop
 from evocnn.training.loop import Images, Trained, measure, train
-from evocnn.training.optimizer import learning_rate_share
 from evocnn.training.protocol import Protocol
+from evocnn.training.schedule import learning_rate_share
 
 
 def numbered(n: int, n_classes: int = 2, mean: float = 0.0, deviation: float = 1.0) -> Images:
@@ -109,6 +111,65 @@ def test_the_training_loss_is_the_mean_over_images_and_not_over_batches() -> Non
     assert found.training_losses == pytest.approx((float(expected),))
 
 
+def test_smoothing_spreads_a_share_of_the_label_over_all_classes() -> None:
+    training = numbered(6)
+    found = trained(Watcher((2.0, 0.0)), training, recipe=Recipe(learning_rate=1e-9, smoothing=0.3))
+    right, wrong = log(1 + exp(-2.0)), log(1 + exp(2.0))  # of the first class, and of the second
+    expected = 0.5 * (0.85 * right + 0.15 * wrong) + 0.5 * (0.85 * wrong + 0.15 * right)
+    assert found.training_losses == pytest.approx((expected,))
+    plain = trained(Watcher((2.0, 0.0)), training, recipe=Recipe(learning_rate=1e-9))
+    assert found.validation_losses == plain.validation_losses  # which tell networks apart, not recipes
+
+
+def test_a_mixture_is_to_be_both_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = torch.tensor([1, 1, 0, 0])
+    monkeypatch.setattr(loop, "mixed", lambda images, labels, alpha: (images + 5, others, 0.75))
+    labels, network = torch.tensor([0, 1, 0, 1]), Watcher((2.0, 0.0))
+    images = torch.zeros(4, 1, 2, 2)
+    found = loop.training_loss(network.train(), images, labels, Recipe(mixup=0.4))
+    right, wrong = log(1 + exp(-2.0)), log(1 + exp(2.0))
+    losses = [0.75 * right + 0.25 * wrong, wrong, right, 0.75 * wrong + 0.25 * right]
+    assert float(found.detach()) == pytest.approx(sum(losses) / 4)
+    assert network.batches == [[5, 5, 5, 5]]  # the mixed images
+
+
+def test_training_images_are_augmented_and_validation_images_are_not() -> None:
+    class Sums(Watcher):
+        def forward(self, x: Tensor) -> Tensor:
+            self.sums.append((self.training, x.sum(dim=(1, 2, 3)).tolist()))
+            return super().forward(x)
+
+        sums: ClassVar[list[tuple[bool, list[float]]]] = []
+
+    plain = {4.0 * n for n in range(8)}
+    recipe = Recipe(learning_rate=1e-9, batch_size=4, noise=0.5)
+    trained(Sums(), numbered(8), recipe=recipe, validation=numbered(6))
+    shown = {value for is_training, sums in Sums.sums for value in sums if is_training}
+    assert not shown & plain
+    assert len(shown) == 8
+    assert [sums for is_training, sums in Sums.sums if not is_training] == [[4.0 * n for n in range(6)]]
+
+
+def test_augmentations_follow_from_the_seed() -> None:
+    def losses(seed: int) -> tuple[float, ...]:
+        torch.manual_seed(1)
+        network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+        recipe = Recipe(learning_rate=0.01, batch_size=4, shift=0.2, noise=0.5, mixup=0.4, cutout=0.3)
+        return trained(
+            network, numbered(20, mean=10.0, deviation=5.0), recipe=recipe, seed=seed
+        ).training_losses
+
+    assert losses(1) == losses(1)
+    assert losses(1) != losses(2)
+
+
+def test_what_cannot_be_trained_is_refused_before_anything_is() -> None:
+    network = Watcher()
+    with pytest.raises(GeneError, match=r"^recipe.optimizer must be another one .*, but it was muon, .*"):
+        trained(network, numbered(8), recipe=Recipe("muon"))
+    assert network.batches == []
+
+
 def test_curves_have_one_value_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     rig(monkeypatch, (0.9, 0.3), (0.8, 0.5), (0.7, 0.4))
     found = trained(Watcher(), numbered(8), epochs=3)
@@ -119,7 +180,8 @@ def test_curves_have_one_value_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None
     assert found.reason == ""
 
 
-def test_each_step_has_its_share_of_the_learning_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_each_step_has_its_share_of_the_learning_rate(monkeypatch: pytest.MonkeyPatch, schedule: str) -> None:
     rates: list[list[float]] = []
 
     class Spy(torch.optim.SGD):
@@ -134,10 +196,10 @@ def test_each_step_has_its_share_of_the_learning_rate(monkeypatch: pytest.Monkey
         Watcher(),
         numbered(13),
         epochs=5,
-        recipe=Recipe(learning_rate=0.5, batch_size=4),
+        recipe=Recipe(learning_rate=0.5, batch_size=4, schedule=schedule),
         protocol=Protocol(seed=1, warmup=0.4),
     )
-    expected = [0.5 * learning_rate_share(step, 15, 0.4) for step in range(15)]
+    expected = [0.5 * learning_rate_share(schedule, step, 15, 0.4) for step in range(15)]
     assert rates == [[rate, rate] for rate in expected]
 
 

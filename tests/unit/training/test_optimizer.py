@@ -1,11 +1,13 @@
-from math import cos, pi
-
 import pytest
 import torch
 from torch import nn
 
+from evocnn.errors import GeneError
 from evocnn.genotype import Recipe
-from evocnn.training.optimizer import learning_rate_share, optimizer_of
+from evocnn.genotype.recipe import AUGMENTATIONS, INITIALIZATIONS, OPTIMIZERS, SCHEDULES
+from evocnn.training.optimizer import check_trainable, optimizer_of
+
+TRAINED = [name for name in OPTIMIZERS if name != "muon"]
 
 
 @pytest.fixture
@@ -13,33 +15,15 @@ def network() -> nn.Module:
     return nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(3, 2))
 
 
-def test_the_learning_rate_rises_in_a_line_and_falls_as_half_a_cosine() -> None:
-    shares = [learning_rate_share(step, 100, 0.2) for step in range(100)]
-    assert shares[:20] == pytest.approx([(step + 1) / 21 for step in range(20)])
-    assert shares[20] == 1.0  # the peak, once
-    assert shares[20:] == pytest.approx([(1 + cos(pi * k / 80)) / 2 for k in range(80)])
-    assert shares[60] == pytest.approx(0.5)  # half-way down
-    assert 0 < shares[99] < 0.001
-    assert learning_rate_share(100, 100, 0.2) == pytest.approx(0.0, abs=1e-15)
-
-
-def test_without_a_rise_it_starts_at_the_peak() -> None:
-    assert learning_rate_share(0, 10, 0.0) == 1.0
-    assert learning_rate_share(5, 10, 0.0) == pytest.approx(0.5)
-
-
-@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.5, 1.0])
-@pytest.mark.parametrize("n_steps", [1, 2, 7, 1000])
-def test_every_step_of_any_training_learns(n_steps: int, warmup: float) -> None:
-    shares = [learning_rate_share(step, n_steps, warmup) for step in range(n_steps)]
-    assert all(0 < share <= 1 for share in shares)
-    peak = shares.index(max(shares))
-    assert shares[: peak + 1] == sorted(shares[: peak + 1])
-    assert shares[peak:] == sorted(shares[peak:], reverse=True)
-
-
 @pytest.mark.parametrize(
-    ("name", "kind"), [("sgd", torch.optim.SGD), ("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)]
+    ("name", "kind"),
+    [
+        ("sgd", torch.optim.SGD),
+        ("adam", torch.optim.Adam),
+        ("adamw", torch.optim.AdamW),
+        ("nadam", torch.optim.NAdam),
+        ("rmsprop", torch.optim.RMSprop),
+    ],
 )
 def test_a_recipe_names_its_optimizer(network: nn.Module, name: str, kind: type) -> None:
     optimizer = optimizer_of(network, Recipe(optimizer=name, learning_rate=0.02, weight_decay=0.1))
@@ -49,7 +33,7 @@ def test_a_recipe_names_its_optimizer(network: nn.Module, name: str, kind: type)
         assert {(group["momentum"], group["nesterov"]) for group in optimizer.param_groups} == {(0.9, True)}
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("name", TRAINED)
 def test_weight_decay_spares_normalizations_and_biases(network: nn.Module, name: str) -> None:
     optimizer = optimizer_of(network, Recipe(optimizer=name, learning_rate=0.1, weight_decay=0.25))
     decay = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
@@ -63,10 +47,10 @@ def test_weight_decay_spares_normalizations_and_biases(network: nn.Module, name:
     }
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("name", TRAINED)
 def test_without_a_gradient_only_weights_shrink(network: nn.Module, name: str) -> None:
     before = {key: p.detach().clone() for key, p in network.named_parameters()}
-    optimizer = optimizer_of(network, Recipe(optimizer=name, learning_rate=0.1, weight_decay=0.25))
+    optimizer = optimizer_of(network, Recipe(optimizer=name, learning_rate=0.001, weight_decay=0.25))
     for p in network.parameters():
         p.grad = torch.zeros_like(p)
     optimizer.step()
@@ -75,3 +59,28 @@ def test_without_a_gradient_only_weights_shrink(network: nn.Module, name: str) -
             assert torch.equal(p, before[key])
         else:
             assert p.norm() < before[key].norm()
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_every_optimizer_follows_the_gradient(name: str) -> None:
+    weight = nn.Parameter(torch.tensor([[3.0, -2.0]]))
+    optimizer = optimizer_of(nn.ParameterList([weight]), Recipe(optimizer=name, learning_rate=0.05))
+    for _ in range(200):
+        optimizer.zero_grad()
+        weight.square().sum().backward()
+        optimizer.step()
+    assert float(weight.detach().abs().max()) < 0.3
+
+
+def test_muon_is_refused_and_nothing_else_is() -> None:
+    for name in TRAINED:
+        check_trainable(Recipe(optimizer=name))
+    for schedule, initialization in zip(SCHEDULES, INITIALIZATIONS * 2, strict=False):
+        check_trainable(Recipe(schedule=schedule, initialization=initialization))
+    check_trainable(Recipe(smoothing=0.1, epochs=3, **dict.fromkeys(AUGMENTATIONS, 0.1)))  # type: ignore[arg-type]
+    message = (
+        r"^recipe.optimizer must be another one to train convolutions, but it was muon, which torch has for "
+        r"matrices only; leave it out$"
+    )
+    with pytest.raises(GeneError, match=message):
+        check_trainable(Recipe(optimizer="muon"))

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from math import cos, pi
 
 import pytest
 import torch
@@ -64,3 +65,32 @@ def test_a_training_of_few_steps_has_rates_too(name: str, n_steps: int) -> None:
     """No division by zero, and nothing beyond the peak."""
     for step in range(n_steps):
         assert 0 <= learning_rate_share(name, step, n_steps, 0.1) <= 1
+
+
+def test_half_a_cosine_falls_from_the_peak_to_nothing() -> None:
+    """Half of the peak is left half-way down."""
+    shares = [learning_rate_share("cosine", step, 100, 0.2) for step in range(100)]
+    assert shares[20:] == pytest.approx([(1 + cos(pi * k / 80)) / 2 for k in range(80)])
+    assert shares[60] == pytest.approx(0.5)
+    assert 0 < shares[99] < 0.001
+    assert learning_rate_share("cosine", 100, 100, 0.2) == pytest.approx(0.0, abs=1e-15)
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize("n_steps", [1, 2, 7, 1000])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_step_of_any_training_learns(name: str, n_steps: int, warmup: float) -> None:
+    """No step has a rate of 0, whatever the number of steps and the rise."""
+    shares = [learning_rate_share(name, step, n_steps, warmup) for step in range(n_steps)]
+    assert all(0 < share <= 1 for share in shares)
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize("n_steps", [1, 2, 7, 1000])
+@pytest.mark.parametrize("name", ["constant", "step", "exponential", "cosine"])
+def test_without_cycles_rates_rise_once_and_fall_once(name: str, n_steps: int, warmup: float) -> None:
+    """Up to the peak they rise, from there they fall."""
+    shares = [learning_rate_share(name, step, n_steps, warmup) for step in range(n_steps)]
+    peak = shares.index(max(shares))
+    assert shares[: peak + 1] == sorted(shares[: peak + 1])
+    assert shares[peak:] == sorted(shares[peak:], reverse=True)
