@@ -35,6 +35,10 @@ class Choice:
         ordered = distinct if self.is_words else tuple(sorted(distinct, key=_size))
         object.__setattr__(self, "values", ordered)
 
+    def __contains__(self, value: object) -> bool:
+        """Return whether a value is one of these."""
+        return value in self.values
+
     @property
     def is_words(self) -> bool:
         """Whether the values have no order."""
@@ -96,6 +100,10 @@ class Range:
                 f"a range must {rule}, but it was [{self.low}, {self.high}]; exchange or correct the bounds"
             )
             raise SpaceError(message)
+
+    def __contains__(self, value: object) -> bool:
+        """Return whether a value is a number between the bounds."""
+        return isinstance(value, int | float) and self.low <= value <= self.high
 
     @property
     def is_fixed(self) -> bool:
@@ -222,11 +230,10 @@ class GeneAlleles(Generic[GeneType]):
     def permits(self, gene: GeneType) -> bool:
         """Return whether every field holds one of its alleles, or its default where it has none."""
         defaults = {f.name: f.default for f in fields(self.gene)}
+        values = ((name, getattr(gene, name)) for name in defaults)
         return all(
-            value in _some(self.fields[name])
-            if isinstance(self.fields.get(name), Choice)
-            else name in self.fields or value == defaults[name]
-            for name, value in ((name, getattr(gene, name)) for name in defaults)
+            value in self.fields[name] if name in self.fields else value == defaults[name]
+            for name, value in values
         )
 
     def nearest(self, gene: GeneType) -> GeneType:

@@ -85,8 +85,10 @@ class RewireLink:
         if not loci:
             return parent
         locus = loci[int(rng.integers(len(loci)))]
-        gene, alleles = parent.layers[locus], space.alleles_of(parent.layers[locus])
-        new = alleles.alter(gene, rng, ("back", "merge")) if alleles else gene
+        others = _rewired(parent.layers[locus], locus, space)
+        if not others:
+            return parent
+        new = others[int(rng.integers(len(others)))]
         return replace(parent, layers=(*parent.layers[:locus], new, *parent.layers[locus + 1 :]))
 
 
@@ -94,7 +96,20 @@ def _allele(alleles: Alleles, value: Value) -> Value | None:
     """Return the allele that equals a value, which may come from a field of another kind; None without."""
     if isinstance(alleles, Choice):
         return next((own for own in alleles.values if own == value), None)
-    return value if isinstance(value, int | float) and alleles.low <= value <= alleles.high else None
+    return value if value in alleles else None
+
+
+def _rewired(link: LayerGene, n_ahead: int, space: SearchSpace) -> list[LayerGene]:
+    """Return the links that differ in what they read, or how, and reach no further than the start."""
+    alleles = space.alleles_of(link)
+    choices = [] if alleles is None else [(name, alleles.fields.get(name)) for name in ("back", "merge")]
+    rewired = [
+        link.having(**{name: value})
+        for name, choice in choices
+        if isinstance(choice, Choice)
+        for value in choice.values
+    ]
+    return [other for other in rewired if other != link and other.skip <= n_ahead]
 
 
 def spliced(parent: Chromosome, space: SearchSpace, start: int, stop: int, *genes: LayerGene) -> Chromosome:
@@ -111,7 +126,7 @@ def spliced(parent: Chromosome, space: SearchSpace, start: int, stop: int, *gene
 
 
 def _stretched(gene: LayerGene, shift: int, space: SearchSpace) -> LayerGene:
-    if not isinstance(gene, Link) or gene.back + shift < 1:
-        return gene
-    stretched, alleles = gene.having(back=gene.back + shift), space.alleles_of(gene)
-    return stretched if alleles and alleles.permits(stretched) else gene
+    alleles = space.alleles_of(gene)
+    backs = alleles.fields.get("back") if alleles else None
+    is_permitted = isinstance(gene, Link) and backs is not None and gene.skip + shift in backs
+    return gene.having(back=gene.skip + shift) if is_permitted else gene
