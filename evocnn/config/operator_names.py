@@ -11,6 +11,7 @@ from evocnn.config.user_code import load_object
 from evocnn.errors import ExperimentError, did_you_mean
 from evocnn.operators import (
     AddGene,
+    AddSkip,
     AlterActivation,
     AlterGene,
     AlterHead,
@@ -24,6 +25,8 @@ from evocnn.operators import (
     Homologous,
     MoveGene,
     Narrow,
+    NetDeepen,
+    NetWiden,
     OnePoint,
     RemoveGene,
     ResampleRecipe,
@@ -59,6 +62,9 @@ MUTATIONS: Mapping[str, Callable[..., Any]] = {
     "alter_head": AlterHead,
     "alter_recipe": AlterRecipe,
     "resample_recipe": ResampleRecipe,
+    "net_widen": NetWiden,
+    "net_deepen": NetDeepen,
+    "add_skip": AddSkip,
 }
 # Shares of the operators that a search has unless it names its own, by the segment they act on.
 DEFAULT_CROSSOVERS = {

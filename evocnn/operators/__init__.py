@@ -2,6 +2,7 @@
 
 from evocnn.operators.crossover import BlendRecipe, Homologous, OnePoint, TwoPoint, Uniform
 from evocnn.operators.deap_adapter import DeapCrossover, DeapMutation, deap_name, deap_operator
+from evocnn.operators.morphism import AddSkip, NetDeepen, NetWiden
 from evocnn.operators.mutation import (
     AddGene,
     AlterActivation,
@@ -27,6 +28,7 @@ from evocnn.operators.variation import Offspring, Variation
 __all__ = [
     "RATES",
     "AddGene",
+    "AddSkip",
     "AlterActivation",
     "AlterGene",
     "AlterHead",
@@ -44,6 +46,8 @@ __all__ = [
     "MoveGene",
     "Mutation",
     "Narrow",
+    "NetDeepen",
+    "NetWiden",
     "Offspring",
     "OnePoint",
     "Rates",

@@ -23,7 +23,7 @@ from evocnn.config import Experiment
 from evocnn.config.operator_names import CROSSOVERS, MUTATIONS
 from evocnn.config.parts import space_of
 from evocnn.config.presets import preset_names
-from evocnn.genotype import Chromosome, Link, SearchSpace, Shape
+from evocnn.genotype import Chromosome, Limits, Link, SearchSpace, Shape
 from evocnn.genotype.founders import PRIORS
 from evocnn.genotype.space import POOL_ORDERS
 from evocnn.operators import DeapCrossover, DeapMutation
@@ -223,7 +223,7 @@ FATHER = "conv16k5 silu · pool3 average · conv32k3s2 | gap drop.3 | sgd lr=.05
 def test_an_operator_is_pure_and_draws_from_its_stream_alone(
     make_space: Callable[..., SearchSpace], name: str
 ) -> None:
-    space = make_space()
+    space = make_space(limits=Limits(depth=16))  # with room for one gene more
     pair = [space.parse(MOTHER), space.parse(FATHER)]
     before = [parent.to_json() for parent in pair], repr(space), global_states()
     offspring = [applied(name, pair, space, np.random.default_rng(seed)) for seed in range(20)]
