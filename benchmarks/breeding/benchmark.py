@@ -78,7 +78,7 @@ def naive_breed(
     return space.repair(child).genome
 
 
-DEFAULT = Variation(default_crossovers(), default_mutations(SEGMENTS))
+DEFAULT = Variation(default_crossovers(SEGMENTS), default_mutations(SEGMENTS))
 FORMS: dict[str, Breed] = {"default": default_breed, "naive": naive_breed}
 
 

@@ -44,7 +44,7 @@ Address = Annotated[
 ]
 Data = Annotated[
     Path | None,
-    typer.Option("--data", help="Images in place of the file's: a folder of IDX files, or an .npz file."),
+    typer.Option("--data", help="Images in place of the file's: a folder or an .npz file."),
 ]
 BudgetText = Annotated[
     str | None, typer.Option("--budget", help="200 (evaluations), or a time such as 90s, 10m, 2h.")
@@ -120,6 +120,40 @@ def space(
     from evocnn.config import load_experiment
 
     show_space(load_experiment(experiment, settings or []), data, samples, out)
+
+
+@app.command()
+def data(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="A name such as cifar-10, a path, module:function, or an experiment file."
+        ),
+    ],
+    *,
+    path: Annotated[
+        Path | None, typer.Option("--data", "--path", help="Where the images lie, instead of a download.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option("--size", metavar="64|48x64", help="Height and width of the images.")
+    ] = None,
+    fit: Annotated[
+        str | None, typer.Option("--fit", help="How others are brought to it: crop, resize or pad.")
+    ] = None,
+    channels: Annotated[str | None, typer.Option("--channels", help="auto, grey or rgb.")] = None,
+    settings: Settings = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Draw examples of each class into this .png, .svg or .pdf file."),
+    ] = None,
+) -> None:
+    """Show data: shapes, classes, counts, statistics, duplicates, and what was left out.
+
+    Example: evocnn data photos/ --size 64 --out sheet.png
+    """
+    from evocnn.cli.data import Asked, show_data
+
+    show_data(Asked(source, path, size, fit, channels, settings or []), out)
 
 
 @app.command()

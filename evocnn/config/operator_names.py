@@ -97,9 +97,15 @@ _ARGUMENTS = {DeapCrossover: ("mother", "father", "space", "rng"), DeapMutation:
 _DEAP_PREFIXES = {DeapCrossover: "cx", DeapMutation: "mut"}
 
 
-def default_crossovers() -> tuple[Weighted[Any], ...]:
-    """Return the crossovers of a search that names none."""
-    return tuple(Weighted(name, CROSSOVERS[name](), weight) for name, weight in DEFAULT_CROSSOVERS.items())
+def default_crossovers(segments: Sequence[str]) -> tuple[Weighted[Any], ...]:
+    """Return the crossovers of a search that names none: those that can vary a segment that evolves."""
+    alone = {"homologous": "layers", "blend_recipe": "recipe"}
+    shares = DEFAULT_CROSSOVERS.items()
+    return tuple(
+        Weighted(name, CROSSOVERS[name](), weight)
+        for name, weight in shares
+        if alone.get(name, segments[0]) in segments
+    )
 
 
 def default_mutations(segments: Sequence[str]) -> tuple[Weighted[Any], ...]:

@@ -1,17 +1,20 @@
 """The objects that an experiment describes, once its data are known."""
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 
-from evocnn.config.experiment import Experiment
+from evocnn.config.experiment import DataSettings, Experiment
 from evocnn.config.operator_names import default_crossovers, default_mutations
 from evocnn.errors import ExperimentError, GeneError, SpaceError
 from evocnn.evaluation import Objective, Objectives
 from evocnn.genotype import Choice, CostModel, Fidelity, Limits, SearchSpace, Shape
 from evocnn.operators import RATES, Variation
 from evocnn.search import Algorithm, Breeding, GenerationalNSGA2, RandomSearch, SteadyStateNSGA2
-from evocnn.training.data import ImageSet, detect, load, split
+from evocnn.training.data import ImageSet, load, split
+from evocnn.training.data.sources import matching
 from evocnn.training.evaluator import TrainingEvaluator
 from evocnn.training.optimizer import check_trainable
 from evocnn.training.protocol import Protocol
@@ -102,13 +105,36 @@ def _check_trainable(space: SearchSpace) -> None:
 
 
 def load_data(experiment: Experiment, data_path: Path | None = None) -> ImageSet:
-    """Return the training images of an experiment, from `data_path` where given."""
-    source, path = experiment.data.source, experiment.data.path
-    if data_path is not None:
-        kind = detect(data_path)
-        is_named = source == "fashion-mnist" and kind == "idx"  # keeps the classes' names
-        return load(source if is_named else kind, "train", data_path)
-    return load(source, "train", None if path is None else (experiment.folder or Path()) / path)
+    """Return the training images of an experiment, from `data_path` where given; warn of what is left out."""
+    images = load_split(experiment.data, "train", experiment.folder, data_path)
+    for note in images.notes:
+        warnings.warn(note, stacklevel=2)
+    return images
+
+
+def load_split(
+    settings: DataSettings,
+    split: str,
+    folder: Path | None = None,
+    data_path: Path | None = None,
+    *,
+    class_names: Sequence[str] | None = None,
+) -> ImageSet:
+    """Return a split of the images of an experiment.
+
+    Args:
+        settings: The experiment's table of data.
+        split: "train" or "test".
+        folder: Where a relative path starts; the working folder, where it is left out.
+        data_path: Images in place of the settings' own.
+        class_names: The classes that the split must have.
+
+    Raises:
+        DataError: The data cannot be used.
+    """
+    own = None if settings.path is None else (folder or Path()) / settings.path
+    source = settings.source if data_path is None else matching(settings.source, data_path)
+    return load(source, split, data_path or own, class_names=class_names, framing=settings.framing)
 
 
 def space_of(
@@ -177,7 +203,7 @@ def algorithm_of(
     """Return a fresh algorithm."""
     settings = experiment.search
     variation = Variation(
-        default_crossovers() if settings.crossover is None else settings.crossover,
+        default_crossovers(experiment.space.evolve) if settings.crossover is None else settings.crossover,
         default_mutations(experiment.space.evolve) if settings.mutation is None else settings.mutation,
         settings.crossover_rate,
         settings.mutation_rate,

@@ -34,7 +34,12 @@ def extended(space: Mapping[str, Any]) -> dict[str, Any]:
         message = f"a preset must be one of {', '.join(preset_names())}, but it was {name!r}{hint}"
         raise ExperimentError(message)
     own = {key: value for key, value in space.items() if key != "preset"}
-    return _merged(tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8")), own)
+    merged = _merged(tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8")), own)
+    limits = own.get("limits")
+    depth = limits.get("depth") if isinstance(limits, Mapping) else None
+    if type(depth) is int and depth >= 1 and "founder_depth" not in own:  # the preset's follows a lower limit
+        merged["founder_depth"] = [min(value, depth) for value in merged["founder_depth"]]
+    return merged
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

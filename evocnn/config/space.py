@@ -124,9 +124,10 @@ class SpaceSettings(Settings):
         for segment in SEGMENTS:
             with mistakes.at("hold", segment):
                 self._check_segment(segment)
+        mistakes.raise_any()  # what follows needs the held layers
         for number, text in enumerate(self.founders):
             with mistakes.at("founders", number):
-                self._founder(text)
+                self._check_founder(self._founder(text))
         mistakes.raise_any()
         if not self.all_layers:
             message = (
@@ -134,6 +135,18 @@ class SpaceSettings(Settings):
             )
             raise ValueError(message)
         return self
+
+    def _check_founder(self, founder: Chromosome) -> None:
+        """Raise where a founder has a gene type that the space lacks."""
+        own = {alleles.gene for alleles in self.all_layers}
+        missing = [gene for gene in founder.layers if type(gene) not in own]
+        if missing:
+            names = ", ".join(sorted(gene.name() for gene in own))
+            message = (
+                f"a founder's genes must be among {names}, but one was {missing[0].name()} "
+                f"('{missing[0].text}'); add [space.layers.{missing[0].name()}]"
+            )
+            raise ExperimentError(message)
 
     def _check_segment(self, segment: str) -> None:
         """Raise where a segment is held and evolves, or does neither."""

@@ -92,10 +92,6 @@ def _residual(pair: _Pair) -> ChannelMap | None:
     return writes if pair.adds(pair.reads[0], writes) and not pair.mixes(writes) else None
 
 
-def _bottleneck(pair: _Pair) -> ChannelMap | None:
-    return None if pair.mixes(widened(pair.old.inner, pair.new.inner)) else _residual(pair)
-
-
 def _depthwise_separable(pair: _Pair) -> ChannelMap | None:
     return None if pair.mixes(pair.reads[0], pair.filters) else pair.filters
 
@@ -131,7 +127,7 @@ def _passed(pair: _Pair) -> ChannelMap:
 _RULES: dict[type[LayerGene], Callable[[_Pair], ChannelMap | None]] = {
     Conv: _convolution,
     Residual: _residual,
-    Bottleneck: _bottleneck,
+    Bottleneck: _residual,
     DepthwiseSeparable: _depthwise_separable,
     InvertedResidual: _inverted_residual,
     DenseConcat: _dense_concatenation,

@@ -29,14 +29,15 @@ def uniform(space: "SearchSpace", rng: np.random.Generator) -> Chromosome:
 def informed(space: "SearchSpace", rng: np.random.Generator) -> Chromosome:
     """Return a chromosome after known good practice.
 
-    Resolution is halved after one or two convolutions, by a pool or a stride, until the image is
-    small; widths start in the lowest third of their alleles and grow at each halving, never
-    falling where alleles permit (Simonyan and Zisserman 2014; He et al. 2015). All else is drawn
-    as in `uniform`.
+    It begins with a gene that has a width, such as a convolution. Resolution is halved after one or
+    two of these, by a pool or a stride, until the image is small; widths start in the lowest third
+    of their alleles and grow at each halving, never falling where alleles permit (Simonyan and
+    Zisserman 2014; He et al. 2015). All else is drawn as in `uniform`.
     """
     head, recipe = space.head.sample(rng), space.recipe.sample(rng)
     pools = [alleles for alleles in space.layers if _reduces(alleles, space)]
     others = [alleles for alleles in space.layers if alleles not in pools] or pools
+    first = [alleles for alleles in others if alleles.width] or others
     striding = [alleles for alleles in others if max(_strides(alleles), default=1) > 1]
     low, high = space.founder_depth
     depth = int(rng.integers(low, high + 1))
@@ -46,7 +47,7 @@ def informed(space: "SearchSpace", rng: np.random.Generator) -> Chromosome:
     n_before_halving = int(rng.integers(1, 3))
     while len(layers) < depth:
         shape = Chromosome(tuple(layers), head, recipe).features(space.input_shape)
-        alleles = _drawn(others, rng)
+        alleles = _drawn(others if layers else first, rng)
         n_before_halving -= alleles.width is not None
         is_due = n_before_halving <= 0 and max(shape.height, shape.width) >= LEAST_SIDE
         if is_due and striding and not pools:

@@ -19,6 +19,7 @@ EXPERIMENT = evocnn.Experiment.from_dict(
         "data": {"source": "digits"},
         "space": {
             "founder_depth": [2, 4],
+            "founder_prior": "uniform",
             "limits": {"parameters": 20_000, "flops": 1_500_000, "depth": 6},
             "layers": {
                 "conv": {"gene": Conv, "weight": 2, "filters": [8, 16, 32], "kernel": 3},

@@ -56,6 +56,7 @@ epochs = 4
 population = 4
 window = 4
 budget = 12
+rates = "credit"  # which depends on the order in which results are told
 """
 MARK = "EVOCNN_TEST_MARK"  # in the environment of a process and of all that it starts
 PATIENCE = 120.0  # seconds; only against hanging

@@ -1,52 +1,49 @@
-"""Fashion-MNIST over the network, once, into a cache.
+"""Published data over the network, once, into a cache."""
 
-Xiao, Rasul & Vollgraf (2017), "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine
-Learning Algorithms", arXiv:1708.07747. MIT licence, Zalando SE.
-"""
-
-import importlib.util
 import os
+import shutil
 import sys
+import tarfile
+import tempfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from evocnn.errors import DataError
-
-FASHION_MNIST_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
-FASHION_MNIST_MIRRORS = (
-    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-)
-FASHION_MNIST_FILES = {
-    "train-images-idx3-ubyte.gz": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-    "train-labels-idx1-ubyte.gz": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-    "t10k-images-idx3-ubyte.gz": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-    "t10k-labels-idx1-ubyte.gz": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-}
-"""The four official files and their SHA-256."""
+from evocnn.training.data.published import Published
 
 CACHE_VARIABLE = "EVOCNN_CACHE"
 TIMEOUT = 20.0  # seconds without an answer
 CHUNK = 1 << 16
 
 
-def fetch_fashion_mnist(cache: Path | None = None, base_url: str = FASHION_MNIST_URL) -> Path:
-    """Return the folder with the four files of Fashion-MNIST, downloading what is missing (30 MB).
+def fetch_published(
+    published: Published, cache: Path | None = None, addresses: Sequence[str] | None = None
+) -> Path:
+    """Return the folder with a published data set, downloading what is missing.
 
     Args:
+        published: The data set.
         cache: Root of the cache; by default the folder that the environment variable
             `EVOCNN_CACHE` names, or else the system's cache folder for evocnn.
-        base_url: Address of the folder with the files. The public mirrors are tried after the
-            official address, but not after another one.
+        addresses: Folders on the web in place of the data set's own.
 
     Returns:
-        `cache / "fashion-mnist"`, in the form that `load_idx` reads.
+        `cache / published.source`, or for an archive the folder in it, unpacked; the archive itself
+        is not kept.
 
     Raises:
         DataError: A file is neither in the cache nor to be had with the right checksum.
     """
-    mirrors = FASHION_MNIST_MIRRORS if base_url == FASHION_MNIST_URL else ()
-    root = cache_root() if cache is None else cache
-    return fetch(FASHION_MNIST_FILES, root / "fashion-mnist", (base_url, *mirrors))
+    folder = (cache_root() if cache is None else cache) / published.source
+    if published.inner is not None and (folder / published.inner).is_dir():
+        return folder / published.inner
+    fetch(published.files, folder, published.addresses if addresses is None else addresses)
+    if published.inner is None:
+        return folder
+    (archive,) = published.files
+    return _unpack(folder / archive, published.inner)
 
 
 def cache_root() -> Path:
@@ -100,8 +97,9 @@ def _fetch_one(name: str, checksum: str, folder: Path, addresses: Sequence[str])
     """Fetch one file and return the address that gave it."""
     import pooch  # noqa: PLC0415
 
+    bar = _Bar(name) if sys.stderr.isatty() else None
     downloader = pooch.HTTPDownloader(
-        progressbar=sys.stderr.isatty() and importlib.util.find_spec("tqdm") is not None,
+        progressbar=bar or False,
         chunk_size=CHUNK,
         timeout=TIMEOUT,
         headers={"Accept-Encoding": "identity"},  # else a .gz may arrive unpacked
@@ -121,11 +119,76 @@ def _fetch_one(name: str, checksum: str, folder: Path, addresses: Sequence[str])
                 response.close()  # pooch leaves the answer of a failed request open
         else:
             return address
+        finally:
+            if bar is not None:
+                bar.close()
     raise DataError(
         f"file {name} must be in the cache folder {folder} or on the web, but it was not: "
         f"{', '.join(failures)}; connect to the network, put the file into that folder, or name a folder "
         "that holds the data with --data FOLDER"
     ) from cause
+
+
+def _unpack(archive: Path, inner: str) -> Path:
+    """Return a folder of an archive, unpacked beside it; the archive is removed.
+
+    The folder appears under its name once it is complete. Only plain files that lie directly in it
+    are written, under their own names.
+    """
+    target = archive.parent / inner
+    try:
+        with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
+            with tarfile.open(archive) as packed:
+                for member in packed:
+                    parent, _, name = member.name.rpartition("/")
+                    content = packed.extractfile(member) if member.isreg() and parent == inner else None
+                    if content is not None and name not in ("", ".", ".."):
+                        with (Path(scratch) / name).open("wb") as file:
+                            shutil.copyfileobj(content, file)
+            Path(scratch).chmod(0o755)
+            Path(scratch).rename(target)
+            Path(scratch).mkdir()  # for the context manager to remove
+        archive.unlink()
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+        raise DataError(
+            f"archive {archive} must be unpacked beside itself, but it was not ({error}); make room or "
+            f"set {CACHE_VARIABLE} to another folder"
+        ) from error
+    return target
+
+
+class _Bar:
+    """A progress bar on stderr, in the form that pooch asks for."""
+
+    def __init__(self, name: str) -> None:
+        from rich.console import Console  # noqa: PLC0415
+        from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
+
+        columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=Console(stderr=True))
+        self._task: Any = self._progress.add_task(name, total=None)
+
+    @property
+    def total(self) -> float | None:
+        """Number of bytes, None while it is not known; giving it starts the bar."""
+        return self._progress.tasks[0].total
+
+    @total.setter
+    def total(self, n_bytes: int) -> None:
+        self._progress.reset(self._task, total=n_bytes or None)
+        self._progress.start()
+
+    def update(self, n_bytes: int) -> None:
+        """Count bytes as received."""
+        self._progress.advance(self._task, n_bytes)
+
+    def reset(self) -> None:
+        """Count from 0 again."""
+        self._progress.reset(self._task)
+
+    def close(self) -> None:
+        """Leave the bar as it is; a further file may start it again."""
+        self._progress.stop()
 
 
 def _reason(error: Exception) -> str:

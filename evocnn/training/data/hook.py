@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from evocnn.errors import DataError
-from evocnn.training.data.image_set import ImageSet, image_set, images_needed
-
-PAIR, TRIPLE = 2, 3
+from evocnn.training.data.image_set import ImageSet, images_needed
+from evocnn.training.data.objects import set_of
 
 
 def call_hook(function: Callable[..., Any], split: str, class_names: Sequence[str] | None = None) -> ImageSet:
@@ -17,8 +16,8 @@ def call_hook(function: Callable[..., Any], split: str, class_names: Sequence[st
     Args:
         function: Takes the split's name ("train" or "test") by a parameter named `split` or by its
             only required parameter, or takes nothing and then stands for "train" alone. Returns
-            `(images, labels)`, `(images, labels, class_names)` or an `ImageSet`; see `image_set` for
-            what the arrays may be.
+            `(images, labels)`, `(images, labels, class_names)`, a dataset of torch or an `ImageSet`;
+            see `image_set` for what the arrays may be and `dataset_arrays` for datasets.
         split: "train" or "test".
         class_names: One name per class where the function names none.
 
@@ -36,22 +35,7 @@ def call_hook(function: Callable[..., Any], split: str, class_names: Sequence[st
             f"data function {name} must return the {split} split, but it raised "
             f"{type(error).__name__}: {error}{_place(error, function)}; correct the function"
         ) from error
-    if isinstance(result, ImageSet):
-        return result
-    if not isinstance(result, tuple) or len(result) not in (PAIR, TRIPLE):
-        size = f" of {len(result)}" if isinstance(result, tuple) else ""
-        raise DataError(
-            f"data function {name} must return (images, labels), (images, labels, class_names) or an "
-            f"ImageSet, but it was {type(result).__name__}{size}; put the arrays into a tuple"
-        )
-    images, labels, *names = result
-    return image_set(
-        images,
-        labels,
-        class_names=names[0] if names else class_names,
-        name=f"{name} {split}",
-        min_per_class=needed,
-    )
+    return set_of(result, f"data function {name} must return", f"{name} {split}", class_names, needed)
 
 
 def _name_of(function: Callable[..., Any]) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,12 +11,14 @@ import numpy.typing as npt
 
 from evocnn.errors import DataError
 from evocnn.training.data.labels import to_labels
+from evocnn.training.data.mapped import Pixels, hold
 from evocnn.training.data.pixels import to_pixels
 
 SPLITS = ("train", "test")
 """The two halves that a source of data offers; validation is taken from "train"."""
 
 IMAGE_DIMS = 4  # n, channels, height, width
+CHUNK = 1024  # images that are copied at a time
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,17 +30,20 @@ class ImageSet:
         labels: Class indices, int64, shape `(n,)`, each in `[0, n_classes)`.
         class_names: One name per class, in the order of the class indices.
         name: What messages and reports call the split.
+        notes: What was left out or repaired when the images were read, one sentence each.
 
     Raises:
         DataError: The arrays are not of these types, shapes and ranges.
 
-    The arrays must not be written to: `digest` is computed once.
+    The arrays must not be written to: `digest` is computed once. Large sets may be mapped from a file;
+    see `evocnn.training.data.mapped`.
     """
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
     class_names: tuple[str, ...]
     name: str
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse arrays that would train on something else than they show."""
@@ -93,7 +98,7 @@ class ImageSet:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) over shape, class names, pixels and labels; the name does not count."""
+        """SHA-256 (hex) over shape, class names, pixels and labels; name and notes do not count."""
         header = json.dumps([self.images.shape, self.class_names])
         digest = hashlib.sha256(header.encode() + b"\0")
         digest.update(self.images.data)
@@ -110,7 +115,19 @@ class ImageSet:
             IndexError: An index lies outside the set.
         """
         chosen = np.asarray(indices)
-        return ImageSet(self.images[chosen], self.labels[chosen], self.class_names, self.name)
+        source = getattr(self.images, "filename", None)
+        if source is None:
+            images = self.images[chosen]
+        else:
+            identity = f"{source}\0{self.images.shape}\0{chosen.dtype}\0".encode() + chosen.tobytes()
+            key = hashlib.sha256(identity).hexdigest()
+            images, _ = hold((len(chosen), *self.shape), key, lambda target: self._copy(chosen, target))
+        return replace(self, images=images, labels=self.labels[chosen])
+
+    def _copy(self, chosen: npt.NDArray[np.integer], target: Pixels) -> None:
+        """Copy the images at some indices, a few at a time."""
+        for start in range(0, len(chosen), CHUNK):
+            target[start : start + CHUNK] = self.images[chosen[start : start + CHUNK]]
 
 
 def image_set(
@@ -142,7 +159,33 @@ def image_set(
     Raises:
         DataError: The arrays cannot be used; the message says which rule they break.
     """
-    pixels = to_pixels(images, name)
+    return labelled(
+        to_pixels(images, name), labels, class_names=class_names, name=name, min_per_class=min_per_class
+    )
+
+
+def labelled(
+    pixels: Pixels,
+    labels: npt.ArrayLike,
+    *,
+    class_names: Sequence[str] | None = None,
+    name: str,
+    min_per_class: int,
+    notes: tuple[str, ...] = (),
+) -> ImageSet:
+    """Check the labels of pixels that need no check themselves.
+
+    Args:
+        pixels: As `ImageSet` holds them.
+        labels: As `image_set` takes them.
+        class_names: As `image_set` takes them.
+        name: What messages call these images.
+        min_per_class: Fewest images of each class.
+        notes: What was left out or repaired.
+
+    Raises:
+        DataError: The labels cannot be used.
+    """
     numbers, names = to_labels(labels, class_names, name)
     if len(pixels) != len(numbers):
         raise DataError(
@@ -156,7 +199,7 @@ def image_set(
             f"every class of {name!r} must have at least {min_per_class} images, but class "
             f"{names[rarest]!r} had {counts[rarest]}; add images or leave the class out"
         )
-    return ImageSet(pixels, numbers, names, name)
+    return ImageSet(pixels, numbers, names, name, notes)
 
 
 def images_needed(split: str) -> int:

@@ -1,57 +1,59 @@
 """Where images come from: one name per source, and what a path holds."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from evocnn.errors import DataError
+from evocnn.training.data.cifar import cifar_form, load_cifar
 from evocnn.training.data.digits import load_digits_split
-from evocnn.training.data.download import fetch_fashion_mnist
+from evocnn.training.data.download import fetch_published
+from evocnn.training.data.folder import holds_classes, load_folder
+from evocnn.training.data.framing import Framing, framed
 from evocnn.training.data.hook import call_hook
 from evocnn.training.data.idx import holds_idx, load_idx
 from evocnn.training.data.image_set import ImageSet
 from evocnn.training.data.npz import load_npz
+from evocnn.training.data.objects import is_data, load_object
+from evocnn.training.data.published import FASHION_MNIST_CLASSES, PUBLISHED
 
-SOURCES = ("digits", "fashion-mnist", "idx", "npz")
+__all__ = ["FASHION_MNIST_CLASSES", "SOURCES", "detect", "load", "matching"]
 
-FASHION_MNIST_CLASSES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
+SOURCES = ("digits", *PUBLISHED, "idx", "npz", "folder")
 
 
 def load(
-    source: str | Callable[..., Any],
+    source: Any,
     split: str,
     path: Path | None = None,
     *,
     class_names: Sequence[str] | None = None,
+    framing: Framing | None = None,
 ) -> ImageSet:
     """Return one split of a source.
 
     Args:
-        source: "digits" (ships with scikit-learn), "fashion-mnist" (from `path`, the cache or the
-            web), "idx" (a folder), "npz" (a file), or a function; see `call_hook`.
+        source: "digits" (ships with scikit-learn), the name of a published set (from `path`, the
+            cache or the web), "idx" or "folder" (a folder), "npz" (a file), a function (see
+            `call_hook`), or the data themselves (see `load_object`).
         split: "train" or "test".
         path: Where the data lies, for the sources that need or take one.
         class_names: The classes that the split must have. Give those of the training split when
             loading "test", so that a class without a test image shifts no label.
+        framing: Size and channels to bring the images to; as they are, where it is left out.
 
     Raises:
         DataError: The source is unknown, lacks its path or cannot be read, or has other classes.
     """
     names = None if class_names is None else tuple(class_names)
-    images = _load(source, split, path, names)
+    framing = framing or Framing()
+    if isinstance(source, str) and source == "folder":
+        what = "the folder that holds one folder a class"
+        images = load_folder(_required(path, source, what), split, framing)
+    else:
+        images = framed(_load(source, split, path, names), framing)
     if names is not None and images.class_names != names:
         raise DataError(
             f"classes of {images.name!r} must be {', '.join(names)}, but they were "
@@ -62,43 +64,59 @@ def load(
 
 
 def detect(path: Path) -> str:
-    """Return the source that can read a path, "idx" or "npz".
+    """Return the source that can read a path: "idx", "cifar-10", "cifar-100", "folder" or "npz".
 
     Raises:
-        DataError: The path is neither a folder with IDX files nor a `.npz` file.
+        DataError: The path holds none of these.
     """
-    if path.is_dir() and holds_idx(path):
-        return "idx"
-    if path.is_file() and path.suffix == ".npz":
+    if path.is_dir():
+        if holds_idx(path):
+            return "idx"
+        if (found := cifar_form(path)) is not None:
+            return found[0].source
+        if holds_classes(path):
+            return "folder"
+    elif path.is_file() and path.suffix == ".npz":
         return "npz"
     kind = "a folder without them" if path.is_dir() else "another file" if path.exists() else "missing"
     raise DataError(
-        f"data path {path} must be a folder with IDX files (train-images-idx3-ubyte[.gz] and so on) or a "
-        f".npz file, but it was {kind}; for other formats write a Python function that returns "
-        "(images, labels) and name it as module:function"
+        f"data path {path} must be a folder with IDX files (train-images-idx3-ubyte[.gz] and so on), "
+        "CIFAR-10 or CIFAR-100, a folder that holds one folder of images a class, or a .npz file, but it was "
+        f"{kind}; for other formats write a Python function that returns (images, labels) and name it as "
+        "module:function"
     )
 
 
-def _load(
-    source: str | Callable[..., Any], split: str, path: Path | None, names: tuple[str, ...] | None
-) -> ImageSet:
+def matching(source: Any, path: Path) -> Any:
+    """Return the source to read a path with: what it holds, under the given name where that fits it.
+
+    Raises:
+        DataError: Nothing can read the path.
+    """
+    found = detect(path)
+    is_named = isinstance(source, str) and source in PUBLISHED and PUBLISHED[source].inner is None
+    return source if is_named and found == "idx" else found
+
+
+def _load(source: Any, split: str, path: Path | None, names: tuple[str, ...] | None) -> ImageSet:
+    if not isinstance(source, str):
+        _refuse(path, "data from Python")
+        return load_object(source, split, names) if is_data(source) else call_hook(source, split, names)
+    if source in PUBLISHED:
+        published = PUBLISHED[source]
+        folder = fetch_published(published) if path is None else path
+        if published.inner is not None:
+            return load_cifar(folder, split, source)
+        return replace(load_idx(folder, split, published.class_names), name=f"{source} {split}")
     match source:
         case "digits":
             _refuse(path, "source 'digits'")
             return load_digits_split(split)
-        case "fashion-mnist":
-            folder = fetch_fashion_mnist() if path is None else path
-            images = load_idx(folder, split, FASHION_MNIST_CLASSES)
-            return replace(images, name=f"fashion-mnist {split}")
         case "idx":
             return load_idx(_required(path, "idx", "the folder with the IDX files"), split, names)
         case "npz":
             return load_npz(_required(path, "npz", "the .npz file"), split, names)
-        case str():
-            raise DataError(_unknown(source))
-        case _:
-            _refuse(path, "a data function")
-            return call_hook(source, split, names)
+    raise DataError(_unknown(source))
 
 
 def _required(path: Path | None, source: str, what: str) -> Path:
@@ -112,7 +130,8 @@ def _required(path: Path | None, source: str, what: str) -> Path:
 def _refuse(path: Path | None, what: str) -> None:
     if path is not None:
         raise DataError(
-            f"path must be left out for {what}, but it was {path}; drop it, or choose 'idx' or 'npz'"
+            f"path must be left out for {what}, but it was {path}; drop it, or choose 'idx', 'npz' "
+            "or 'folder'"
         )
 
 

@@ -14,7 +14,18 @@ from evocnn.store import Journal, locked
 
 Call = Callable[..., Any]
 COMMANDS = ("run", "resume", "show", "plot", "space")
-RESULT = ("ticket", "identity", "reused_from", "key", "text", "genome", "parents", "operators", "cost")
+RESULT = (
+    "ticket",
+    "identity",
+    "reused_from",
+    "key",
+    "text",
+    "genome",
+    "parents",
+    "operators",
+    "repairs",
+    "cost",
+)
 
 
 def results(folder: Path) -> list[tuple[Any, ...]]:
@@ -309,7 +320,7 @@ def test_show_as_json(evocnn: Call, finished: Path) -> None:
     said = evocnn("show", finished, "--json")
     assert (said.code, said.err) == (0, "")
     found = json.loads(said.out)
-    keys = {"run", "status", "evaluations", "reference_point", "hypervolume", "knee", "front"}
+    keys = {"run", "status", "evaluations", "repairs", "reference_point", "hypervolume", "knee", "front"}
     assert set(found) == keys
     assert found["front"]
     for entry in found["front"]:

@@ -20,7 +20,7 @@ MISTAKES = [
     # Keys that nobody knows, in every table.
     ("seed = 7", "sed = 7", "'sed' is not known; .*; did you mean 'seed'?"),
     ("images = 400", "imges = 400", "'data.imges' is not known; known here: source, .* 'images'?"),
-    ("images = 400", "zzz = 400", "'data.zzz' is not known; known here: source, path, validation, images$"),
+    ("images = 400", "zzz = 400", "'data.zzz' is not known; known here: source, [a-z, ]*images[a-z, ]*$"),
     ('pool_order = "early"', 'pool_oder = "early"', "'space.pool_oder' is not known; .* 'pool_order'?"),
     ("depth = 4", "dept = 4", "'space.limits.dept' is not known; known here: .*; did you mean 'depth'?"),
     ('scale = "log"\nref', 'scle = "log"\nref', "'objectives.parameters.scle' is not known; .* 'scale'?"),

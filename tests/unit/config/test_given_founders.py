@@ -1,7 +1,7 @@
 """Given founders: by name and by text, in their order, ahead of what is drawn, repaired into the limits."""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -124,14 +124,34 @@ def test_founders_are_repaired_into_the_limits_and_that_is_recorded() -> None:
     assert [dict(candidate.repairs) for candidate in found] == [{"narrowed": 2}, {"inert": 1}]
 
 
-def test_a_founders_gene_type_must_be_in_the_space() -> None:
-    experiment = experiment_of("mobile-like")
+def test_a_founders_gene_type_must_be_in_the_space(write: Write) -> None:
+    start = 'name = "mine"\n[data]\nsource = "digits"\n[space]\npreset = "tiny"\n'
+    path = write(f'{start}founders = ["tutorial", "mobile-like"]\n')
+    message = (
+        rf"^{path}:6: 'space.founders.1': a founder's genes must be among conv, .*, but one was "
+        r"inverted_residual \('inv16k3e1'\); add \[space.layers.inverted_residual\]"
+    )
+    with pytest.raises(ExperimentError, match=message):
+        load_experiment(path)
+    assert digits_space(experiment_of("mobile-like", preset="mobile"))
+
+
+def test_a_space_refuses_genes_that_it_lacks() -> None:
+    space = digits_space(experiment_of())
     message = (
         r"genes of given chromosomes must be among \['conv', .*, but one was 'inv16k3e1' \(inverted_resid"
     )
     with pytest.raises(SpaceError, match=message):
-        digits_space(experiment)
-    assert digits_space(experiment_of("mobile-like", preset="mobile"))
+        replace(space, founders=(reference_network("mobile-like"),))
+
+
+@pytest.mark.parametrize("algorithm", ["nsga2", "nsga2-generational"])
+def test_there_are_no_more_founders_than_a_population_holds(algorithm: str) -> None:
+    names = [f"conv{n}k3 | gap | sgd lr=.1" for n in range(8, 15)]
+    message = "'space.founders': founders must be at most search.population, which is 6, but they were 7"
+    with pytest.raises(ExperimentError, match=message):
+        experiment_of(*names, algorithm=algorithm)
+    assert len(experiment_of(*names, algorithm="random").space.founders) == 7
 
 
 def test_founders_of_own_genes_by_text(write: Write) -> None:

@@ -228,7 +228,7 @@ def asked(experiment: Experiment, space: SearchSpace, n: int) -> list[Any]:
 @pytest.mark.parametrize("evolve", EVOLVING, ids="-".join)
 def test_held_segments_stay_as_held_in_every_offspring(evolve: tuple[str, ...], rates: str) -> None:
     space = digits_space(held_but(evolve))
-    variation = Variation(default_crossovers(), default_mutations(evolve), rates=RATES[rates]())
+    variation = Variation(default_crossovers(evolve), default_mutations(evolve), rates=RATES[rates]())
     rng = np.random.default_rng(6)
     population = [space.sample(rng) for _ in range(8)]
     used: set[str] = set()
@@ -258,7 +258,9 @@ def test_default_mutations_are_those_of_the_segments_that_evolve() -> None:
     all_of_them = {name: share for shares in DEFAULT_MUTATIONS.values() for name, share in shares.items()}
     assert {one.name: one.weight for one in default_mutations(SEGMENTS)} == all_of_them
     assert default_mutations(("head", "head")) == default_mutations(("head",))
-    assert {one.name: one.weight for one in default_crossovers()} == DEFAULT_CROSSOVERS
+    assert {one.name: one.weight for one in default_crossovers(SEGMENTS)} == DEFAULT_CROSSOVERS
+    without = set(DEFAULT_CROSSOVERS) - {one.name for one in default_crossovers(("head",))}
+    assert without == {"homologous", "blend_recipe"}  # of layers alone, of the recipe alone
 
 
 def test_mutations_that_a_file_names_are_used_whatever_evolves() -> None:

@@ -13,6 +13,7 @@ import pytest
 from deap import tools
 
 import evocnn.operators.crossover as crossover_module
+import evocnn.operators.morphism as morphism_module
 import evocnn.operators.mutation as mutation_package
 from evocnn.config import Experiment
 from evocnn.config.operator_names import CROSSOVERS, MUTATIONS, crossover_named, mutation_named
@@ -64,9 +65,10 @@ def test_every_crossover_has_a_name(name: str) -> None:
 
 
 def test_every_operator_of_the_package_has_its_own_name() -> None:
-    assert {kind.__name__ for kind in MUTATIONS.values()} == set(mutation_package.__all__)
-    own = {name for name, kind in vars(crossover_module).items() if is_of(kind, crossover_module)}
-    assert {kind.__name__ for kind in CROSSOVERS.values()} == own
+    morphisms = {name for name, kind in vars(morphism_module).items() if is_of(kind, morphism_module)}
+    assert {kind.__name__ for kind in MUTATIONS.values()} == {*mutation_package.__all__, *morphisms}
+    crossovers = {name for name, kind in vars(crossover_module).items() if is_of(kind, crossover_module)}
+    assert {kind.__name__ for kind in CROSSOVERS.values()} == crossovers
     for name, kind in {**CROSSOVERS, **MUTATIONS}.items():
         assert kind.__name__ == name.replace("_", " ").title().replace(" ", "")
 

@@ -226,10 +226,15 @@ def test_a_mistake_that_extends_a_preset_keeps_its_line(write: Write) -> None:
         load_experiment(path)
 
 
-def test_a_contradiction_with_the_preset_names_both_sides(write: Write) -> None:
-    path = write(f'{HEAD}[space]\npreset = "cnn-ga"\n[space.limits]\ndepth = 3\n')
+def test_the_depth_of_a_presets_founders_follows_a_lower_limit(write: Write) -> None:
+    tables = '[space]\npreset = "cnn-ga"\n[space.limits]\ndepth = 3\n'
+    assert load_experiment(write(HEAD + tables)).space.founder_depth == (3, 3)
+
+
+def test_a_depth_of_founders_beyond_the_limit_is_refused(write: Write) -> None:
+    path = write(f'{HEAD}[space]\npreset = "cnn-ga"\nfounder_depth = [4, 10]\nlimits = {{ depth = 3 }}\n')
     message = (
-        rf"^{path}:4: 'space.founder_depth': .* the depth limit 3, but it was \[4, 10\]; correct either$"
+        rf"^{path}:6: 'space.founder_depth': .* the depth limit 3, but it was \[4, 10\]; correct either$"
     )
     with pytest.raises(ExperimentError, match=message):
         load_experiment(path)

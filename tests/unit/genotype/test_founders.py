@@ -123,6 +123,7 @@ def breaks_practice(chromosome: Chromosome, shape: Shape) -> set[str]:
     kinds = [type(gene) for gene in chromosome.layers]
     first = next((i for i, kind in enumerate(kinds) if kind in (Conv, Residual)), len(kinds))
     broken = {
+        "no width first": first != 0,
         "early pool": Pool in kinds[:first],
         "falling width": falls(widths(chromosome)),
         "late halving": longest_wait(chromosome, shape) > 2,
@@ -153,6 +154,7 @@ def test_uniform_founders_break_every_rule_of_practice_at_times(make_space: Make
     space = roomy(make_space, *MIXED, founder_prior="uniform")
     broken = [breaks_practice(chromosome, space.input_shape) for chromosome in draws(space)]
     assert set().union(*broken) == {
+        "no width first",
         "early pool",
         "falling width",
         "late halving",

@@ -196,6 +196,9 @@ NO = {
         conv8k3 · conv{8>12}k3 groups=2 · conv8k3 groups=4
         conv{8>12}k3 · res8k3 norm=group
         conv{8>12}k3 · res12k3
+        conv{8>12}k3 · res{8>12}k3 norm=group
+        conv{8>12}k3 · neck{8>12}k3 norm=group
+        conv{8>12}k3 · conv{8>12}k3 groups=4 · link1
         conv{8>12}k3 · neck8k3 norm=group
         conv{8>12}k3 · neck12k3
         conv{8>12}k3 · dws6k3 norm=group

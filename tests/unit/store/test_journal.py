@@ -220,7 +220,14 @@ def test_a_truncated_file_is_a_journal_error_and_no_shorter_run(tmp_path: Path, 
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("metrics", "{"), ("status", "fine"), ("curves", "[1]"), ("parents", "3"), ("repairs", "{"), ("genome", "")],
+    [
+        ("metrics", "{"),
+        ("status", "fine"),
+        ("curves", "[1]"),
+        ("parents", "3"),
+        ("repairs", "{"),
+        ("genome", ""),
+    ],
 )
 def test_a_damaged_row_is_named(journal: Journal, record: MakeRecord, column: str, value: str) -> None:
     for ticket in range(3):

@@ -1,17 +1,20 @@
 import hashlib
+import io
 import socket
 import sys
+import tarfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evocnn.errors import DataError
-from evocnn.training.data import download
-from evocnn.training.data.download import cache_root, fetch, fetch_fashion_mnist
+from evocnn.training.data.download import cache_root, fetch, fetch_published
+from evocnn.training.data.published import Published
 
 CONTENTS = {"one.gz": b"first" * 100, "two.gz": b"second" * 100}
 FILES = {name: hashlib.sha256(content).hexdigest() for name, content in CONTENTS.items()}
@@ -146,44 +149,99 @@ def test_a_cache_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         fetch(FILES, tmp_path / "file" / "folder", ["http://127.0.0.1:1/"])
 
 
-def test_fashion_mnist_lies_in_its_own_folder(
-    good: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(download, "FASHION_MNIST_FILES", FILES)
-    assert fetch_fashion_mnist(tmp_path, good.address) == tmp_path / "fashion-mnist"
-    assert (tmp_path / "fashion-mnist" / "one.gz").is_file()
+def published(address: str, **changes: Any) -> Published:
+    return Published(**({"source": "toy", "files": FILES, "addresses": (address,)} | changes))
+
+
+def test_a_published_set_lies_in_its_own_folder(good: Server, tmp_path: Path) -> None:
+    assert fetch_published(published(good.address), tmp_path) == tmp_path / "toy"
+    assert (tmp_path / "toy" / "one.gz").is_file()
 
 
 def test_the_environment_moves_the_cache(
     good: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "FASHION_MNIST_FILES", FILES)
     monkeypatch.setenv("EVOCNN_CACHE", str(tmp_path / "elsewhere"))
-    assert fetch_fashion_mnist(base_url=good.address) == tmp_path / "elsewhere" / "fashion-mnist"
+    assert fetch_published(published(good.address)) == tmp_path / "elsewhere" / "toy"
 
 
 def test_the_systems_cache_is_the_default() -> None:
     assert "evocnn" in cache_root().parts
 
 
-def test_mirrors_follow_the_official_address_only(
-    empty: Server, good: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(download, "FASHION_MNIST_FILES", FILES)
-    monkeypatch.setattr(download, "FASHION_MNIST_MIRRORS", (good.address,))
+def test_other_addresses_take_the_place_of_its_own(empty: Server, good: Server, tmp_path: Path) -> None:
+    fetch_published(published(empty.address), tmp_path, [good.address])
+    assert empty.requests == []
     with pytest.raises(DataError, match="answered 404"):
-        fetch_fashion_mnist(tmp_path, empty.address)
-    assert good.requests == []
-    monkeypatch.setattr(download, "FASHION_MNIST_URL", empty.address)
-    fetch_fashion_mnist(tmp_path, empty.address)
-    assert len(good.requests) == len(FILES)
+        fetch_published(published(good.address), tmp_path / "other", [empty.address])
 
 
-def test_the_official_files_are_the_four_of_idx() -> None:
-    assert sorted(download.FASHION_MNIST_FILES) == [
-        f"{stem}-{kind}-ubyte.gz" for stem in ("t10k", "train") for kind in ("images-idx3", "labels-idx1")
-    ]
-    assert all(len(bytes.fromhex(checksum)) == 32 for checksum in download.FASHION_MNIST_FILES.values())
+def packed(*members: tuple[str, bytes | str]) -> bytes:
+    """Return a gzipped archive: files with their content, or symbolic links with their target."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            if isinstance(content, str):
+                info.type, info.linkname = tarfile.SYMTYPE, content
+                archive.addfile(info)
+            else:
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def archived(content: bytes) -> Iterator[tuple[Published, Server]]:
+    for server in serve({"toy.tar.gz": content}):
+        files = {"toy.tar.gz": hashlib.sha256(content).hexdigest()}
+        yield published(server.address, files=files, inner="batches"), server
+
+
+def test_an_archive_is_unpacked_once_and_not_kept(tmp_path: Path) -> None:
+    content = packed(("batches/a.bin", b"first"), ("batches/b.bin", b"second"))
+    for toy, server in archived(content):
+        for _ in range(2):
+            assert fetch_published(toy, tmp_path) == tmp_path / "toy" / "batches"
+        assert server.requests == ["/data/toy.tar.gz"]
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == {"toy/batches/a.bin", "toy/batches/b.bin"}
+    assert (tmp_path / "toy" / "batches" / "b.bin").read_bytes() == b"second"
+    assert (tmp_path / "toy" / "batches").stat().st_mode & 0o777 == 0o755
+
+
+def test_an_archive_writes_nowhere_else(tmp_path: Path) -> None:
+    content = packed(
+        ("batches/a.bin", b"mine"),
+        ("../outside", b"x"),
+        ("batches/../../outside", b"x"),
+        ("/outside", b"x"),
+        ("batches/link", "/etc/passwd"),
+        ("other/b.bin", b"x"),
+    )
+    for toy, _ in archived(content):
+        fetch_published(toy, tmp_path / "cache")
+    assert [path.name for path in tmp_path.rglob("*") if not path.is_dir()] == ["a.bin"]
+
+
+def test_an_archive_that_is_none_is_refused(tmp_path: Path) -> None:
+    for toy, _ in archived(b"no archive"):
+        with pytest.raises(DataError, match=r"archive .*toy\.tar\.gz must be unpacked beside itself"):
+            fetch_published(toy, tmp_path)
+    assert not (tmp_path / "toy" / "batches").exists()
+
+
+def test_a_download_draws_a_bar_on_a_terminal_and_only_there(
+    good: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    fetch(FILES, tmp_path / "a", [good.address])
+    drawn = capsys.readouterr().err
+    assert "one.gz" in drawn
+    assert "500/500 bytes" in drawn
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    fetch(FILES, tmp_path / "b", [good.address])
+    assert "500/500" not in capsys.readouterr().err
 
 
 def test_without_pooch_the_message_says_how_to_get_it(

@@ -1,4 +1,5 @@
 import gzip
+import re
 import struct
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 
 from evocnn.errors import DataError
 from evocnn.training.data import ImageSet, detect, image_set, load, sources
+from evocnn.training.data.published import PUBLISHED
+from evocnn.training.data.sources import matching
 
 PIXELS = np.arange(20 * 2 * 3, dtype=np.uint8).reshape(20, 2, 3)
 LABELS = np.arange(20, dtype=np.uint8) % 10
@@ -49,15 +52,35 @@ def test_fashion_mnist_from_a_folder_has_its_class_names(tmp_path: Path) -> None
 
 def test_fashion_mnist_without_a_folder_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_idx(tmp_path, LABELS)
-    monkeypatch.setattr(sources, "fetch_fashion_mnist", lambda: tmp_path)
+    monkeypatch.setattr(sources, "fetch_published", lambda wanted: tmp_path / wanted.source)
+    (tmp_path / "fashion-mnist").symlink_to(tmp_path)
     assert len(load("fashion-mnist", "train")) == 20
+
+
+@pytest.mark.parametrize(("source", "name"), [("mnist", "3"), ("kmnist", "tsu")])
+def test_relatives_of_mnist_have_their_class_names(source: str, name: str, tmp_path: Path) -> None:
+    write_idx(tmp_path, LABELS)
+    images = load(source, "train", tmp_path)
+    assert (images.name, images.class_names[3]) == (f"{source} train", name)
+
+
+def test_a_path_is_read_under_the_given_name_only_where_it_fits(tmp_path: Path) -> None:
+    write_idx(tmp_path, LABELS)
+    np.savez(tmp_path / "toy.npz", X=PIXELS, y=LABELS)
+    assert [matching(source, tmp_path) for source in ("kmnist", "cifar-10", "digits", function)] == [
+        "kmnist",
+        "idx",
+        "idx",
+        "idx",
+    ]
+    assert matching("kmnist", tmp_path / "toy.npz") == "npz"
 
 
 def test_a_function_is_called() -> None:
     assert load(function, "test").name == "mine test"
 
 
-@pytest.mark.parametrize("source", ["idx", "npz"])
+@pytest.mark.parametrize("source", ["idx", "npz", "folder"])
 def test_a_source_that_needs_a_path_says_so(source: str) -> None:
     with pytest.raises(DataError, match=f"source '{source}' must have a path, but it was missing"):
         load(source, "train")
@@ -65,7 +88,9 @@ def test_a_source_that_needs_a_path_says_so(source: str) -> None:
 
 @pytest.mark.parametrize("source", ["digits", function])
 def test_a_path_that_would_be_ignored_is_refused(source: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"path must be left out for .*; drop it, or choose 'idx' or 'npz'"):
+    with pytest.raises(
+        DataError, match=r"path must be left out for .*; drop it, or choose 'idx', 'npz' or 'folder'"
+    ):
         load(source, "train", tmp_path)
 
 
@@ -110,8 +135,10 @@ def test_a_test_split_without_one_class_keeps_the_numbers_of_the_others(tmp_path
 def test_paths_are_recognized(tmp_path: Path) -> None:
     write_idx(tmp_path, LABELS)
     np.savez(tmp_path / "toy.npz", X=PIXELS, y=LABELS)
+    (tmp_path / "classes" / "cat").mkdir(parents=True)
     assert detect(tmp_path) == "idx"
     assert detect(tmp_path / "toy.npz") == "npz"
+    assert detect(tmp_path / "classes") == "folder"
 
 
 @pytest.mark.parametrize(
@@ -123,3 +150,11 @@ def test_other_paths_are_refused(tmp_path: Path, name: str, kind: str) -> None:
     (tmp_path / "toy.csv").touch()
     with pytest.raises(DataError, match=rf"{name} must be a folder with IDX .* or a \.npz .* it was {kind};"):
         detect(tmp_path / name)
+
+
+def test_every_published_set_has_checksums_and_addresses() -> None:
+    for source, published in PUBLISHED.items():
+        assert source == published.source
+        assert published.addresses
+        assert all(re.fullmatch(r"[0-9a-f]{64}", checksum) for checksum in published.files.values())
+        assert len(published.files) == (4 if published.inner is None else 1)
