@@ -332,6 +332,7 @@ def _data_entry(parts: Parts) -> dict[str, Any]:
         "digest": data.digest,
         "shape": list(data.shape),
         "class_names": list(data.class_names),
+        "notes": list(data.notes),
         "n_training": len(parts.evaluator.training),
         "n_validation": len(parts.evaluator.validation),
     }

@@ -5,19 +5,16 @@ sets. A record is one label byte (CIFAR-100: coarse, then fine) and 3,072 pixels
 """
 
 import hashlib
-import pickle
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from evocnn.errors import DataError
 from evocnn.training.data.image_set import ImageSet, images_needed, labelled
 from evocnn.training.data.mapped import Pixels, hold
+from evocnn.training.data.pickles import as_text, unpickled
 
 SHAPE = (3, 32, 32)
 N_PIXELS = 3 * 32 * 32
@@ -176,7 +173,7 @@ def _class_names(path: Path, form: CifarForm) -> Sequence[str]:
             f"file {path} must name the {form.n_classes} classes of {form.source}, but it had {n_found} "
             "names; download or copy it again"
         )
-    return [_text(name) for name in names]
+    return [as_text(name) for name in names]
 
 
 def _pickled(paths: Sequence[Path], form: CifarForm) -> tuple[Pixels, list[int]]:
@@ -204,113 +201,6 @@ def _batch(path: Path, form: CifarForm) -> tuple[Pixels, list[int]]:
             f"{', '.join(sorted(batch)) or 'nothing'} in another form; download or copy it again"
         )
     return data, labels
-
-
-def unpickled(path: Path) -> dict[str, Any]:
-    """Return the dictionary of a pickle that holds plain values and arrays of whole numbers.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The dictionary, its keys as text.
-
-    Raises:
-        DataError: The file cannot be read, holds something else, or names anything to be called.
-            Nothing that the file names is imported or run.
-    """
-    try:
-        with path.open("rb") as file:
-            found = _Restricted(file, encoding="bytes").load()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    except _UNREADABLE as error:
-        raise DataError(
-            f"file {path} must be a pickle of plain values and arrays, but it was not "
-            f"({type(error).__name__}: {error}); nothing of it was run; use the official file"
-        ) from error
-    if not isinstance(found, dict):
-        raise DataError(
-            f"file {path} must hold a dictionary, but it was {type(found).__name__}; use the official file"
-        )
-    return {_text(key): _built(value) for key, value in found.items()}
-
-
-_UNREADABLE = (
-    pickle.UnpicklingError,
-    EOFError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    ArithmeticError,
-    MemoryError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-"""What Python's unpickler raises for files that are cut short, changed or no pickles."""
-
-
-class _Dtype:
-    """Stands for a numpy type while a pickle is read."""
-
-    def __init__(self, code: Any, *_: Any) -> None:
-        self.dtype = np.dtype(_text(code))
-        if self.dtype.kind not in "iu":
-            raise pickle.UnpicklingError(f"an array of type {self.dtype}")
-
-    def __setstate__(self, _: Any) -> None:
-        """Need no more than the code: byte order is of no account for the bytes that are read."""
-
-
-class _Array:
-    """Stands for a numpy array while a pickle is read."""
-
-    def __init__(self, *_: Any) -> None:
-        self.array: npt.NDArray[np.integer] | None = None
-
-    def __setstate__(self, state: Any) -> None:
-        _, shape, kind, in_columns, content = state
-        if isinstance(content, str):
-            content = content.encode("latin1")
-        array = np.frombuffer(content, dtype=kind.dtype)
-        self.array = array.reshape(shape, order="F" if in_columns else "C")
-
-
-def _encoded(text: str, _encoding: Any) -> bytes:
-    return text.encode("latin1")
-
-
-_STANDINS: dict[tuple[str, str], Any] = {
-    ("numpy", "dtype"): _Dtype,
-    ("numpy", "ndarray"): None,  # only ever an argument
-    ("numpy.core.multiarray", "_reconstruct"): _Array,
-    ("numpy._core.multiarray", "_reconstruct"): _Array,
-    ("_codecs", "encode"): _encoded,
-}
-
-
-class _Restricted(pickle.Unpickler):
-    """Reads a pickle in which nothing is what it says: every name stands for a harmless stand-in."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return the stand-in of a name.
-
-        Raises:
-            UnpicklingError: There is none.
-        """
-        if (module, name) not in _STANDINS:
-            raise pickle.UnpicklingError(f"it names {module}.{name}")
-        return _STANDINS[module, name]
-
-
-def _built(value: Any) -> Any:
-    return value.array if isinstance(value, _Array) else value
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:

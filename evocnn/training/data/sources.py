@@ -10,11 +10,12 @@ from evocnn.errors import DataError
 from evocnn.training.data.cifar import cifar_form, load_cifar
 from evocnn.training.data.digits import load_digits_split
 from evocnn.training.data.download import fetch_published
-from evocnn.training.data.folder import holds_classes, load_folder
+from evocnn.training.data.folder import load_folder
 from evocnn.training.data.framing import Framing, framed
 from evocnn.training.data.hook import call_hook
 from evocnn.training.data.idx import holds_idx, load_idx
 from evocnn.training.data.image_set import ImageSet
+from evocnn.training.data.listing import holds_classes
 from evocnn.training.data.npz import load_npz
 from evocnn.training.data.objects import is_data, load_object
 from evocnn.training.data.published import FASHION_MNIST_CLASSES, PUBLISHED

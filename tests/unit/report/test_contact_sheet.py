@@ -40,8 +40,9 @@ def test_every_class_has_a_row_with_its_name_and_number(n_classes: int, drawn: l
     assert texts(drawn[0]) == [f"class {label}  3" for label in range(n_classes)]
 
 
-@pytest.mark.parametrize("n_classes", [2, 26, 60, 100])
-@pytest.mark.parametrize("shape", [(1, 4, 4), (3, 4, 40), (1, 40, 4)])
+@pytest.mark.parametrize(
+    ("n_classes", "shape"), [(2, (1, 4, 4)), (26, (3, 4, 40)), (60, (1, 40, 4)), (100, (1, 4, 4))]
+)
 def test_nothing_overlaps_or_leaves_the_sheet(
     n_classes: int, shape: tuple[int, int, int], drawn: list[Figure]
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from evocnn.errors import DataError
 from evocnn.training.data import detect, load
-from evocnn.training.data.cifar import unpickled
+from evocnn.training.data.pickles import unpickled
 
 Bytes = npt.NDArray[np.uint8]
 
