@@ -6,6 +6,7 @@
     ├── GeneError             a gene or a chromosome breaks a rule of its own
     ├── SpaceError            the search space contradicts itself
     ├── OperatorError         an operator returned something that is no offspring
+    ├── ConformanceError      a gene or an operator breaks a rule that evocnn relies on
     ├── WorkerError           workers cannot be started or reached
     └── JournalError          the run folder cannot be read, written or continued
         ├── ReplayError       the journal holds another search than the one that is resumed
@@ -41,6 +42,10 @@ class SpaceError(EvocnnError, ValueError):
 
 class OperatorError(EvocnnError):
     """An operator returned something that is no offspring, or changed its parent."""
+
+
+class ConformanceError(EvocnnError):
+    """A gene or an operator of one's own breaks a rule that evocnn relies on; see `evocnn.testing`."""
 
 
 class WorkerError(EvocnnError):

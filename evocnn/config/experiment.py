@@ -1,7 +1,9 @@
 """The experiment: everything that decides a run's result, checked as a whole."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -57,9 +59,20 @@ def _each(named: Any) -> Any:
             with mistakes.at(index):
                 result.append(item if isinstance(item, Weighted) else named(item, folder_of(info)))
         mistakes.raise_any()
-        return tuple(result)
+        return _distinctly_named(result)
 
     return convert
+
+
+def _distinctly_named(operators: list[Weighted[Any]]) -> tuple[Weighted[Any], ...]:
+    """Return the operators; the second of a name is `name#2`, since credit and rates go by names."""
+    seen: Counter[str] = Counter()
+    result = []
+    for operator in operators:
+        seen[operator.name] += 1
+        n = seen[operator.name]
+        result.append(operator if n == 1 else replace(operator, name=f"{operator.name}#{n}"))
+    return tuple(result)
 
 
 def _source(value: object, info: ValidationInfo) -> object:

@@ -18,6 +18,7 @@ from evocnn.genotype import (
     Head,
     Held,
     LayerGene,
+    Range,
     Recipe,
     parse_gene,
     parse_layers,
@@ -100,7 +101,10 @@ class SpaceSettings(Settings):
         if "|" in text:
             return Chromosome.parse(text, self._genes)
         network = reference_network(text)
-        return Chromosome(network.layers, network.head, self.recipe.nearest(network.recipe))
+        recipe, rates = self.recipe.nearest(network.recipe), self.recipe.fields.get("learning_rate")
+        if recipe.optimizer != network.recipe.optimizer and isinstance(rates, Range):
+            recipe = recipe.having(learning_rate=rates.at(0.5))  # another optimizer wants another rate
+        return Chromosome(network.layers, network.head, recipe)
 
     @property
     def _genes(self) -> tuple[type[LayerGene], ...]:

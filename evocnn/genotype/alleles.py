@@ -1,6 +1,6 @@
 """Alleles: the permitted values of a gene's fields, and how to move among them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from functools import cached_property
 from itertools import combinations_with_replacement, product
@@ -174,6 +174,13 @@ class GeneAlleles(Generic[GeneType]):
             )
             raise SpaceError(message)
         known = {f.name: f for f in fields(self.gene)}
+        for name, own in self.fields.items():
+            if not isinstance(own, Choice | Range):
+                message = (
+                    f"alleles of {self.gene.name()}.{name} must be a Choice or a Range, but they were "
+                    f"{own!r}; write Choice((8, 16)) or Range(0.001, 0.1, log=True)"
+                )
+                raise SpaceError(message)
         for name in self.fields:
             if name not in known:
                 hint = did_you_mean(name, known) or "; correct the name"
@@ -229,12 +236,15 @@ class GeneAlleles(Generic[GeneType]):
 
     def permits(self, gene: GeneType) -> bool:
         """Return whether every field holds one of its alleles, or its default where it has none."""
-        defaults = {f.name: f.default for f in fields(self.gene)}
-        values = ((name, getattr(gene, name)) for name in defaults)
-        return all(
-            value in self.fields[name] if name in self.fields else value == defaults[name]
-            for name, value in values
-        )
+        return all(self.permits_value(name, getattr(gene, name)) for name in self._defaults)
+
+    def permits_value(self, name: str, value: Value) -> bool:
+        """Return whether a field may hold a value."""
+        return value in self.fields[name] if name in self.fields else bool(value == self._defaults[name])
+
+    @cached_property
+    def _defaults(self) -> dict[str, Any]:
+        return {f.name: f.default for f in fields(self.gene)}
 
     def nearest(self, gene: GeneType) -> GeneType:
         """Return the gene with each field at the nearest of its alleles, the first one among words."""
@@ -249,6 +259,12 @@ class GeneAlleles(Generic[GeneType]):
         smaller = self.fields[self.width].smaller(getattr(gene, self.width))
         return None if smaller is None else replace(gene, **{self.width: smaller})
 
+    def narrowest(self, gene: GeneType) -> GeneType:
+        """Return the gene at its smallest width."""
+        while (smaller := self.shrink(gene)) is not None:
+            gene = smaller
+        return gene
+
     def grow(self, gene: GeneType) -> GeneType | None:
         """Return the gene at its next larger width, or None where there is none."""
         if self.width is None or self.width not in self.fields:
@@ -259,6 +275,13 @@ class GeneAlleles(Generic[GeneType]):
     def smallest(self) -> GeneType:
         """Return the gene with the first allele of every field: the narrowest."""
         return self.gene(**{name: _some(alleles)[0] for name, alleles in self.fields.items()})
+
+
+def drawn(alleles: Sequence[GeneAlleles[GeneType]], rng: np.random.Generator) -> GeneAlleles[GeneType]:
+    """Return one of some gene types' alleles, drawn by weight."""
+    cumulative = np.cumsum([one.weight for one in alleles])
+    index = int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+    return alleles[min(index, len(alleles) - 1)]
 
 
 def _some(alleles: Alleles) -> tuple[Any, ...]:

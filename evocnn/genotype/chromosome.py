@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -83,14 +84,17 @@ class Chromosome:
 
     def counts(self, shape: Shape, n_classes: int) -> Counts:
         """Return what the network costs for one image of a shape."""
-        total = Counts()
-        for gene, inputs, output in self.trace(shape):
-            try:
-                total += gene.counts(*inputs)
-            except Exception as error:
-                raise GeneError(_failed(gene, "counts", inputs, error)) from error
-            shape = output
-        return total + self.head.counts(shape, n_classes)
+        active = list(self.trace(shape))
+        return counts_of(active) + self.head.counts(active[-1].output if active else shape, n_classes)
+
+    def carrying(self, rates: tuple[tuple[str, float], ...]) -> "Chromosome":
+        """Return the chromosome with these rates; itself without any."""
+        if not rates:
+            return self
+        other = replace(self, rates=rates)
+        if "key" in vars(self):  # which rates are no part of
+            vars(other)["key"] = self.key
+        return other
 
     @cached_property
     def key(self) -> str:
@@ -162,13 +166,28 @@ class Chromosome:
         )
 
 
+def counts_of(active: Iterable[ActiveGene]) -> Counts:
+    """Return what active genes cost for one image.
+
+    Raises:
+        GeneError: A gene's `counts` raised; the error names the gene and chains what it raised.
+    """
+    total = Counts()
+    for gene, inputs, _ in active:
+        try:
+            total += gene.counts(*inputs)
+        except Exception as error:
+            raise GeneError(_failed(gene, "counts", inputs, error)) from error
+    return total
+
+
 def parse_layers(text: str, genes: Iterable[type[LayerGene]]) -> tuple[LayerGene, ...]:
-    """Return the layer genes that `text` wrote: their text forms, divided by ` · `.
+    """Return the layer genes that `text` wrote: their text forms, divided by ` · ` or ` > `.
 
     Raises:
         GeneError: One of them cannot be read.
     """
-    words = [] if text.strip() == _NO_LAYERS else [word.strip() for word in text.split("·")]
+    words = [] if text.strip() == _NO_LAYERS else [word.strip() for word in re.split("[·>]", text)]
     types = tuple(genes)
     return tuple(parse_gene(word, types) for word in words)
 
@@ -209,6 +228,12 @@ def parse_gene(text: str, types: tuple[type[GeneType], ...]) -> GeneType:
         parsed = gene.parse(text)
         if parsed is not None:
             return parsed
+    near = [gene for gene in types if text.startswith(gene.code_of())]
+    forms = " or ".join(gene.form() for gene in near)
+    starts = ", ".join(gene.code_of() for gene in types)
     names = ", ".join(gene.name() for gene in types)
-    message = f"'{text}' must be the text form of one of {names}, but none reads it; see a chromosome's text"
+    message = (
+        f"'{text}' must be the text form of one of {names}, but none reads it; write "
+        f"{forms or f'a gene that begins with {starts}'}, with · or > between layers"
+    )
     raise GeneError(message)

@@ -1,17 +1,19 @@
 """Founders: chromosomes drawn from a space, by known good practice or uniformly."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evocnn.genotype.alleles import Choice, GeneAlleles
+from evocnn.genotype.alleles import Choice, GeneAlleles, drawn
 from evocnn.genotype.chromosome import Chromosome
-from evocnn.genotype.gene import LayerGene, Value
+from evocnn.genotype.gene import LayerGene, Shape, Value
 
 if TYPE_CHECKING:
     from evocnn.genotype.space import SearchSpace
 
 PRIORS = ("informed", "uniform")
+ATTEMPTS = 10  # draws for one gene; inert ones are drawn anew
 LEAST_SIDE = 4  # no founder pools an image whose longer side is shorter
 WIDENING = 1 / 3  # of the width alleles, the most that founders start at and step up by
 
@@ -32,7 +34,8 @@ def informed(space: "SearchSpace", rng: np.random.Generator) -> Chromosome:
     It begins with a gene that has a width, such as a convolution. Resolution is halved after one or
     two of these, by a pool or a stride, until the image is small; widths start in the lowest third
     of their alleles and grow at each halving, never falling where alleles permit (Simonyan and
-    Zisserman 2014; He et al. 2015). All else is drawn as in `uniform`.
+    Zisserman 2014; He et al. 2015). Genes without effect at their place are drawn anew, for a number
+    of times. All else is drawn as in `uniform`.
     """
     head, recipe = space.head.sample(rng), space.recipe.sample(rng)
     pools = [alleles for alleles in space.layers if _reduces(alleles, space)]
@@ -45,21 +48,28 @@ def informed(space: "SearchSpace", rng: np.random.Generator) -> Chromosome:
     width: Value | None = None  # of the last gene that has one
     level = float(rng.random()) * WIDENING
     n_before_halving = int(rng.integers(1, 3))
-    while len(layers) < depth:
-        shape = Chromosome(tuple(layers), head, recipe).features(space.input_shape)
-        alleles = _drawn(others if layers else first, rng)
-        n_before_halving -= alleles.width is not None
-        is_due = n_before_halving <= 0 and max(shape.height, shape.width) >= LEAST_SIDE
+    for _ in range(ATTEMPTS * depth):
+        if len(layers) >= depth:
+            break
+        body = Chromosome(tuple(layers), head, recipe)
+        shape = body.features(space.input_shape)
+        alleles = drawn(others if layers else first, rng)
+        is_wide = _is_wide(alleles, shape)
+        n_left = n_before_halving - is_wide
+        is_due = n_left <= 0 and max(shape.height, shape.width) >= LEAST_SIDE
         if is_due and striding and not pools:
-            alleles = _drawn(striding, rng)
-        gene = _unstrided(alleles, _at_level(alleles, alleles.sample(rng), level, width))
+            alleles = drawn(striding, rng)
+        least = width if is_wide else None
+        gene = _unstrided(alleles, _at_level(alleles, alleles.sample(rng), level, least))
+        if _is_inert(gene, body, space):
+            continue
+        width, n_before_halving = (getattr(gene, str(alleles.width)) if is_wide else width), n_left
         strided = _strided(alleles, gene)
-        width = getattr(gene, alleles.width) if alleles.width else width
         if is_due:
             if strided and (not pools or rng.random() < 0.5):
                 layers.append(strided)
             else:
-                layers += [gene, _drawn(pools, rng).sample(rng)] if pools else [gene]
+                layers += [gene, drawn(pools, rng).sample(rng)] if pools else [gene]
             level = min(1.0, level + float(rng.random()) * WIDENING)
             n_before_halving = int(rng.integers(1, 3))
         else:
@@ -67,17 +77,24 @@ def informed(space: "SearchSpace", rng: np.random.Generator) -> Chromosome:
     return Chromosome(tuple(layers[:depth]), head, recipe)
 
 
+def _is_inert(gene: LayerGene, body: Chromosome, space: "SearchSpace") -> bool:
+    """Return whether a gene would have no effect behind a body."""
+    longer = replace(body, layers=(*body.layers, gene))
+    return len(longer.canonical(space.input_shape).layers) <= len(body.layers)
+
+
+def _is_wide(alleles: LayerAlleles, shape: Shape) -> bool:
+    """Return whether a gene type's width is the number of channels behind it; not so for growth rates."""
+    gene = alleles.smallest()
+    output = None if gene.skip or not alleles.width else gene.output(shape)
+    return output is not None and output.channels == getattr(gene, str(alleles.width))
+
+
 def _reduces(alleles: LayerAlleles, space: "SearchSpace") -> bool:
     """Return whether a gene type makes images smaller without parameters, as pools do."""
     shape, gene = space.input_shape, alleles.smallest()
     output = gene.output(shape) if not gene.skip else None
     return output is not None and output.size < shape.size and gene.counts(shape).parameters == 0
-
-
-def _drawn(alleles: list[LayerAlleles], rng: np.random.Generator) -> LayerAlleles:
-    cumulative = np.cumsum([one.weight for one in alleles])
-    index = int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
-    return alleles[min(index, len(alleles) - 1)]
 
 
 def _at_level(alleles: LayerAlleles, gene: LayerGene, level: float, least: Value | None) -> LayerGene:

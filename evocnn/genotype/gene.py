@@ -136,13 +136,39 @@ class Gene:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Return the gene that `text` wrote, or None where the text is no gene of this type."""
-        match = _pattern(cls).fullmatch(text)
+        """Return the gene that `text` wrote, or None where the text is no gene of this type.
+
+        What stands behind a space may come in any order.
+        """
+        start, *words = text.split(" ")
+        match = _start_pattern(cls).fullmatch(start)
         if match is None:
             return None
-        kinds = {name: kind for name, kind, _ in _rules(cls)}
         found = {name: value for name, value in match.groupdict().items() if value is not None}
+        for word in words:
+            names = [
+                (name, read["value"])
+                for name, pattern in _word_patterns(cls)
+                if name not in found and (read := pattern.fullmatch(word))
+            ]
+            if not names:
+                return None
+            found[names[0][0]] = names[0][1]
+        if any(_is_required(f) and f.name not in found for f in fields(cls)):
+            return None
+        kinds = {name: kind for name, kind, _ in _rules(cls)}
         return cls(**{name: _read(kinds[name], value) for name, value in found.items()})
+
+    @classmethod
+    def form(cls) -> str:
+        """Return how the text form is written, for messages: `drop<rate>`, `pool[<size>] [max|average]`."""
+        parts = [cls.code_of()]
+        for f, (name, _, rule) in zip(fields(cls), _rules(cls), strict=True):
+            value = "|".join(rule["words"]) if rule.get("words") else f"<{name}>"
+            part = f"{_prefix(f)}{value}"
+            optional = f"[{part}]" if not part.startswith(" ") else f" [{part[1:]}]"
+            parts.append(part if _is_required(f) else optional)
+        return "".join(parts)
 
     def to_json(self) -> dict[str, JSON]:
         """Return all fields by name."""
@@ -210,6 +236,11 @@ def _rules(gene: type[Gene]) -> tuple[tuple[str, type, Any], ...]:
 
 def _kind(f: Field[Any]) -> type:
     kinds: dict[Any, type] = {int: int, float: float, str: str, "int": int, "float": float, "str": str}
+    if f.type not in kinds and not str(f.type).startswith("tuple[int"):
+        message = (
+            f"a gene's field must be int, float, str or tuple[int, ...], but {f.name} was {f.type}; use one"
+        )
+        raise GeneError(message)
     return kinds.get(f.type, tuple)
 
 
@@ -221,24 +252,44 @@ def _text_fields(gene: type[Gene]) -> tuple[tuple[str, str, Any], ...]:
     )
 
 
+def _is_required(f: Field[Any]) -> bool:
+    """Return whether the text form always has a field."""
+    return f.default is MISSING or bool(f.metadata.get("shown"))
+
+
 def _prefix(f: Field[Any]) -> str:
     prefix: str | None = f.metadata.get("prefix")
     return f" {f.name}=" if prefix is None else prefix
 
 
 @_once_a_type
-def _pattern(gene: type[Gene]) -> re.Pattern[str]:
+def _start_pattern(gene: type[Gene]) -> re.Pattern[str]:
+    """Return what reads the text form up to its first space."""
     parts = [re.escape(gene.code_of())]
     for f, (_, kind, rule) in zip(fields(gene), _rules(gene), strict=True):
-        value = {
-            int: r"-?\d{1,12}",
-            float: r"-?(?:\d{1,20}(?:\.\d{0,30})?|\.\d{1,30})(?:e[+-]?\d{1,3})?",
-            tuple: r"\d{1,12}(?:,\d{1,12})*",
-            str: "|".join(map(re.escape, rule.get("words", ()))) or r"[\w-]{1,64}",
-        }[kind]
-        optional = "" if f.default is MISSING or f.metadata.get("shown") else "?"
-        parts.append(f"(?:{re.escape(_prefix(f))}(?P<{f.name}>{value})){optional}")
+        if not _prefix(f).startswith(" "):
+            optional = "" if _is_required(f) else "?"
+            parts.append(f"(?:{re.escape(_prefix(f))}(?P<{f.name}>{_value_pattern(kind, rule)})){optional}")
     return re.compile("".join(parts))
+
+
+@_once_a_type
+def _word_patterns(gene: type[Gene]) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Return what reads each field that stands behind a space."""
+    return tuple(
+        (f.name, re.compile(f"{re.escape(_prefix(f)[1:])}(?P<value>{_value_pattern(kind, rule)})"))
+        for f, (_, kind, rule) in zip(fields(gene), _rules(gene), strict=True)
+        if _prefix(f).startswith(" ")
+    )
+
+
+def _value_pattern(kind: type, rule: Any) -> str:
+    return {
+        int: r"-?\d{1,12}",
+        float: r"-?(?:\d{1,20}(?:\.\d{0,30})?|\.\d{1,30})(?:e[+-]?\d{1,3})?",
+        tuple: r"\d{1,12}(?:,\d{1,12})*",
+        str: "|".join(map(re.escape, rule.get("words", ()))) or r"[\w-]{1,64}",
+    }[kind]
 
 
 def _read(kind: type, value: str) -> Value:
@@ -259,7 +310,7 @@ def _check(gene: str, name: str, kind: type, rule: Any, value: Any) -> None:
         good, allowed = isinstance(value, str) and value in words, "one of " + ", ".join(words)
     elif kind is tuple:
         good = type(value) is tuple and all(type(v) is int and v > 0 for v in value)
-        allowed = "whole numbers above 0"
+        allowed = "a list of whole numbers above 0, such as [64]"
     elif kind is int:
         good, allowed = type(value) is int and value >= low, f"a whole number of at least {low}"
     elif kind is float:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from evocnn.genotype.gene import Counts, Gene, Shape, number, word
 from evocnn.genotype.layers import ACTIVATIONS
@@ -28,6 +28,13 @@ class Head(Gene):
     def features(self, shape: Shape) -> int:
         """Return the number of values that the first linear layer reads."""
         return shape.channels if self.pooling == "gap" else shape.size
+
+    def canonical(self, shape: Shape) -> Self:
+        """Return the head without what has no effect: an activation of no layers, flattening one position."""
+        single = shape.height == shape.width == 1
+        return self.having(
+            pooling="gap" if single else self.pooling, activation=self.activation if self.units else "relu"
+        )
 
     def counts(self, shape: Shape, n_classes: int) -> Counts:
         """Return the counts of the head behind features of this shape."""

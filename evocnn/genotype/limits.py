@@ -1,17 +1,22 @@
 """Limits on a network's size, and the repair that enforces them before anything is trained."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING
 
 from evocnn.errors import SpaceError
-from evocnn.genotype.chromosome import Chromosome
-from evocnn.genotype.gene import Counts
+from evocnn.genotype.chromosome import Chromosome, counts_of
+from evocnn.genotype.gene import Counts, LayerGene
 from evocnn.genotype.genome import Repaired
+from evocnn.genotype.splicing import spliced
 
 if TYPE_CHECKING:
     from evocnn.genotype.space import SearchSpace
+
+
+LIMITING = frozenset({"deep", "narrowed", "pooled", "removed", "smallest"})  # changes that limits ask for
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +55,9 @@ def repair(chromosome: Chromosome, space: "SearchSpace") -> Repaired[Chromosome]
     """Return the nearest chromosome within a space's limits, in canonical form.
 
     It changes as little as possible and never draws: held segments are put back, inert genes go,
-    then genes beyond the permitted depth, then the widest gene is shrunk to its next allele until
-    the counts fit. Where all are at their narrowest, flattening becomes global pooling if the
-    space has that, then the layer with the largest share goes. Idempotent.
+    then genes beyond the permitted depth, then the widest gene is shrunk to its next allele, if that
+    lowers what is too large, until the counts fit. Where that cannot be enough, flattening becomes
+    global pooling if the space has that, then the layer with the largest share goes. Idempotent.
 
     Returns:
         The chromosome, with the number of each kind of change: `held` segments, `inert` and `deep`
@@ -60,63 +65,102 @@ def repair(chromosome: Chromosome, space: "SearchSpace") -> Repaired[Chromosome]
         heads, `removed` layers, and `smallest` where nothing but the smallest network was left.
     """
     changes: Counter[str] = Counter()
-    result = space.held.applied(chromosome)
-    changes["held"] = int(result is not chromosome)
-    active = result.canonical(space.input_shape)
-    changes["inert"] = len(result.layers) - len(active.layers)
-    kept = active.layers[: space.limits.depth]
-    changes["deep"] = len(active.layers) - len(kept)
-    result = space.canonical(replace(active, layers=kept))
-    changes["simplified"] = sum(a is not b for a, b in zip(kept, result.layers, strict=True))
-    changes["simplified"] += result.head != active.head
-    while True:
-        excess, measure = space.limits.excess(result.counts(space.input_shape, space.n_classes))
-        if excess <= 1:
-            return Repaired(result, {kind: n for kind, n in changes.items() if n})
-        if (shrunk := _shrunk(result, space)) is not None:
-            kind = "narrowed"
-        elif (shrunk := _pooled(result, space)) is not None:
-            kind = "pooled"
-        elif (shrunk := _shortened(result, space, measure)) is not None:
-            kind = "removed"
-        else:
-            kind, shrunk = "smallest", replace(space.smallest, recipe=result.recipe, rates=result.rates)
+    held = space.held.applied(chromosome)
+    changes["held"] = int(held is not chromosome)
+    result, counts = _settled(held, space, changes)
+    while (excess := space.limits.excess(counts))[0] > 1:
+        kind, smaller = _smaller(result, space, excess[1])
         changes[kind] += 1
-        result = space.canonical(shrunk)
+        result, counts = _settled(smaller, space, changes)
+    return Repaired(result, {kind: n for kind, n in changes.items() if n})
 
 
-def _shrunk(chromosome: Chromosome, space: "SearchSpace") -> Chromosome | None:
-    """Return the chromosome with its widest gene a step narrower, or None where none can be."""
-    head = None if space.held.head else space.head.shrink(chromosome.head)
-    head_width = _width(chromosome.head, "units")
+def _settled(
+    chromosome: Chromosome, space: "SearchSpace", changes: Counter[str]
+) -> tuple[Chromosome, Counts]:
+    """Return the canonical form within the depth limit, with its counts; count what was changed."""
+    active = list(chromosome.trace(space.input_shape))
+    kept = active[: space.limits.depth]
+    result = space.canonical_of(chromosome, kept)
+    changes["inert"] += len(chromosome.layers) - len(active)
+    changes["deep"] += len(active) - len(kept)
+    changes["simplified"] += sum(a.gene is not b for a, b in zip(kept, result.layers, strict=True))
+    changes["simplified"] += result.head is not chromosome.head
+    features = kept[-1].output if kept else space.input_shape
+    return result, counts_of(kept) + result.head.counts(features, space.n_classes)
+
+
+def _smaller(chromosome: Chromosome, space: "SearchSpace", measure: str) -> tuple[str, Chromosome]:
+    """Return a smaller chromosome, and which kind of change it took."""
+    pooled = _pooled(chromosome, space)
+    if pooled and _excess(_narrowest(chromosome, space), space) > 1:
+        return "pooled", pooled
+    if narrowed := _narrowed(chromosome, space, measure):
+        return "narrowed", narrowed
+    if shortened := _shortened(chromosome, space, measure):
+        return "removed", shortened
+    return "smallest", replace(space.smallest, recipe=chromosome.recipe, rates=chromosome.rates)
+
+
+def _narrowed(chromosome: Chromosome, space: "SearchSpace", measure: str) -> Chromosome | None:
+    """Return the chromosome with its widest gene a step narrower, or None where that lowers nothing."""
+    before = _count(chromosome, space, measure)
+    return next((one for one in _narrower(chromosome, space) if _count(one, space, measure) < before), None)
+
+
+def _narrower(chromosome: Chromosome, space: "SearchSpace") -> Iterator[Chromosome]:
+    """Yield the chromosome with one gene a step narrower, the widest gene first, of equals the first."""
     layers = () if space.held.layers is not None else chromosome.layers
-    alleles = [space.alleles_of(gene) for gene in layers]
-    widths = [_width(g, a.width if a else None) for g, a in zip(layers, alleles, strict=True)]
-    for locus in sorted(range(len(widths)), key=lambda locus: -widths[locus]):  # of equals the first
-        if head and head_width > widths[locus]:
-            break
-        own = alleles[locus]
-        smaller = own.shrink(layers[locus]) if own else None
+    owners = [(gene, space.alleles_of(gene)) for gene in layers]
+    widths = [_width(gene, own.width if own else None) for gene, own in owners]
+    head_width = 0.0 if space.held.head else _width(chromosome.head, "units")
+    order = [*((-width, locus) for locus, width in enumerate(widths)), (-head_width, len(layers))]
+    for _, locus in sorted(order):
+        if locus == len(layers):
+            head = None if space.held.head else space.head.shrink(chromosome.head)
+            if head:
+                yield replace(chromosome, head=head)
+            continue
+        gene, own = owners[locus]
+        smaller = own.shrink(gene) if own else None
         if smaller:
-            return replace(chromosome, layers=(*layers[:locus], smaller, *layers[locus + 1 :]))
-    return replace(chromosome, head=head) if head else None
+            yield replace(chromosome, layers=(*layers[:locus], smaller, *layers[locus + 1 :]))
+
+
+def _narrowest(chromosome: Chromosome, space: "SearchSpace") -> Chromosome:
+    """Return the chromosome with every gene that evolves at its narrowest."""
+    layers: list[LayerGene] = []
+    for gene in chromosome.layers:
+        own = space.alleles_of(gene)
+        layers.append(own.narrowest(gene) if own and space.held.layers is None else gene)
+    head = chromosome.head if space.held.head else space.head.narrowest(chromosome.head)
+    return replace(chromosome, layers=tuple(layers), head=head)
 
 
 def _pooled(chromosome: Chromosome, space: "SearchSpace") -> Chromosome | None:
     """Return the chromosome with global pooling instead of flattening, or None where it cannot be."""
     if chromosome.head.pooling == "gap" or not space.permits_global_pooling:
         return None
-    return replace(chromosome, head=replace(chromosome.head, pooling="gap"))
+    return replace(chromosome, head=chromosome.head.having(pooling="gap"))
 
 
 def _shortened(chromosome: Chromosome, space: "SearchSpace", measure: str) -> Chromosome | None:
     """Return the chromosome without the layer that counts most, or None where none counts."""
     trace = chromosome.trace(space.input_shape)
-    shares: list[int] = [getattr(step.gene.counts(*step.inputs), measure) for step in trace]
+    shares: list[int] = [getattr(counts_of([step]), measure) for step in trace]
     if space.held.layers is not None or not shares or max(shares) == 0:
         return None
     locus = shares.index(max(shares))
-    return replace(chromosome, layers=chromosome.layers[:locus] + chromosome.layers[locus + 1 :])
+    return spliced(chromosome, space, locus, locus + 1)
+
+
+def _count(chromosome: Chromosome, space: "SearchSpace", measure: str) -> int:
+    count: int = getattr(chromosome.counts(space.input_shape, space.n_classes), measure)
+    return count
+
+
+def _excess(chromosome: Chromosome, space: "SearchSpace") -> float:
+    return space.limits.excess(chromosome.counts(space.input_shape, space.n_classes))[0]
 
 
 def _width(gene: object, field: str | None) -> float:

@@ -53,6 +53,7 @@ from evocnn.genotype.gene import LayerGene, Shape, Value
 from evocnn.genotype.head import Head
 from evocnn.genotype.layers import (
     LAYERS,
+    POOLING,
     Bottleneck,
     Conv,
     DenseConcat,
@@ -216,13 +217,12 @@ def _keeps_pools(old: Sequence[ActiveGene], new: Sequence[ActiveGene], locus: in
 
 def _computed_pools(active: Sequence[ActiveGene]) -> set[int]:
     """Return the pools that the early order computes inside the gene ahead of them."""
-    convolutions = (Conv, Residual, Bottleneck, DepthwiseSeparable, InvertedResidual)
     sources = {number - step.gene.skip for number, step in enumerate(active) if step.gene.skip}
     genes = [step.gene for step in active]
     return {
         number
         for number, (ahead, gene) in enumerate(pairwise(genes), start=1)
-        if isinstance(gene, Pool) and isinstance(ahead, convolutions) and not hasattr(ahead, "module")
+        if isinstance(gene, Pool) and isinstance(ahead, POOLING) and not hasattr(ahead, "module")
         if number not in sources
     }
 

@@ -1,14 +1,15 @@
 """The space of CNN chromosomes: alleles of layers, head and recipe, and limits on the network."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 import numpy as np
 
-from evocnn.errors import SpaceError
-from evocnn.genotype.alleles import GeneAlleles
-from evocnn.genotype.chromosome import Chromosome
+from evocnn.errors import GeneError, SpaceError
+from evocnn.genotype.alleles import GeneAlleles, GeneType, drawn
+from evocnn.genotype.chromosome import ActiveGene, Chromosome, counts_of
 from evocnn.genotype.cost import CostModel
 from evocnn.genotype.founders import PRIORS, informed, uniform
 from evocnn.genotype.gene import LayerGene, Shape
@@ -78,13 +79,15 @@ class SearchSpace:
 
     def __post_init__(self) -> None:
         """Check that names are distinct and that some network lies within the limits."""
-        names = [alleles.gene.name() for alleles in self.layers]
-        if not names or len(set(names)) < len(names):
-            message = (
-                f"a space must have layer gene types of different names, but they were {names}; rename "
-                "or add one"
-            )
-            raise SpaceError(message)
+        object.__setattr__(self, "input_shape", Shape(*self.input_shape))
+        for what in ("name", "code_of"):
+            names = [getattr(alleles.gene, what)() for alleles in self.layers]
+            if not names or len(set(names)) < len(names):
+                message = (
+                    "a space must have layer gene types of different names and codes, but they were "
+                    f"{names}; rename or add one"
+                )
+                raise SpaceError(message)
         if self.pool_order not in POOL_ORDERS:
             message = f"pool_order must be one of {POOL_ORDERS}, but it was '{self.pool_order}'; choose one"
             raise SpaceError(message)
@@ -134,7 +137,9 @@ class SearchSpace:
         """The smallest network that the alleles give: a narrow layer or none, and pools."""
         types = [alleles.smallest() for alleles in self.layers]
         shape = self.input_shape
-        pools = [gene for gene in types if gene.output(shape) and gene.counts(shape).parameters == 0]
+        head, recipe = self._smallest_heads[0], self.held.recipe or self.recipe.smallest()
+        alone = [list(Chromosome((gene,), head, recipe).trace(shape)) for gene in types]
+        pools = [active[0].gene for active in alone if active and counts_of(active).parameters == 0]
         stacks = [
             (*start, *[pool] * n)
             for start in [(), *((t,) for t in types)]
@@ -143,7 +148,6 @@ class SearchSpace:
         ]
         if self.held.layers is not None:
             stacks = [self.held.layers]
-        recipe = self.held.recipe or self.recipe.smallest()
         candidates = [
             Chromosome(layers[: self.limits.depth], head, recipe).canonical(self.input_shape)
             for layers in stacks
@@ -167,34 +171,36 @@ class SearchSpace:
 
     def sample_layer(self, rng: np.random.Generator) -> LayerGene:
         """Return a layer gene, its type drawn by weight and its fields from their alleles."""
-        index = int(np.searchsorted(self._cumulative_weights, rng.random(), side="right"))
-        return self.layers[min(index, len(self.layers) - 1)].sample(rng)
+        return drawn(self.layers, rng).sample(rng)
 
     def draw(self, rng: np.random.Generator) -> Chromosome:
         """Return a founder, drawn by this space's prior, before repair."""
-        drawn = informed(self, rng) if self.founder_prior == "informed" else uniform(self, rng)
-        return self.held.applied(drawn)
+        founder = informed(self, rng) if self.founder_prior == "informed" else uniform(self, rng)
+        return self.held.applied(founder)
 
     def sample(self, rng: np.random.Generator) -> Chromosome:
         """Return a founder, repaired."""
         return self.repair(self.draw(rng)).genome
 
     def canonical(self, chromosome: Chromosome) -> Chromosome:
-        """Return the simplest chromosome of this space that is the same network: one key for each phenotype.
+        """Return the simplest chromosome of this space that is the same network.
 
         Inert genes go; fields are simplified as far as alleles permit; where a single position is
         left, flattening is global pooling.
         """
-        layers = []
-        features = self.input_shape
-        for gene, inputs, output in chromosome.trace(self.input_shape):
-            simplest, features = gene.canonical(*inputs), output
-            is_kept = simplest is gene or ((own := self.alleles_of(gene)) and own.permits(simplest))
-            layers.append(simplest if is_kept else gene)
+        return self.canonical_of(chromosome, list(chromosome.trace(self.input_shape)))
+
+    def canonical_of(self, chromosome: Chromosome, active: Sequence[ActiveGene]) -> Chromosome:
+        """Return the canonical form of a chromosome whose active genes are known."""
+        layers = tuple(
+            _simplified(step.gene, step.gene.canonical(*step.inputs), self.alleles_of(step.gene))
+            for step in active
+        )
         head = chromosome.head
-        if features.height == features.width == 1 and self.permits_global_pooling and not self.held.head:
-            head = head.having(pooling="gap")
-        return replace(chromosome, layers=tuple(layers), head=head)
+        if not self.held.head:
+            features = active[-1].output if active else self.input_shape
+            head = _simplified(head, head.canonical(features), self.head)
+        return replace(chromosome, layers=layers, head=head)
 
     def repair(self, chromosome: Chromosome) -> Repaired[Chromosome]:
         """Return the nearest chromosome within the limits, in canonical form, and what was changed."""
@@ -230,7 +236,14 @@ class SearchSpace:
     def _by_type(self) -> Mapping[type[LayerGene], GeneAlleles[LayerGene]]:
         return {alleles.gene: alleles for alleles in self.layers}
 
-    @cached_property
-    def _cumulative_weights(self) -> np.ndarray:
-        weights = np.array([alleles.weight for alleles in self.layers])
-        return np.cumsum(weights / weights.sum())
+
+def _simplified(gene: GeneType, simplest: GeneType, alleles: GeneAlleles[GeneType] | None) -> GeneType:
+    """Return a gene with those fields of its simplest form that the alleles permit."""
+    if simplest is gene or alleles is None or alleles.permits(simplest):
+        return gene if alleles is None else simplest
+    for f in fields(gene):
+        value = getattr(simplest, f.name)
+        if alleles.permits_value(f.name, value):
+            with suppress(GeneError):  # the fields that stay may contradict it
+                gene = gene.having(**{f.name: value})
+    return gene

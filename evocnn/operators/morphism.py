@@ -14,7 +14,7 @@ import numpy as np
 from evocnn.genotype import Choice, Chromosome, GeneAlleles, Head, LayerGene, Link, SearchSpace
 from evocnn.genotype.gene import Value
 from evocnn.genotype.morphism import identity_alleles, morphism, positive_states
-from evocnn.operators.mutation.structure import spliced
+from evocnn.genotype.splicing import spliced
 
 Insertion = tuple[int, GeneAlleles[LayerGene], Mapping[str, tuple[Value, ...]]]  # locus, type, fields
 

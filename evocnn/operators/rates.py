@@ -65,7 +65,8 @@ class SelfAdaptiveRates(FixedRates):
 
     A weight is inherited from the mother, multiplied by `exp(N(0, 1) / sqrt(n))` for n mutations
     (Beyer and Schwefel 2002, section 4.2), and then takes part in drawing the mutation; weights
-    that lead to survivors so survive with them. They sum to 1, and none falls below `least / n`.
+    that lead to survivors so survive with them. Before each draw they are scaled to the sum of 1, and
+    none falls below `least / n`.
 
     Attributes:
         least: Least weight, as a share of an equal one.

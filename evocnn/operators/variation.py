@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,6 +72,7 @@ class Variation:
                 raise OperatorError(_complaint(crossover.name, "a pair of chromosomes", pair))
             child = space.repair(_checked(pair[int(rng.integers(2))], crossover.name, space))
             names += (crossover.name,) if child.genome.key not in parents else ()
+        n_parents = 2 if child.genome.key != mother.key else 1
         if child.genome.key in parents or rng.random() < self.mutation_rate:
             for mutation in self._drawn(self.mutations, strategy, rng):
                 mutant = _checked(_applied(mutation, child.genome, space, rng), mutation.name, space)
@@ -81,8 +82,7 @@ class Variation:
                     child, names = Repaired(repaired.genome, dict(changes)), (*names, mutation.name)
                     break
         child = child if names or is_crossed else space.repair(mother)
-        genome = replace(child.genome, rates=strategy) if strategy else child.genome
-        return Offspring(genome, names, 2 if is_crossed else 1, child.changes)
+        return Offspring(child.genome.carrying(strategy), names, n_parents, child.changes)
 
     def learn(self, operators: Sequence[str], *, succeeded: bool) -> None:
         """Take whether an offspring made by these operators survived selection."""

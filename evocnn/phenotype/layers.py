@@ -25,6 +25,7 @@ from evocnn.genotype import (
     Residual,
     Shape,
 )
+from evocnn.genotype.layers import POOLING
 from evocnn.phenotype.parts import (
     DenseConcatenation,
     Join,
@@ -34,8 +35,6 @@ from evocnn.phenotype.parts import (
     convolution_unit,
     normalization,
 )
-
-POOLED_WITHIN = (Conv, Residual, Bottleneck, DepthwiseSeparable, InvertedResidual)
 
 
 def layer_module(gene: LayerGene, *inputs: Shape, pool: nn.Module | None = None) -> nn.Module:
@@ -60,7 +59,7 @@ def layer_module(gene: LayerGene, *inputs: Shape, pool: nn.Module | None = None)
 
 def pools_within(gene: LayerGene) -> bool:
     """Return whether a gene's module takes the pool that follows it."""
-    return isinstance(gene, POOLED_WITHIN) and not hasattr(gene, "module")
+    return isinstance(gene, POOLING) and not hasattr(gene, "module")
 
 
 @singledispatch

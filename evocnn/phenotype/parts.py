@@ -56,8 +56,10 @@ def convolution_unit(
     """
     padding = dilation * (kernel // 2) if padding is None else padding
     bias = style.normalization == "none"
+    is_pointwise = kernel == 1 and stride > 1 and padding == 0
+    kind = StridedPointwise if is_pointwise else nn.Conv2d
     parts: dict[str, nn.Module] = {
-        "convolution": nn.Conv2d(fan_in, fan_out, kernel, stride, padding, dilation, groups, bias=bias)
+        "convolution": kind(fan_in, fan_out, kernel, stride, padding, dilation, groups, bias=bias)
     }
     if pool is not None:
         parts["pool"] = pool
@@ -85,11 +87,28 @@ def activation(name: str, *, inplace: bool = True) -> nn.Module:
     return _ACTIVATIONS[name](inplace)
 
 
+class StridedPointwise(nn.Conv2d):
+    """A 1x1 convolution of every `stride`-th row and column, taken first.
+
+    With torch 2.13 on a CPU, the gradient of the weights of torch's own strided 1x1 convolution of 2 to
+    7 channels, channels last, is written beyond its memory: the process crashes.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `(n, c', ceil(h / stride), ceil(w / stride))` for `(n, c, h, w)`."""
+        down, across = self.stride
+        return functional.conv2d(x[..., ::down, ::across], self.weight, self.bias, groups=self.groups)
+
+
 class GroupNormalization(nn.GroupNorm):
     """Group normalization (Wu and He 2018) that also takes one image of one value, as torch's refuses to."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `(n, c, h, w)` of the same shape."""
+        if torch.is_grad_enabled() and not x.requires_grad:
+            # With torch 2.13 on a CPU, the gradient of channels-last images that need none themselves
+            # reads memory that is not there: the process crashes.
+            x = x.contiguous()
         return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from evocnn.genotype import Choice, Chromosome, Counts, GeneAlleles, Range, SearchSpace
 from evocnn.genotype.gene import Gene
+from evocnn.genotype.limits import LIMITING
 from evocnn.genotype.size import Estimate, SpaceSize
 
 QUANTILES = {"least": 0.0, "lower quartile": 0.25, "median": 0.5, "upper quartile": 0.75, "greatest": 1.0}
@@ -90,10 +91,10 @@ def show_sizes(samples: list[Sample]) -> None:
         found = np.quantile(values, [*QUANTILES.values()], method="inverted_cdf")
         table.add_row(title, *(f"{value:,.0f}" for value in found))
     console.print(table)
-    changed = [sample.changes for sample in samples if sample.changes]
-    kinds = Counter(kind for changes in changed for kind in changes)
+    limited = [LIMITING & set(sample.changes) for sample in samples]
+    kinds = Counter(kind for changes in limited for kind in changes)
     detail = ", ".join(f"{kind} {n:,}" for kind, n in kinds.most_common())
-    line = f"repair changed {len(changed):,} of {len(samples):,} samples"
+    line = f"the limits changed {sum(map(bool, limited)):,} of {len(samples):,} samples"
     _say(console, f"{line}: {detail}" if detail else line)
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evocnn.evaluation import Objective, Status
+from evocnn.genotype.limits import LIMITING
 from evocnn.runs import Run
 
 INCIDENTS = ("timed_out", "crashed", "out_of_memory")  # which depend on the machine
@@ -23,11 +24,12 @@ def front_table(run: Run) -> None:
     console.print(
         f"{run.name}: {run.status}; {counts or 'nothing evaluated yet'}", highlight=False, markup=False
     )
-    if repairs := repair_counts(run):
-        n_repaired = sum(bool(record.repairs) for record in run.records)
-        kinds = ", ".join(f"{kind} {n}" for kind, n in repairs.items())
+    limited = {kind: n for kind, n in repair_counts(run).items() if kind in LIMITING}
+    if limited:
+        n_limited = sum(not LIMITING.isdisjoint(record.repairs) for record in run.records)
+        kinds = ", ".join(f"{kind} {n}" for kind, n in limited.items())
         console.print(
-            f"repaired before training: {n_repaired} of {len(run.records)} candidates ({kinds})",
+            f"repaired to keep the limits: {n_limited} of {len(run.records)} candidates ({kinds})",
             highlight=False,
             markup=False,
         )

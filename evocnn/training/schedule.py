@@ -1,6 +1,7 @@
 """The course of the learning rate, as a function of the step alone: nothing to save, nothing to restore.
 
 Each course is torch's own scheduler of that name, stepped once a batch; the tests hold them together.
+Cycles are shares of the steps, so the last one always ends with the training.
 """
 
 from collections.abc import Callable
@@ -51,16 +52,15 @@ def _cosine(step: int, n_steps: int) -> float:
 
 
 def _restarts(step: int, n_steps: int) -> float:
-    length = max(1, n_steps // (2**N_RESTARTS - 1))
-    while step >= length:
-        step -= length
+    place, length = step / n_steps * (2**N_RESTARTS - 1), 1.0  # in lengths of the first cycle
+    while place >= length:
+        place -= length
         length *= 2
-    return _cosine(step, length)
+    return 0.5 * (1 + cos(pi * place / length))
 
 
 def _cyclical(step: int, n_steps: int) -> float:
-    half = max(1, n_steps // (2 * N_TRIANGLES))
-    height = 1 - abs(step % (2 * half) / half - 1)
+    height = 1 - abs(2 * (step / n_steps * N_TRIANGLES % 1) - 1)
     return LEAST_TRIANGLE + (1 - LEAST_TRIANGLE) * height
 
 

@@ -44,9 +44,7 @@ def test_every_word_of_the_recipe_is_listed(word: str) -> None:
     assert re.search(rf"(?<![\w-]){word}(?![\w-])", SPACE)
 
 
-@pytest.mark.parametrize(
-    "key", [*preset_names(), *LimitSettings.model_fields, *SpaceSettings.model_fields]
-)
+@pytest.mark.parametrize("key", [*preset_names(), *LimitSettings.model_fields, *SpaceSettings.model_fields])
 def test_every_preset_limit_and_key_is_named(key: str) -> None:
     """Somewhere on the page, as code."""
     assert re.search(rf"(`|\[space\.|^|limits = {{ ){key}\b", SPACE, re.MULTILINE), key

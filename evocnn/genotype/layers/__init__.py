@@ -20,6 +20,7 @@ __all__ = [
     "ACTIVATIONS",
     "LAYERS",
     "NORMALIZATIONS",
+    "POOLING",
     "Bottleneck",
     "Conv",
     "DenseConcat",
@@ -30,6 +31,9 @@ __all__ = [
     "Pool",
     "Residual",
 ]
+
+# Genes whose module computes the pool that follows inside, right after its last convolution.
+POOLING: tuple[type[LayerGene], ...] = (Conv, Residual, Bottleneck, DepthwiseSeparable, InvertedResidual)
 
 LAYERS: tuple[type[LayerGene], ...] = (
     Conv,

@@ -4,9 +4,10 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from evocnn.genotype import Choice, Chromosome, LayerGene, Link, SearchSpace
-from evocnn.genotype.alleles import Alleles
+from evocnn.genotype import Choice, Chromosome, LayerGene, SearchSpace
+from evocnn.genotype.alleles import Alleles, drawn
 from evocnn.genotype.gene import Value
+from evocnn.genotype.splicing import spliced
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,7 @@ class SwapKind:
         locus = int(rng.integers(len(parent.layers)))
         old = parent.layers[locus]
         others = [alleles for alleles in space.layers if alleles.gene is not type(old)]
-        weights = np.cumsum([alleles.weight for alleles in others])
-        alleles = others[int(np.searchsorted(weights, rng.random() * weights[-1], side="right"))]
+        alleles = drawn(others, rng)
         shared = sorted({f.name for f in fields(old)} & set(alleles.fields))
         kept = {name: _allele(alleles.fields[name], getattr(old, name)) for name in shared}
         new = alleles.sample(rng).having(**{name: value for name, value in kept.items() if value is not None})
@@ -77,11 +77,11 @@ class SwapKind:
 
 @dataclass(frozen=True, slots=True)
 class RewireLink:
-    """Lets a link skip another number of genes, or merge in another way."""
+    """Lets a link, or another gene that skips, skip another number of genes, or merge in another way."""
 
     def __call__(self, parent: Chromosome, space: SearchSpace, rng: np.random.Generator, /) -> Chromosome:
         """Return the offspring."""
-        loci = [locus for locus, gene in enumerate(parent.layers) if isinstance(gene, Link)]
+        loci = [locus for locus, gene in enumerate(parent.layers) if gene.skip]
         if not loci:
             return parent
         locus = loci[int(rng.integers(len(loci)))]
@@ -110,23 +110,3 @@ def _rewired(link: LayerGene, n_ahead: int, space: SearchSpace) -> list[LayerGen
         for value in choice.values
     ]
     return [other for other in rewired if other != link and other.skip <= n_ahead]
-
-
-def spliced(parent: Chromosome, space: SearchSpace, start: int, stop: int, *genes: LayerGene) -> Chromosome:
-    """Return the parent with `genes` in place of its loci from `start` up to `stop`.
-
-    Links from behind to ahead of the place go on reading the same layer, where alleles permit.
-    """
-    shift = len(genes) - (stop - start)
-    behind = [
-        _stretched(gene, shift, space) if gene.skip >= locus - start else gene
-        for locus, gene in enumerate(parent.layers[stop:], start=stop)
-    ]
-    return replace(parent, layers=(*parent.layers[:start], *genes, *behind))
-
-
-def _stretched(gene: LayerGene, shift: int, space: SearchSpace) -> LayerGene:
-    alleles = space.alleles_of(gene)
-    backs = alleles.fields.get("back") if alleles else None
-    is_permitted = isinstance(gene, Link) and backs is not None and gene.skip + shift in backs
-    return gene.having(back=gene.skip + shift) if is_permitted else gene

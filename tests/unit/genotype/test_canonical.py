@@ -113,3 +113,10 @@ def test_a_space_averages_where_a_single_position_is_left(make_space: Callable[.
     space = make_space(Shape(1, 8, 8))
     assert space.canonical(of(Pool(8), head=Head("flatten"))) == of(Pool(8))
     assert space.canonical(of(Pool(4), head=Head("flatten"))) == of(Pool(4), head=Head("flatten"))
+
+
+def test_an_activation_of_no_dense_layers_is_the_default() -> None:
+    """It would be another key for the same network."""
+    assert Head("gap", activation="tanh").canonical(Shape(8, 4, 4)) == Head("gap")
+    assert Head("gap", (8,), activation="tanh").canonical(Shape(8, 4, 4)).activation == "tanh"
+    assert Head("flatten").canonical(Shape(8, 1, 1)) == Head("gap")

@@ -78,9 +78,21 @@ from evocnn.genotype.gene import Gene
         (Dropout, {"rate": -0.1}, r"Dropout\.rate must be .* but it was -0\.1"),
         (Dropout, {"rate": float("nan")}, r"Dropout\.rate must be .* but it was nan"),
         (Head, {"pooling": "max"}, r"Head\.pooling must be one of gap, flatten, but it was 'max'"),
-        (Head, {"units": (16, 0)}, r"Head\.units must be whole numbers above 0, but it was \(16, 0\)"),
-        (Head, {"units": [16]}, r"Head\.units must be whole numbers above 0, but it was \[16\]"),
-        (Head, {"units": 16}, r"Head\.units must be whole numbers above 0, but it was 16"),
+        (
+            Head,
+            {"units": (16, 0)},
+            r"Head\.units must be a list of whole numbers above 0, such as \[64\], but it was \(16, 0\)",
+        ),
+        (
+            Head,
+            {"units": [16]},
+            r"Head\.units must be a list of whole numbers above 0, such as \[64\], but it was \[16\]",
+        ),
+        (
+            Head,
+            {"units": 16},
+            r"Head\.units must be a list of whole numbers above 0, such as \[64\], but it was 16",
+        ),
         (Head, {"activation": "elu"}, r"Head\.activation must be one of relu, .* but it was 'elu'"),
         (Head, {"dropout": 1}, r"Head\.dropout must be .* below 1, but it was 1"),
         (Recipe, {"optimizer": "lion"}, r"Recipe\.optimizer must be one of sgd, adam, adamw"),
@@ -173,7 +185,9 @@ def test_json_that_is_no_gene_is_refused(value: object, message: str) -> None:
 
 @pytest.mark.parametrize("units", [["16"], [[16]], [16.0], [True], [None]])
 def test_json_with_other_things_than_numbers_in_a_list_is_refused(units: list[object]) -> None:
-    with pytest.raises(GeneError, match=r"Head\.units must be whole numbers above 0"):
+    with pytest.raises(
+        GeneError, match=r"Head\.units must be a list of whole numbers above 0, such as \[64\]"
+    ):
         Head.from_json({**Head().to_json(), "units": units})  # type: ignore[dict-item]
 
 

@@ -15,6 +15,7 @@ from evocnn.genotype import (
     Head,
     LayerGene,
     Limits,
+    Link,
     Pool,
     Recipe,
     Residual,
@@ -100,10 +101,12 @@ def test_genes_beyond_the_depth_limit_go_from_the_end_once_inert_ones_are_gone(m
     assert space.repair(deep).genome == of(Conv(8, 3), Pool(), Conv(16, 3))
 
 
-def test_flattening_becomes_global_pooling_once_all_is_narrow(make_space: MakeSpace) -> None:
+def test_flattening_becomes_global_pooling_where_no_width_would_do(make_space: MakeSpace) -> None:
+    """Pooled first, and only then narrowed as far as need be."""
     space = make_space(SHAPE, layers=LAYERS, head=HEAD, limits=Limits(parameters=1000))
     wide = of(Conv(32, 3), head=Head("flatten", (16,), 0.3))
-    assert space.repair(wide).genome == of(Conv(8, 3), head=Head("gap", (), 0.3))
+    assert space.repair(wide).genome == of(Conv(16, 3), head=Head("gap", (16,), 0.3))
+    assert space.repair(wide).changes == {"pooled": 1, "narrowed": 1}
 
 
 def test_a_layer_goes_where_flattening_must_stay(make_space: MakeSpace) -> None:
@@ -211,3 +214,14 @@ def test_repair_tells_that_only_the_smallest_was_left(make_space: MakeSpace) -> 
     head = GeneAlleles(Head, {"pooling": Choice(("flatten",))})
     space = make_space(SHAPE, layers=LAYERS, head=head, limits=Limits(parameters=30))
     assert space.repair(of(head=Head("flatten"))).changes == {"smallest": 1}
+
+
+def test_links_go_on_reading_what_they_read_when_a_layer_is_removed(make_space: MakeSpace) -> None:
+    """Repair splices as operators do."""
+    one = (
+        GeneAlleles(Conv, {"filters": Choice((8,)), "kernel": Choice((1, 5))}),
+        GeneAlleles(Link, {"back": Choice((1, 2, 3))}),
+    )
+    space = make_space(SHAPE, layers=one, limits=Limits(parameters=1000))
+    linked = of(Conv(8, 1), Conv(8, 5), Conv(8, 1), Link(2))
+    assert space.repair(linked).genome.layers == (Conv(8, 1), Conv(8, 1), Link(1))

@@ -46,8 +46,14 @@ class Fragile(LayerGene):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"layers": ()}, r"a space must have layer gene types of different names, but they were \[\]"),
-        ({"layers": (CONV, POOL, CONV)}, r"different names, but they were \['conv', 'pool', 'conv'\]"),
+        (
+            {"layers": ()},
+            r"a space must have layer gene types of different names and codes, but they were \[\]",
+        ),
+        (
+            {"layers": (CONV, POOL, CONV)},
+            r"different names and codes, but they were \['conv', 'pool', 'conv'\]",
+        ),
         ({"founder_depth": (0, 3)}, r"founder_depth must rise within 1 and the depth limit 8, .* \[0, 3\]"),
         ({"founder_depth": (4, 3)}, r"founder_depth must rise within .* but it was \[4, 3\]"),
         ({"founder_depth": (2, 9)}, r"founder_depth must rise within 1 and the depth limit 8"),

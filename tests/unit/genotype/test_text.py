@@ -25,6 +25,7 @@ from evocnn.genotype import (
     Recipe,
     Residual,
     number,
+    parse_layers,
 )
 from evocnn.genotype.gene import Gene
 from evocnn.genotype.layers import ACTIVATIONS, NORMALIZATIONS
@@ -233,3 +234,32 @@ def test_a_gene_derived_from_another_does_not_borrow_its_code() -> None:
 
     assert Wide(8, 3).text == "wide8k3"
     assert Conv.parse("wide8k3") is None
+
+
+@pytest.mark.parametrize(
+    ("gene", "text", "written"),
+    [
+        (Recipe, "adamw batch=128 wd=.01 lr=.001", "adamw lr=.001 wd=.01 batch=128"),
+        (Conv, "conv8k3 silu valid", "conv8k3 valid silu"),
+        (Head, "gap drop.2 tanh dense64", "gap dense64 drop.2 tanh"),
+    ],
+)
+def test_what_stands_behind_a_space_may_come_in_any_order(gene: type[Gene], text: str, written: str) -> None:
+    """People do not remember an order; each field is still read once."""
+    parsed = gene.parse(text)
+    assert parsed is not None
+    assert parsed.text == written
+    assert gene.parse(f"{text} {text.rsplit(maxsplit=1)[-1]}") is None
+
+
+def test_layers_may_be_divided_by_a_sign_that_keyboards_have() -> None:
+    """`>` reads as the dot does."""
+    assert parse_layers("conv8k3 > pool > conv16k3", LAYERS) == parse_layers(
+        "conv8k3 · pool · conv16k3", LAYERS
+    )
+
+
+def test_an_unreadable_text_is_told_the_form_of_what_it_begins_like() -> None:
+    """With the fields' names, and the signs between layers."""
+    with pytest.raises(GeneError, match=r"write pool\[<size>\] \[max\|average\], with · or > between layers"):
+        parse_layers("pool2, drop", LAYERS)

@@ -101,6 +101,14 @@ def test_net_deepen_inserts_what_can_be_the_identity_at_any_locus(make: Callable
     }
 
 
+@pytest.mark.parametrize(("pool_order", "loci"), [("early", {0, 2}), ("textbook", {0, 1, 2})])
+def test_net_deepen_follows_the_pool_order(
+    make: Callable[..., SearchSpace], pool_order: str, loci: set[int]
+) -> None:
+    found = children(NetDeepen(), of(Conv(8, 3), Pool()), make("dense_concat", pool_order=pool_order))
+    assert {[type(gene) for gene in child.layers].index(DenseConcat) for child in found} == loci
+
+
 def test_net_deepen_draws_the_fields_that_do_not_matter(make: Callable[..., SearchSpace]) -> None:
     layers = [
         gene for child in children(NetDeepen(), of(Conv(8, 3)), make("dropout")) for gene in child.layers

@@ -36,7 +36,7 @@ def _torch_shares(name: str, n_steps: int) -> list[float]:
     return [float(share) for share in shares]
 
 
-@pytest.mark.parametrize("n_steps", [7, 40, 213])
+@pytest.mark.parametrize("n_steps", [56, 280])  # which the cycles divide
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_a_schedule_is_that_of_torch(name: str, n_steps: int) -> None:
     """Every share, at every step."""
@@ -51,6 +51,15 @@ def test_a_linear_rise_comes_before_and_the_schedule_after_it(name: str) -> None
     assert shares[:10] == pytest.approx([(step + 1) / 11 for step in range(10)])
     assert shares[10:] == [learning_rate_share(name, step, 40, 0.0) for step in range(40)]
     assert shares[10] == 1.0
+
+
+@pytest.mark.parametrize("n_steps", range(60, 75))
+@pytest.mark.parametrize("name", ["cosine", "restarts", "cyclical", "one-cycle"])
+def test_a_training_ends_at_a_low_rate_whatever_its_length(name: str, n_steps: int) -> None:
+    """The last weights are kept, so no cycle may begin anew just before the end."""
+    shares = [learning_rate_share(name, step, n_steps, 0.1) for step in range(n_steps)]
+    assert shares[-1] < 0.25
+    assert max(shares) > 0.9
 
 
 def test_the_one_cycle_rises_by_itself() -> None:

@@ -22,9 +22,10 @@ from evocnn.genotype import (
     Recipe,
     Residual,
     SearchSpace,
+    Shape,
 )
+from evocnn.genotype.splicing import spliced
 from evocnn.operators import AddGene, DuplicateGene, MoveGene, Mutation, RemoveGene, RewireLink, SwapKind
-from evocnn.operators.mutation.structure import spliced
 
 Layers = tuple[LayerGene, ...]
 LayersOf = Callable[[Mutation, Layers, SearchSpace], set[Layers]]
@@ -227,3 +228,14 @@ def test_links_read_the_same_layers_whatever_comes_or_goes(make_space: Callable[
             n_lost += is_lost
         assert set(after) == set(before) - {locus}
     assert 50 < n_lost < 300
+
+
+def test_a_gene_that_is_inert_where_it_is_inserted_moves_no_link(
+    make_space: Callable[..., SearchSpace],
+) -> None:
+    """A pool at 1x1 goes in repair, so a link behind it must keep its number."""
+    space = make_space(Shape(8, 1, 1))
+    parent = space.repair(space.parse("conv8k1 · conv8k3 · conv8k1 · link2 | gap | sgd lr=.05")).genome
+    child = spliced(parent, space, 2, 2, Pool())
+    assert child.layers[-1] == parent.layers[-1]
+    assert space.repair(child).genome.layers == parent.layers
