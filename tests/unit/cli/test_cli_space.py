@@ -26,7 +26,7 @@ def test_the_space_is_shown(evocnn: Call, tiny: Path) -> None:
         r"architectures: at most 156; about 1\d0 distinct within the limits",
         r"recipes: 901",
         r"50 samples +least .*",
-        r"repair changed \d+ of 50 samples.*",
+        r"the limits changed \d+ of 50 samples.*",
     ):
         assert re.search(rf"^{line}$", said.out, re.MULTILINE), line
     assert "wrote" not in said.out

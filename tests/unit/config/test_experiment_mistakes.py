@@ -162,7 +162,7 @@ TABLE_MISTAKES = [
     ("[space.layers.pool]", "[space.layers.pol]", "space.layers.pol", "must .* 'pol'; did you mean 'pool'?"),
     ("size = 2", 'size = 2\ngene = "os:sep"', "space.layers.pool", "must be a subclass .* '/';"),
     ("[space.head]", "[space.head]\nweight = 2", "space.head", "a field of head must .* was 'weight';"),
-    ("units = [[], [16]]", "units = [16]", "space.head", "Head.units must be whole numbers above 0, .* 16;"),
+    ("units = [[], [16]]", "units = [16]", "space.head", "Head.units must be a list of whole numbers above 0, .* 16;"),
     ("units = [[], [16]]", "unit = [[16]]", "space.head", "must .* 'unit'; did you mean 'units'?"),
     ('"sgd", "adamw"', '"sgd", "adm"', "space.recipe", "Recipe.optimizer must be one of .* was 'adm';"),
     ("high = 0.1", "high = inf", "space.recipe", "Recipe.learning_rate must be .* finite .* was inf;"),

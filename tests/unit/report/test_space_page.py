@@ -179,12 +179,12 @@ def test_sizes_are_told_by_quantiles_that_occur(capsys: Capture) -> None:
     assert parameters == "parameters 7 7 9 10 8,000"
     assert flops == "FLOPs 14 14 18 20 16,000"
     assert activations == "activations 30 30 30 30 30"
-    assert repaired == "repair changed 0 of 4 samples"
+    assert repaired == "the limits changed 0 of 4 samples"
 
 
 def test_what_repair_changed_is_told(capsys: Capture) -> None:
     show_sizes([sample(1, 1, {"narrowed": 7, "pooled": 1}), sample(1, 1), sample(1, 1, {"narrowed": 1})])
-    assert told(capsys)[-1] == "repair changed 2 of 3 samples: narrowed 2, pooled 1"
+    assert told(capsys)[-1] == "the limits changed 2 of 3 samples: narrowed 2, pooled 1"
 
 
 def test_samples_are_repaired_founders_with_their_counts(make_space: MakeSpace) -> None:

@@ -37,7 +37,7 @@ def test_the_front_has_a_line_a_member_best_first(example: Run, capsys: pytest.C
     head, repaired, *lines, foot = capsys.readouterr().out.splitlines()
     header, rows = lines[: -len(example.front.members)], lines[-len(example.front.members) :]
     assert head == "mine: finished; 5 ok, 1 diverged"
-    assert repaired == "repaired before training: 2 of 7 candidates (narrowed 3, inert 1)"
+    assert repaired == "repaired to keep the limits: 2 of 7 candidates (narrowed 3)"
     words = {"ticket", "validation", "accuracy", "parameters", "generalization", "gap", "network"}
     assert set(" ".join(header).split()) == words
     assert [row.split() for row in rows] == [

@@ -79,7 +79,7 @@ def test_the_journal_counts_the_repairs_of_every_draw(toy: Any, journal: Journal
         assert record.key == genome.key
         assert record.repairs == changes
         kinds |= set(changes)
-    assert kinds >= {"inert", "narrowed", "simplified"}
+    assert kinds >= {"narrowed", "simplified"}
     assert any(not record.repairs for record in records)
 
 
@@ -148,7 +148,8 @@ def test_a_whole_search_leaves_held_segments_alone(
     genomes = [space.from_json(record.genome) for record in records]
     assert all(getattr(genome, name) == value for genome in genomes for name, value in held.items())
     assert any(record.operators for record in records)
-    assert len({genome.key for genome in genomes}) == 30
+    n_heads = 24  # that differ, of the 40 that alleles give: an activation of no layers is none
+    assert len({genome.key for genome in genomes}) == (n_heads if evolve == ("head",) else 30)
 
 
 @pytest.mark.parametrize("rates", RATES)
