@@ -105,4 +105,10 @@ def _layer_alleles_of(name: str, table: object, folder: Path | None) -> GeneAlle
     if not (isinstance(gene, type) and issubclass(gene, LayerGene)):
         message = f"layer gene '{name}' must be a subclass of LayerGene, but it was {gene!r}; derive it"
         raise ExperimentError(message)
+    if "__dataclass_fields__" not in vars(gene) and "__annotations__" in vars(gene):
+        message = (
+            f"layer gene '{name}' must be a dataclass, but {gene.__name__} was none; write "
+            "@dataclass(frozen=True, slots=True) above the class"
+        )
+        raise ExperimentError(message)
     return gene_alleles_from(fields if isinstance(table, Mapping) else table, gene, weight)

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from evocnn.config.operator_names import crossover_named, mutation_named
+from evocnn.config.operator_names import crossover_named, mutation_named, segment_of
 from evocnn.config.presets import extended
 from evocnn.config.settings import Settings, folder_of, guarded, loaded
 from evocnn.config.space import HoldSettings, LimitSettings, SpaceSettings
@@ -232,6 +232,15 @@ class Experiment(Settings):
                     f"{n_founders}; leave some out or raise the population"
                 )
                 raise ExperimentError(message)
+        for number, mutation in enumerate(self.search.mutation or ()):
+            segment = segment_of(mutation.name)
+            with mistakes.at("search", "mutation", number):
+                if segment is not None and segment not in self.space.evolve:
+                    message = (
+                        f"a mutation must act on what evolves, {', '.join(self.space.evolve)}, but "
+                        f"'{mutation.name}' acts on {segment}; take it out, or let {segment} evolve"
+                    )
+                    raise ExperimentError(message)
         mistakes.raise_any()
         return self
 

@@ -1,6 +1,7 @@
 """Operators by the names that experiment files use."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from inspect import signature
 from pathlib import Path
@@ -114,6 +115,14 @@ def default_mutations(segments: Sequence[str]) -> tuple[Weighted[Any], ...]:
     return tuple(Weighted(name, MUTATIONS[name](), weight) for name, weight in shares.items())
 
 
+def segment_of(name: str) -> str | None:
+    """Return the segment that a mutation of the package acts on; None for one of somebody's own."""
+    plain = name.split("#", maxsplit=1)[0]
+    if plain in ("net_widen", "net_deepen", "add_skip"):
+        return "layers"
+    return next((segment for segment, shares in DEFAULT_MUTATIONS.items() if plain in shares), None)
+
+
 def crossover_named(value: object, folder: Path | None) -> Weighted[Any]:
     """Return a crossover from a name, a table with `use`, `weight` and arguments, or the object itself."""
     return _operator(value, CROSSOVERS, DeapCrossover, folder)
@@ -148,7 +157,14 @@ def _operator(
         _check_call(operator, _ARGUMENTS[adapter])
         return Weighted(name, operator, float(weight))
     except TypeError as error:
-        message = f"operator '{name}' must accept its arguments {arguments}, but: {error}; correct them"
+        kind = known.get(str(use))
+        permitted = ["weight", *(f.name for f in fields(kind))] if kind else []  # type: ignore[arg-type]
+        wrong = next((argument for argument in arguments if argument not in permitted), None)
+        if permitted and wrong:
+            hint = did_you_mean(wrong, permitted) or "; leave it out"
+            message = f"operator '{name}' must have arguments among {permitted}, but one was '{wrong}'{hint}"
+        else:
+            message = f"operator '{name}' must accept its arguments {arguments}, but: {error}; correct them"
         raise ExperimentError(message) from error
 
 

@@ -8,15 +8,14 @@ from pathlib import Path
 
 from evocnn.config.experiment import DataSettings, Experiment
 from evocnn.config.operator_names import default_crossovers, default_mutations
-from evocnn.errors import ExperimentError, GeneError, SpaceError
+from evocnn.errors import ExperimentError
 from evocnn.evaluation import Objective, Objectives
-from evocnn.genotype import Choice, CostModel, Fidelity, Limits, SearchSpace, Shape
+from evocnn.genotype import CostModel, Fidelity, Limits, SearchSpace, Shape
 from evocnn.operators import RATES, Variation
 from evocnn.search import Algorithm, Breeding, GenerationalNSGA2, RandomSearch, SteadyStateNSGA2
 from evocnn.training.data import ImageSet, load, split
 from evocnn.training.data.sources import matching
 from evocnn.training.evaluator import TrainingEvaluator
-from evocnn.training.optimizer import check_trainable
 from evocnn.training.protocol import Protocol
 
 _STANDARD_ERRORS = 3.0  # above the majority share, in the validation accuracy's default floor
@@ -67,7 +66,6 @@ def build_parts(
         data, validation=experiment.data.validation, seed=experiment.seed, n_images=experiment.data.images
     )
     space = space_of(experiment, data.shape, data.n_classes, cost_model)
-    _check_trainable(space)
     objectives = objectives_of(experiment, validation.majority_share, len(validation))
     settings = experiment.training
     protocol = Protocol(
@@ -82,26 +80,6 @@ def build_parts(
     evaluator = TrainingEvaluator(training, validation, protocol, min(1.0, gpu_share) or 1.0, measures)
     fidelity = Fidelity(settings.epochs, len(training))
     return Parts(data, space, objectives, evaluator, algorithm_of(experiment, space, objectives, fidelity))
-
-
-def _check_trainable(space: SearchSpace) -> None:
-    """Raise where a recipe of the space cannot be trained.
-
-    Raises:
-        SpaceError: An allele, a held value or a founder names what the trainer does not carry out.
-    """
-    first = space.recipe.smallest()
-    alleles = [
-        first.having(**{name: value})
-        for name, own in space.recipe.fields.items()
-        for value in (own.values if isinstance(own, Choice) else (own.low, own.high))
-    ]
-    held = [space.held.recipe] if space.held.recipe else alleles
-    for recipe in [*held, *(founder.recipe for founder in space.founders)]:
-        try:
-            check_trainable(recipe)
-        except GeneError as error:
-            raise SpaceError(str(error)) from error
 
 
 def load_data(experiment: Experiment, data_path: Path | None = None) -> ImageSet:

@@ -26,6 +26,7 @@ from evocnn.genotype import (
 )
 from evocnn.genotype.founders import PRIORS
 from evocnn.genotype.space import POOL_ORDERS
+from evocnn.training.recipe_check import check_trainable
 
 SEGMENTS = ("layers", "head", "recipe")
 
@@ -128,10 +129,14 @@ class SpaceSettings(Settings):
         for segment in SEGMENTS:
             with mistakes.at("hold", segment):
                 self._check_segment(segment)
+        with mistakes.at("recipe"):
+            for recipe in self._recipes:
+                check_trainable(recipe)
         mistakes.raise_any()  # what follows needs the held layers
         for number, text in enumerate(self.founders):
             with mistakes.at("founders", number):
                 self._check_founder(self._founder(text))
+                check_trainable(self._founder(text).recipe)
         mistakes.raise_any()
         if not self.all_layers:
             message = (
@@ -139,6 +144,18 @@ class SpaceSettings(Settings):
             )
             raise ValueError(message)
         return self
+
+    @property
+    def _recipes(self) -> list[Recipe]:
+        """A recipe with each allele, or the held one."""
+        if self.hold.recipe is not None:
+            return []  # checked with the other held segments
+        first = self.recipe.smallest()
+        return [
+            first.having(**{name: value})
+            for name, own in self.recipe.fields.items()
+            for value in (own.values if isinstance(own, Choice) else (own.low, own.high))
+        ]
 
     def _check_founder(self, founder: Chromosome) -> None:
         """Raise where a founder has a gene type that the space lacks."""
@@ -161,7 +178,9 @@ class SpaceSettings(Settings):
                 raise ExperimentError(message)
             return
         if text is not None:
-            self._held(segment)
+            held = self._held(segment)
+            if segment == "recipe":
+                check_trainable(held)
             return
         free = () if segment == "layers" else getattr(self, segment).free
         if segment == "layers" or free:

@@ -175,19 +175,13 @@ class GeneAlleles(Generic[GeneType]):
             raise SpaceError(message)
         known = {f.name: f for f in fields(self.gene)}
         for name, own in self.fields.items():
-            if not isinstance(own, Choice | Range):
-                message = (
-                    f"alleles of {self.gene.name()}.{name} must be a Choice or a Range, but they were "
-                    f"{own!r}; write Choice((8, 16)) or Range(0.001, 0.1, log=True)"
-                )
-                raise SpaceError(message)
-        for name in self.fields:
             if name not in known:
                 hint = did_you_mean(name, known) or "; correct the name"
                 message = (
                     f"a field of {self.gene.name()} must be one of {sorted(known)}, but it was '{name}'{hint}"
                 )
                 raise SpaceError(message)
+            _check_kind(f"alleles of {self.gene.name()}.{name}", own, known[name].type)
         missing = [n for n, f in known.items() if f.default is MISSING and n not in self.fields]
         if missing:
             message = (
@@ -275,6 +269,21 @@ class GeneAlleles(Generic[GeneType]):
     def smallest(self) -> GeneType:
         """Return the gene with the first allele of every field: the narrowest."""
         return self.gene(**{name: _some(alleles)[0] for name, alleles in self.fields.items()})
+
+
+def _check_kind(what: str, alleles: object, kind: object) -> None:
+    if not isinstance(alleles, Choice | Range):
+        message = (
+            f"{what} must be a Choice or a Range, but they were {alleles!r}; write Choice((8, 16)) or "
+            "Range(0.001, 0.1, log=True)"
+        )
+        raise SpaceError(message)
+    if isinstance(alleles, Range) and kind in (int, "int"):
+        message = (
+            f"{what} must be whole numbers, but they were a range from {alleles.low:g} to {alleles.high:g}; "
+            "list them, such as [3, 5, 7]"
+        )
+        raise SpaceError(message)
 
 
 def drawn(alleles: Sequence[GeneAlleles[GeneType]], rng: np.random.Generator) -> GeneAlleles[GeneType]:

@@ -49,7 +49,7 @@ def plot_front(run: Run, path: Path) -> None:
         f"{run.name}: {len(others)} networks evaluated, {len(members)} on the front", parse_math=False
     )
     axes.grid(alpha=0.25)
-    legend = figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    legend = figure.legend(loc="outside lower center", ncols=1, frameon=False, fontsize=9)
     for text in legend.get_texts():
         text.set_parse_math(False)
     write_picture(figure, path)

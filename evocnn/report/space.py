@@ -62,7 +62,10 @@ def show_alleles(name: str, space: SearchSpace) -> None:
     low, high = space.founder_depth
     _say(console, f"founders: {low} to {high} layers, {space.founder_prior}; {len(space.founders)} given")
     for founder in space.founders:
-        _say(console, f"  {founder.text}")
+        genome, changes = space.repair(founder)
+        n_parameters = genome.counts(space.input_shape, space.n_classes).parameters
+        change = f", from {founder.text}" if changes else ""
+        _say(console, f"  {genome.text} ({n_parameters:,} parameters{change})")
 
 
 def show_size(size: SpaceSize, architectures: Estimate) -> None:

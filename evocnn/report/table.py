@@ -65,6 +65,7 @@ def front_json(run: Run) -> str:
             "status": run.status,
             "evaluations": evaluation_counts(run),
             "repairs": repair_counts(run),
+            "operators": operator_counts(run),
             "reference_point": front.reference_point,
             "hypervolume": front.hypervolume,
             "knee": front.knee.ticket if front.knee else None,
@@ -118,7 +119,11 @@ def _why_empty(run: Run) -> str:
         if bound is not None
     ]
     rules = ", ".join(bounds) or "nothing"
-    return f"the front is empty: no network that trained without failure kept all of: {rules}"
+    return (
+        f"the front is empty: no network that trained without failure kept all of: {rules}; train longer "
+        "(training.epochs, --budget), or set objectives.NAME.floor or ceiling, which follow from the data "
+        "where they are not given"
+    )
 
 
 def repair_counts(run: Run) -> dict[str, int]:
@@ -127,3 +132,11 @@ def repair_counts(run: Run) -> dict[str, int]:
     for record in run.records:
         total.update(record.repairs)
     return dict(total)
+
+
+def operator_counts(run: Run) -> dict[str, dict[str, int]]:
+    """Return for each operator how many offspring it made, and how many of them are on the front."""
+    front = {record.ticket for record in run.front.members}
+    offspring = Counter(name for record in run.records for name in record.operators)
+    members = Counter(name for r in run.records if r.ticket in front for name in r.operators)
+    return {name: {"offspring": n, "on_front": members[name]} for name, n in offspring.most_common()}

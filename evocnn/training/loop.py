@@ -14,8 +14,9 @@ from evocnn.evaluation import Status
 from evocnn.genotype import Recipe
 from evocnn.rng import derive_seed
 from evocnn.training.augmentation import augmented, mixed
-from evocnn.training.optimizer import check_trainable, optimizer_of
+from evocnn.training.optimizer import optimizer_of
 from evocnn.training.protocol import Protocol
+from evocnn.training.recipe_check import check_trainable
 from evocnn.training.schedule import learning_rate_share
 
 EVALUATION_BATCH = 512

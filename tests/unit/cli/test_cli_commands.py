@@ -320,7 +320,17 @@ def test_show_as_json(evocnn: Call, finished: Path) -> None:
     said = evocnn("show", finished, "--json")
     assert (said.code, said.err) == (0, "")
     found = json.loads(said.out)
-    keys = {"run", "status", "evaluations", "repairs", "reference_point", "hypervolume", "knee", "front"}
+    keys = {
+        "run",
+        "status",
+        "evaluations",
+        "repairs",
+        "operators",
+        "reference_point",
+        "hypervolume",
+        "knee",
+        "front",
+    }
     assert set(found) == keys
     assert found["front"]
     for entry in found["front"]:

@@ -279,3 +279,21 @@ def test_the_text_forms_of_the_hints_can_be_read() -> None:
         assert (held.layers is None, held.head is None, held.recipe is None) == tuple(
             segment == name for name in SEGMENTS
         )
+
+
+@pytest.mark.parametrize(
+    ("evolve", "mutation", "segment"),
+    [
+        (("recipe",), "add_gene", "layers"),
+        (("recipe",), "net_widen", "layers"),
+        (("layers",), "alter_head", "head"),
+        (("head", "layers"), "alter_recipe", "recipe"),
+    ],
+)
+def test_a_named_mutation_acts_on_what_evolves(evolve: tuple[str, ...], mutation: str, segment: str) -> None:
+    tables = held_but(evolve)
+    message = (
+        f"'search.mutation.0': a mutation must act on what evolves, .* '{mutation}' acts on {segment}; take"
+    )
+    with pytest.raises(ExperimentError, match=message):
+        Experiment.from_dict({**tables, "search": {"mutation": [mutation]}})

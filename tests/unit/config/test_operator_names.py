@@ -161,7 +161,11 @@ def test_deap_operators_by_name() -> None:
             "unexpected keyword .* 'rate'",
         ),
         (mutation_named, {"use": AddGene, "rate": 1}, "unexpected keyword argument 'rate'; correct them"),
-        (mutation_named, {"use": "add_gene", "parent": 1}, "unexpected keyword argument 'parent'"),
+        (
+            mutation_named,
+            {"use": "add_gene", "parent": 1},
+            "must have arguments among .*, but one was 'parent'",
+        ),
         (mutation_named, object(), "must be a function or a class, but it was <object"),
         (mutation_named, None, "must be a function or a class, but it was None"),
         (mutation_named, ["add_gene"], "must be a function or a class"),

@@ -13,7 +13,7 @@ from evocnn.config import Experiment, load_experiment, presets, space_of, to_pla
 from evocnn.config.presets import extended, preset_names
 from evocnn.errors import ExperimentError
 from evocnn.genotype import Choice, Range
-from evocnn.training.optimizer import check_trainable
+from evocnn.training.recipe_check import check_trainable
 
 Write = Callable[..., Path]
 NAMES = ("cnn-ga", "evocnn", "mobile", "resnet-like", "tiny", "vgg-like")

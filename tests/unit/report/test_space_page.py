@@ -108,7 +108,7 @@ def test_held_segments_and_given_founders_are_told(capsys: Capture) -> None:
         "recipe held adam lr=.01",
         "limits: 1,000,000 FLOPs, 5,000 activations, 4 layers",
         "founders: 1 to 3 layers, informed; 1 given",
-        "conv16k3 | gap | sgd lr=.1",
+        "conv4k3 · pool | flatten | adam lr=.01 (694 parameters, from conv16k3 | gap | sgd lr=.1)",
     ]
 
 

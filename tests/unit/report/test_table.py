@@ -96,11 +96,14 @@ def test_an_empty_front_says_what_was_not_kept(
         "generalization_gap": {"weight": -1},
     }
     front_table(make_run(make_record(0, 0.2, 1000), make_record(1, 0.9, 3000), objectives=objectives))
-    head, reason = capsys.readouterr().out.splitlines()
+    head, *lines = capsys.readouterr().out.splitlines()
+    reason = " ".join(line.strip() for line in lines)
     assert head == "mine: finished; 2 ok"
     assert reason == (
         "the front is empty: no network that trained without failure kept all of: "
-        "validation_accuracy at least 0.3, parameters at least 5, parameters at most 2000"
+        "validation_accuracy at least 0.3, parameters at least 5, parameters at most 2000; "
+        "train longer (training.epochs, --budget), or set objectives.NAME.floor or ceiling, which follow from "
+        "the data where they are not given"
     )
 
 
@@ -130,6 +133,7 @@ def test_the_json_has_these_keys_and_no_others(example: Run) -> None:
         "status": "finished",
         "evaluations": {"ok": 5, "diverged": 1},
         "repairs": {"narrowed": 3, "inert": 1},
+        "operators": {"add_gene": {"offspring": 6, "on_front": 3}},
         "reference_point": {"validation_accuracy": 0.1, "parameters": 5000.0, "generalization_gap": 1.0},
         "hypervolume": example.front.hypervolume,
         "knee": 3,

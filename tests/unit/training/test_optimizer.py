@@ -5,7 +5,8 @@ from torch import nn
 from evocnn.errors import GeneError
 from evocnn.genotype import Recipe
 from evocnn.genotype.recipe import AUGMENTATIONS, INITIALIZATIONS, OPTIMIZERS, SCHEDULES
-from evocnn.training.optimizer import check_trainable, optimizer_of
+from evocnn.training.optimizer import optimizer_of
+from evocnn.training.recipe_check import check_trainable
 
 TRAINED = [name for name in OPTIMIZERS if name != "muon"]
 
