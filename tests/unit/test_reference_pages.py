@@ -5,10 +5,13 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
+from evocnn.config.experiment import ObjectiveSettings, SearchSettings, TrainingSettings
 from evocnn.config.operator_names import CROSSOVERS, DEFAULT_CROSSOVERS, DEFAULT_MUTATIONS, MUTATIONS
 from evocnn.config.presets import preset_names
 from evocnn.config.space import LimitSettings, SpaceSettings
+from evocnn.evaluation import METRICS
 from evocnn.genotype import LAYERS, Head, LayerGene, Recipe
 from evocnn.genotype.recipe import INITIALIZATIONS, OPTIMIZERS, SCHEDULES
 from evocnn.operators import RATES
@@ -79,3 +82,32 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     """Relative links name files of the repository."""
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+FILE = (DOCS / "experiment-file.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("heading", "settings"),
+    [
+        ("## `[objectives.NAME]`", ObjectiveSettings),
+        ("## `[training]`", TrainingSettings),
+        ("## `[search]`", SearchSettings),
+    ],
+    ids=["objectives", "training", "search"],
+)
+def test_every_key_of_a_table_has_a_row_with_its_default(heading: str, settings: type[BaseModel]) -> None:
+    """Numbers as they are in the code."""
+    section = FILE[FILE.index(heading) :].split("\n## ")[0]
+    for name, field in settings.model_fields.items():
+        rows = [line for line in section.splitlines() if line.startswith("|")]
+        row = next((line for line in rows if f"`{name}`" in line.split("|")[1]), None)
+        assert row is not None, name
+        if isinstance(field.default, int | float):
+            assert f"{field.default:g}" in row, name
+
+
+def test_every_metric_is_named() -> None:
+    """As something that a search can optimize."""
+    for metric in METRICS:
+        assert f"`{metric}`" in FILE

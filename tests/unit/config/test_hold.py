@@ -291,9 +291,7 @@ def test_the_text_forms_of_the_hints_can_be_read() -> None:
     ],
 )
 def test_a_named_mutation_acts_on_what_evolves(evolve: tuple[str, ...], mutation: str, segment: str) -> None:
-    tables = held_but(evolve)
-    message = (
-        f"'search.mutation.0': a mutation must act on what evolves, .* '{mutation}' acts on {segment}; take"
-    )
+    tables = held_but(evolve).tables
+    message = f"'search.mutation.0': a mutation must act on what evolves, .* '{mutation}' acts on {segment};"
     with pytest.raises(ExperimentError, match=message):
         Experiment.from_dict({**tables, "search": {"mutation": [mutation]}})

@@ -102,8 +102,8 @@ def test_an_empty_front_says_what_was_not_kept(
     assert reason == (
         "the front is empty: no network that trained without failure kept all of: "
         "validation_accuracy at least 0.3, parameters at least 5, parameters at most 2000; "
-        "train longer (training.epochs, --budget), or set objectives.NAME.floor or ceiling, which follow from "
-        "the data where they are not given"
+        "train longer (training.epochs, --budget), or set objectives.NAME.floor or ceiling, which "
+        "follow from the data where they are not given"
     )
 
 
