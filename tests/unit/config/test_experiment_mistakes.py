@@ -153,7 +153,7 @@ TABLE_MISTAKES = [
     ("filters = [4, 8]", "filtrs = [4, 8]", "space.layers.conv", "must .* 'filtrs'; did you mean 'filters'?"),
     ("filters = [4, 8]", "", "space.layers.conv", r"conv must have alleles for \['filters'\], but had none;"),
     ("filters = [4, 8]", "filters = [4, 0]", "space.layers.conv", "Conv.filters must be a whole .* 0;"),
-    ("filters = [4, 8]", "filters = { low = 4, high = 8 }", "space.layers.conv", "whole .* from 4 to 8; list"),
+    ("filters = [4, 8]", "filters = { low = 4, high = 8 }", "space.layers.conv", "whole .* 4 to 8; list"),
     ("kernel = 3", "kernel = [3, 4]", "space.layers.conv", "must be odd with same padding, .* 4;"),
     ("kernel = 3", 'kernel = "3"', "space.layers.conv", "Conv.kernel must be a whole number .* was '3'"),
     ("kernel = 3", "kernel = 3\ngene = 'pol'", "space.layers.conv", "must .* 'pol'; did you mean 'pool'"),
