@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from evocnn.errors import GeneError, SpaceError, did_you_mean
-from evocnn.genotype.gene import Gene, Value
+from evocnn.genotype.gene import Gene
+from evocnn.genotype.text_form import Value
 
 GeneType = TypeVar("GeneType", bound=Gene)
 STEP = 0.25  # a continuous allele's mutation, as a share of its range (standard deviation)

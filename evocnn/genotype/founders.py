@@ -7,7 +7,8 @@ import numpy as np
 
 from evocnn.genotype.alleles import Choice, GeneAlleles, drawn
 from evocnn.genotype.chromosome import Chromosome
-from evocnn.genotype.gene import LayerGene, Shape, Value
+from evocnn.genotype.gene import LayerGene, Shape
+from evocnn.genotype.text_form import Value
 
 if TYPE_CHECKING:
     from evocnn.genotype.space import SearchSpace

@@ -22,9 +22,9 @@ from typing import Any, ClassVar, NamedTuple, Self, TypeVar, cast
 
 from evocnn.errors import GeneError, did_you_mean
 from evocnn.genotype.genome import JSON
+from evocnn.genotype.text_form import TextField, TextForm, Value
 
 Result = TypeVar("Result")
-Value = int | float | str | tuple[int, ...]
 
 
 class Shape(NamedTuple):
@@ -123,11 +123,7 @@ class Gene:
     @property
     def text(self) -> str:
         """The one-line form, `conv32k3s2`; fields at their defaults are left out."""
-        return self.code_of() + "".join(
-            prefix + _format(value)
-            for name, prefix, left_out in _text_fields(type(self))
-            if (value := getattr(self, name)) != left_out
-        )
+        return _text_form(type(self)).written(self)
 
     @classmethod
     def code_of(cls) -> str:
@@ -140,35 +136,13 @@ class Gene:
 
         What stands behind a space may come in any order.
         """
-        start, *words = text.split(" ")
-        match = _start_pattern(cls).fullmatch(start)
-        if match is None:
-            return None
-        found = {name: value for name, value in match.groupdict().items() if value is not None}
-        for word in words:
-            names = [
-                (name, read["value"])
-                for name, pattern in _word_patterns(cls)
-                if name not in found and (read := pattern.fullmatch(word))
-            ]
-            if not names:
-                return None
-            found[names[0][0]] = names[0][1]
-        if any(_is_required(f) and f.name not in found for f in fields(cls)):
-            return None
-        kinds = {name: kind for name, kind, _ in _rules(cls)}
-        return cls(**{name: _read(kinds[name], value) for name, value in found.items()})
+        values = _text_form(cls).read(text)
+        return None if values is None else cls(**values)
 
     @classmethod
     def form(cls) -> str:
         """Return how the text form is written, for messages: `drop<rate>`, `pool[<size>] [max|average]`."""
-        parts = [cls.code_of()]
-        for f, (name, _, rule) in zip(fields(cls), _rules(cls), strict=True):
-            value = "|".join(rule["words"]) if rule.get("words") else f"<{name}>"
-            part = f"{_prefix(f)}{value}"
-            optional = f"[{part}]" if not part.startswith(" ") else f" [{part[1:]}]"
-            parts.append(part if _is_required(f) else optional)
-        return "".join(parts)
+        return str(_text_form(cls))
 
     def to_json(self) -> dict[str, JSON]:
         """Return all fields by name."""
@@ -245,62 +219,21 @@ def _kind(f: Field[Any]) -> type:
 
 
 @_once_a_type
-def _text_fields(gene: type[Gene]) -> tuple[tuple[str, str, Any], ...]:
-    """Return name, prefix and the value that is left out of each field of a gene type."""
-    return tuple(
-        (f.name, _prefix(f), MISSING if f.metadata.get("shown") else f.default) for f in fields(gene)
+def _text_form(gene: type[Gene]) -> TextForm:
+    return TextForm(
+        gene.code_of(),
+        tuple(
+            TextField(
+                name=f.name,
+                kind=kind,
+                prefix=f" {f.name}=" if rule.get("prefix") is None else rule["prefix"],
+                default=f.default,
+                is_required=f.default is MISSING or bool(rule.get("shown")),
+                words=tuple(rule.get("words", ())),
+            )
+            for f, (_, kind, rule) in zip(fields(gene), _rules(gene), strict=True)
+        ),
     )
-
-
-def _is_required(f: Field[Any]) -> bool:
-    """Return whether the text form always has a field."""
-    return f.default is MISSING or bool(f.metadata.get("shown"))
-
-
-def _prefix(f: Field[Any]) -> str:
-    prefix: str | None = f.metadata.get("prefix")
-    return f" {f.name}=" if prefix is None else prefix
-
-
-@_once_a_type
-def _start_pattern(gene: type[Gene]) -> re.Pattern[str]:
-    """Return what reads the text form up to its first space."""
-    parts = [re.escape(gene.code_of())]
-    for f, (_, kind, rule) in zip(fields(gene), _rules(gene), strict=True):
-        if not _prefix(f).startswith(" "):
-            optional = "" if _is_required(f) else "?"
-            parts.append(f"(?:{re.escape(_prefix(f))}(?P<{f.name}>{_value_pattern(kind, rule)})){optional}")
-    return re.compile("".join(parts))
-
-
-@_once_a_type
-def _word_patterns(gene: type[Gene]) -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """Return what reads each field that stands behind a space."""
-    return tuple(
-        (f.name, re.compile(f"{re.escape(_prefix(f)[1:])}(?P<value>{_value_pattern(kind, rule)})"))
-        for f, (_, kind, rule) in zip(fields(gene), _rules(gene), strict=True)
-        if _prefix(f).startswith(" ")
-    )
-
-
-def _value_pattern(kind: type, rule: Any) -> str:
-    return {
-        int: r"-?\d{1,12}",
-        float: r"-?(?:\d{1,20}(?:\.\d{0,30})?|\.\d{1,30})(?:e[+-]?\d{1,3})?",
-        tuple: r"\d{1,12}(?:,\d{1,12})*",
-        str: "|".join(map(re.escape, rule.get("words", ()))) or r"[\w-]{1,64}",
-    }[kind]
-
-
-def _read(kind: type, value: str) -> Value:
-    return tuple(int(part) for part in value.split(",")) if kind is tuple else kind(value)
-
-
-def _format(value: Value) -> str:
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    text = repr(value) if isinstance(value, float) else str(value)
-    return text.removesuffix(".0") if not text.startswith("0.") else text[1:] if text != "0.0" else "0"
 
 
 def _check(gene: str, name: str, kind: type, rule: Any, value: Any) -> None:

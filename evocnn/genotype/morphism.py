@@ -49,7 +49,7 @@ from typing import Any
 
 from evocnn.genotype.channel_maps import NEW, ChannelMap, written
 from evocnn.genotype.chromosome import ActiveGene, Chromosome
-from evocnn.genotype.gene import LayerGene, Shape, Value
+from evocnn.genotype.gene import LayerGene, Shape
 from evocnn.genotype.head import Head
 from evocnn.genotype.layers import (
     LAYERS,
@@ -64,6 +64,7 @@ from evocnn.genotype.layers import (
     Pool,
     Residual,
 )
+from evocnn.genotype.text_form import Value
 
 PASSING = ("relu", "leaky_relu")  # the identity on values that are not negative
 

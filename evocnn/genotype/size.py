@@ -9,8 +9,9 @@ import numpy as np
 
 from evocnn.genotype.alleles import Alleles, Choice, GeneAlleles, Range
 from evocnn.genotype.chromosome import Chromosome
-from evocnn.genotype.gene import Counts, Gene, LayerGene, Shape, Value
+from evocnn.genotype.gene import Counts, Gene, LayerGene, Shape
 from evocnn.genotype.space import SearchSpace
+from evocnn.genotype.text_form import Value
 
 GeneType = TypeVar("GeneType", bound=Gene)
 N_BATCHES = 10  # independent estimates, whose spread gives the standard error

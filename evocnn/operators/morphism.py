@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evocnn.genotype import Choice, Chromosome, GeneAlleles, Head, LayerGene, Link, SearchSpace
-from evocnn.genotype.gene import Value
 from evocnn.genotype.morphism import identity_alleles, morphism, positive_states
 from evocnn.genotype.splicing import spliced
+from evocnn.genotype.text_form import Value
 
 Insertion = tuple[int, GeneAlleles[LayerGene], Mapping[str, tuple[Value, ...]]]  # locus, type, fields
 

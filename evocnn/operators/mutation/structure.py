@@ -6,8 +6,8 @@ import numpy as np
 
 from evocnn.genotype import Choice, Chromosome, LayerGene, SearchSpace
 from evocnn.genotype.alleles import Alleles, drawn
-from evocnn.genotype.gene import Value
 from evocnn.genotype.splicing import spliced
+from evocnn.genotype.text_form import Value
 
 
 @dataclass(frozen=True, slots=True)
