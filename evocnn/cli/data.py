@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evocnn.config import Experiment, load_experiment
-from evocnn.config.experiment import DataSettings
+from evocnn.config.data import DataSettings
 from evocnn.config.parts import load_split
 from evocnn.config.toml import explain
 from evocnn.errors import DataError, ExperimentError

@@ -1,9 +1,6 @@
 """The experiment: everything that decides a run's result, checked as a whole."""
 
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -12,112 +9,18 @@ from pydantic import (
     BaseModel,
     Field,
     ValidationError,
-    ValidationInfo,
     model_validator,
 )
 
-from evocnn.config.operator_names import crossover_named, mutation_named, segment_of
+from evocnn.config.data import DataSettings
+from evocnn.config.operator_names import segment_of
 from evocnn.config.presets import extended
-from evocnn.config.settings import Settings, folder_of, guarded, loaded
+from evocnn.config.search import SearchSettings
+from evocnn.config.settings import Settings, guarded, loaded
 from evocnn.config.space import HoldSettings, LimitSettings, SpaceSettings
 from evocnn.config.toml import COMMAND_LINE, Mistakes, Place, check_numbers, explain, read_toml, set_value
 from evocnn.errors import ExperimentError, did_you_mean
 from evocnn.evaluation import METRICS
-from evocnn.operators import Weighted
-from evocnn.search import Budget
-from evocnn.training.data.framing import CHANNELS, FITS, MAX_SIDE, Framing
-from evocnn.training.data.objects import is_data
-from evocnn.training.data.sources import SOURCES
-
-_UNITS = {"s": 1, "m": 60, "h": 3600}
-
-
-def parse_budget(value: object) -> Budget:
-    """Return a budget: `200` evaluations, or `90s`, `10m`, `2h` of time.
-
-    Raises:
-        ExperimentError: The value is neither.
-    """
-    match = re.fullmatch(r"(\d{1,9})([smh]?)", str(value).strip()) if type(value) in (int, str) else None
-    if not match or int(match[1]) < 1:
-        message = (
-            f"a budget must be a number of evaluations or a time, but it was {value!r}; write 200, "
-            "90s, 10m or 2h"
-        )
-        raise ExperimentError(message)
-    amount, unit = int(match[1]), match[2]
-    return Budget(seconds=float(amount * _UNITS[unit])) if unit else Budget(evaluations=amount)
-
-
-def _each(named: Any) -> Any:
-    def convert(value: object, info: ValidationInfo) -> object:
-        if not isinstance(value, Sequence) or isinstance(value, str):
-            return value
-        result = []
-        mistakes = Mistakes()
-        for index, item in enumerate(value):
-            with mistakes.at(index):
-                result.append(item if isinstance(item, Weighted) else named(item, folder_of(info)))
-        mistakes.raise_any()
-        return _distinctly_named(result)
-
-    return convert
-
-
-def _distinctly_named(operators: list[Weighted[Any]]) -> tuple[Weighted[Any], ...]:
-    """Return the operators; the second of a name is `name#2`, since credit and rates go by names."""
-    seen: Counter[str] = Counter()
-    result = []
-    for operator in operators:
-        seen[operator.name] += 1
-        n = seen[operator.name]
-        result.append(operator if n == 1 else replace(operator, name=f"{operator.name}#{n}"))
-    return tuple(result)
-
-
-def _source(value: object, info: ValidationInfo) -> object:
-    """Return the name of a data source, the function that gives the data, or the data themselves."""
-    found = loaded(value, info)
-    if found not in SOURCES if isinstance(found, str) else not (callable(found) or is_data(found)):
-        hint = did_you_mean(str(found), SOURCES) or "; correct the name"
-        message = (
-            f"a data source must be one of {', '.join(SOURCES)} or a module:function, but it was "
-            f"{found!r}{hint}"
-        )
-        raise ExperimentError(message)
-    return found
-
-
-def _size(value: Any, _: ValidationInfo) -> object:
-    """Return height and width: one number stands for both."""
-    size = [value, value] if type(value) is int else value
-    is_size = isinstance(size, list | tuple) and len(size) == 2 and all(type(side) is int for side in size)
-    if not is_size or not all(1 <= side <= MAX_SIDE for side in size):
-        message = (
-            f"a size must be a number of pixels or [height, width], each from 1 to {MAX_SIDE}, but it was "
-            f"{value!r}; write 64 or [48, 64]"
-        )
-        raise ExperimentError(message)
-    return tuple(size)
-
-
-class DataSettings(Settings):
-    """Where images come from, what form they are brought to, and how the search divides them."""
-
-    source: Annotated[Any, guarded(_source)] = Field(
-        description="digits, mnist, ..., idx, npz, folder, module:function, or the data themselves"
-    )
-    path: str | None = None
-    size: Annotated[tuple[int, int], guarded(_size)] | None = None
-    fit: Literal[FITS] = "crop"  # type: ignore[valid-type]
-    channels: Literal[CHANNELS] = "auto"  # type: ignore[valid-type]
-    validation: float = Field(default=0.2, gt=0, lt=1)
-    images: int | None = Field(default=None, ge=4)
-
-    @property
-    def framing(self) -> Framing:
-        """The form that images are brought to."""
-        return Framing(self.size, self.fit, self.channels)
 
 
 class ObjectiveSettings(Settings):
@@ -155,31 +58,6 @@ class TrainingSettings(Settings):
     least_improvement: float = Field(default=0.0, ge=0, lt=1)
     warmup: float = Field(default=0.1, ge=0, lt=1)
     timeout: float = Field(default=3600.0, gt=0)
-
-
-class SearchSettings(Settings):
-    """The algorithm, its operators and its budget."""
-
-    algorithm: Literal["nsga2", "nsga2-generational", "random"] = "nsga2"
-    population: int = Field(default=24, ge=2, le=100_000)
-    window: int = Field(default=8, ge=1, le=100_000)
-    budget: Annotated[
-        Budget, guarded(lambda value, _: value if isinstance(value, Budget) else parse_budget(value))
-    ] = Budget(evaluations=100)
-    crossover_rate: float = Field(default=0.5, ge=0, le=1)
-    mutation_rate: float = Field(default=0.7, ge=0, le=1)
-    crossover: Annotated[tuple[Weighted[Any], ...], guarded(_each(crossover_named))] | None = None
-    mutation: Annotated[tuple[Weighted[Any], ...], guarded(_each(mutation_named))] | None = None
-    rates: Literal["fixed", "self-adaptive", "credit"] = "fixed"
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.mutation == () and self.algorithm != "random":
-            message = (
-                "a search must have at least one mutation, but mutation was []; name one or leave the key out"
-            )
-            raise ValueError(message)
-        return self
 
 
 def _checked_metrics(objectives: dict[str, ObjectiveSettings]) -> dict[str, ObjectiveSettings]:

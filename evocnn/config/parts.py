@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 
-from evocnn.config.experiment import DataSettings, Experiment
+from evocnn.config.data import DataSettings
+from evocnn.config.experiment import Experiment
 from evocnn.config.operator_names import default_crossovers, default_mutations
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Objective, Objectives

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from evocnn.config.experiment import ObjectiveSettings, SearchSettings, TrainingSettings
+from evocnn.config.experiment import ObjectiveSettings, TrainingSettings
 from evocnn.config.operator_names import CROSSOVERS, DEFAULT_CROSSOVERS, DEFAULT_MUTATIONS, MUTATIONS
 from evocnn.config.presets import preset_names
+from evocnn.config.search import SearchSettings
 from evocnn.config.space import LimitSettings, SpaceSettings
 from evocnn.evaluation import METRICS
 from evocnn.genotype import LAYERS, Head, LayerGene, Recipe

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evocnn.config.experiment import DataSettings
+from evocnn.config.data import DataSettings
 from evocnn.training.data.download import CACHE_VARIABLE
 from evocnn.training.data.framing import CHANNELS, FITS
 from evocnn.training.data.mapped import SHARE, SHARE_VARIABLE
