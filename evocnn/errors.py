@@ -66,5 +66,6 @@ class RunLockedError(JournalError):
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` with the nearest of some words, or nothing where none is near."""
-    near = get_close_matches(word, list(words), n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    plain = {known.lower(): known for known in words}
+    near = get_close_matches(word.lower(), list(plain), n=1)
+    return f"; did you mean '{plain[near[0]]}'?" if near else ""

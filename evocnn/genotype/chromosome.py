@@ -232,8 +232,9 @@ def parse_gene(text: str, types: tuple[type[GeneType], ...]) -> GeneType:
     forms = " or ".join(gene.form() for gene in near)
     starts = ", ".join(gene.code_of() for gene in types)
     names = ", ".join(gene.name() for gene in types)
+    between = ", with · or > between layers" if issubclass(types[0], LayerGene) else ""
     message = (
         f"'{text}' must be the text form of one of {names}, but none reads it; write "
-        f"{forms or f'a gene that begins with {starts}'}, with · or > between layers"
+        f"{forms or f'a gene that begins with {starts}'}{between}"
     )
     raise GeneError(message)

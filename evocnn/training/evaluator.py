@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from torch import nn
 
 from evocnn.errors import GeneError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status
@@ -93,12 +94,13 @@ class TrainingEvaluator:
         initialize(network, chromosome.recipe.initialization)
         network = network.to(training.labels.device, memory_format=torch.channels_last)
         epochs, protocol = chromosome.recipe.at(request.fidelity).epochs, self.protocol
+        counts = chromosome.counts(shape, n_classes)
+        _check_parameters(network, chromosome, counts.parameters)
         trained = train(
             network, chromosome.recipe, training, validation, epochs=epochs, seed=seed, protocol=protocol
         )
         if trained.status is not Status.OK:
             return trained, {}
-        counts = chromosome.counts(shape, n_classes)
         training_accuracy = measure(network, subset)[1]
         validation_accuracy = trained.validation_accuracies[-1]
         metrics = {
@@ -131,6 +133,22 @@ class TrainingEvaluator:
     def __getstate__(self) -> dict[str, Any]:
         """Leave the tensors behind: every process makes its own."""
         return {**self.__dict__, "_resident": None}
+
+
+def _check_parameters(network: nn.Module, chromosome: Chromosome, n_counted: int) -> None:
+    """Raise where a network has another number of parameters than its genes count.
+
+    Raises:
+        GeneError: A gene's counts are wrong.
+    """
+    n_trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    if n_trained != n_counted:
+        names = ", ".join(dict.fromkeys(gene.name() for gene in chromosome.layers))
+        message = (
+            f"counts of {names} must add up to the network's {n_trained} parameters, but they were "
+            f"{n_counted}; correct the counts of a gene of your own, evocnn.testing.check_gene tells which"
+        )
+        raise GeneError(message)
 
 
 def _resident(images: ImageSet, device: torch.device, statistics: Images | None = None) -> Images:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from evocnn.errors import GeneError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status
-from evocnn.genotype import Chromosome, Conv, Fidelity, Head, Pool, Recipe, Shape
+from evocnn.genotype import Chromosome, Conv, Counts, Fidelity, Head, Pool, Recipe, Shape
 from evocnn.phenotype import build
 from evocnn.training import evaluator as evaluator_module
 from evocnn.training.data import ImageSet, image_set, training_subset
@@ -350,3 +351,26 @@ def test_a_genome_that_is_no_chromosome_is_refused() -> None:
         GeneError, match="a genome to train must be a Chromosome, but it was Vector; use its own"
     ):
         evaluator_of()(asking(Vector()))
+
+
+@dataclass(frozen=True, slots=True)
+class Miscounted(Conv):
+    """A convolution whose counts are one parameter short."""
+
+    def counts(self, shape: Shape) -> Counts:
+        counts = Conv.counts(self, shape)
+        return counts._replace(parameters=counts.parameters - 1)
+
+    def module(self, shape: Shape) -> nn.Module:
+        return nn.Sequential(
+            nn.Conv2d(shape.channels, self.filters, self.kernel, padding=self.kernel // 2, bias=False),
+            nn.BatchNorm2d(self.filters),
+            nn.ReLU(),
+        )
+
+
+def test_a_network_with_other_parameters_than_its_genes_count_is_refused() -> None:
+    """Or a wrong size would stand on the front."""
+    wrong = replace(CHROMOSOME, layers=(Miscounted(4, 3),))
+    with pytest.raises(GeneError, match=r"counts of miscounted must add up to .* parameters, but they were"):
+        evaluator_of()(asking(wrong))
