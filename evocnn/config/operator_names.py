@@ -118,9 +118,9 @@ def default_mutations(segments: Sequence[str]) -> tuple[Weighted[Any], ...]:
 def segment_of(name: str) -> str | None:
     """Return the segment that a mutation of the package acts on; None for one of somebody's own."""
     plain = name.split("#", maxsplit=1)[0]
-    if plain in ("net_widen", "net_deepen", "add_skip"):
-        return "layers"
-    return next((segment for segment, shares in DEFAULT_MUTATIONS.items() if plain in shares), None)
+    if plain not in MUTATIONS:
+        return None
+    return next((s for s in ("head", "recipe") if plain in DEFAULT_MUTATIONS[s]), "layers")
 
 
 def crossover_named(value: object, folder: Path | None) -> Weighted[Any]:

@@ -25,7 +25,8 @@ from evocnn.genotype import (
     reference_network,
 )
 from evocnn.genotype.founders import PRIORS
-from evocnn.genotype.space import POOL_ORDERS
+from evocnn.genotype.pool_order import POOL_ORDERS
+from evocnn.genotype.space import check_types
 from evocnn.training.recipe_check import check_trainable
 
 SEGMENTS = ("layers", "head", "recipe")
@@ -135,8 +136,9 @@ class SpaceSettings(Settings):
         mistakes.raise_any()  # what follows needs the held layers
         for number, text in enumerate(self.founders):
             with mistakes.at("founders", number):
-                self._check_founder(self._founder(text))
-                check_trainable(self._founder(text).recipe)
+                founder = self._founder(text)
+                check_types(founder.layers, self.all_layers)
+                check_trainable(founder.recipe)
         mistakes.raise_any()
         if not self.all_layers:
             message = (
@@ -156,18 +158,6 @@ class SpaceSettings(Settings):
             for name, own in self.recipe.fields.items()
             for value in (own.values if isinstance(own, Choice) else (own.low, own.high))
         ]
-
-    def _check_founder(self, founder: Chromosome) -> None:
-        """Raise where a founder has a gene type that the space lacks."""
-        own = {alleles.gene for alleles in self.all_layers}
-        missing = [gene for gene in founder.layers if type(gene) not in own]
-        if missing:
-            names = ", ".join(sorted(gene.name() for gene in own))
-            message = (
-                f"a founder's genes must be among {names}, but one was {missing[0].name()} "
-                f"('{missing[0].text}'); add [space.layers.{missing[0].name()}]"
-            )
-            raise ExperimentError(message)
 
     def _check_segment(self, segment: str) -> None:
         """Raise where a segment is held and evolves, or does neither."""

@@ -69,7 +69,7 @@ def repair(chromosome: Chromosome, space: "SearchSpace") -> Repaired[Chromosome]
     changes["held"] = int(held is not chromosome)
     result, counts = _settled(held, space, changes)
     while (excess := space.limits.excess(counts))[0] > 1:
-        kind, smaller = _smaller(result, space, excess[1])
+        kind, smaller = _smaller(result, space, excess[1], getattr(counts, excess[1]))
         changes[kind] += 1
         result, counts = _settled(smaller, space, changes)
     return Repaired(result, {kind: n for kind, n in changes.items() if n})
@@ -90,22 +90,20 @@ def _settled(
     return result, counts_of(kept) + result.head.counts(features, space.n_classes)
 
 
-def _smaller(chromosome: Chromosome, space: "SearchSpace", measure: str) -> tuple[str, Chromosome]:
-    """Return a smaller chromosome, and which kind of change it took."""
+def _smaller(
+    chromosome: Chromosome, space: "SearchSpace", measure: str, count: int
+) -> tuple[str, Chromosome]:
+    """Return a smaller chromosome, and which kind of change it took; `count` is of the measure, before."""
+    narrower = _narrower(chromosome, space)
+    narrowed = next((one for one in narrower if _count(one, space, measure) < count), None)
     pooled = _pooled(chromosome, space)
-    if pooled and _excess(_narrowest(chromosome, space), space) > 1:
+    if pooled and (narrowed is None or _excess(_narrowest(chromosome, space), space) > 1):
         return "pooled", pooled
-    if narrowed := _narrowed(chromosome, space, measure):
+    if narrowed:
         return "narrowed", narrowed
     if shortened := _shortened(chromosome, space, measure):
         return "removed", shortened
     return "smallest", replace(space.smallest, recipe=chromosome.recipe, rates=chromosome.rates)
-
-
-def _narrowed(chromosome: Chromosome, space: "SearchSpace", measure: str) -> Chromosome | None:
-    """Return the chromosome with its widest gene a step narrower, or None where that lowers nothing."""
-    before = _count(chromosome, space, measure)
-    return next((one for one in _narrower(chromosome, space) if _count(one, space, measure) < before), None)
 
 
 def _narrower(chromosome: Chromosome, space: "SearchSpace") -> Iterator[Chromosome]:
@@ -113,17 +111,13 @@ def _narrower(chromosome: Chromosome, space: "SearchSpace") -> Iterator[Chromoso
     layers = () if space.held.layers is not None else chromosome.layers
     owners = [(gene, space.alleles_of(gene)) for gene in layers]
     widths = [_width(gene, own.width if own else None) for gene, own in owners]
-    head_width = 0.0 if space.held.head else _width(chromosome.head, "units")
-    order = [*((-width, locus) for locus, width in enumerate(widths)), (-head_width, len(layers))]
-    for _, locus in sorted(order):
+    head = None if space.held.head else space.head.shrink(chromosome.head)
+    widths.append(_width(chromosome.head, "units"))  # behind the last layer
+    for locus in sorted(range(len(widths)), key=lambda locus: -widths[locus]):
         if locus == len(layers):
-            head = None if space.held.head else space.head.shrink(chromosome.head)
             if head:
                 yield replace(chromosome, head=head)
-            continue
-        gene, own = owners[locus]
-        smaller = own.shrink(gene) if own else None
-        if smaller:
+        elif (own := owners[locus][1]) and (smaller := own.shrink(layers[locus])):
             yield replace(chromosome, layers=(*layers[:locus], smaller, *layers[locus + 1 :]))
 
 

@@ -44,7 +44,7 @@ gene and the pool that it computes, since that would exchange pool and activatio
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import pairwise, takewhile
+from itertools import takewhile
 from typing import Any
 
 from evocnn.genotype.channel_maps import NEW, ChannelMap, written
@@ -53,7 +53,6 @@ from evocnn.genotype.gene import LayerGene, Shape
 from evocnn.genotype.head import Head
 from evocnn.genotype.layers import (
     LAYERS,
-    POOLING,
     Bottleneck,
     Conv,
     DenseConcat,
@@ -64,6 +63,7 @@ from evocnn.genotype.layers import (
     Pool,
     Residual,
 )
+from evocnn.genotype.pool_order import pools_within
 from evocnn.genotype.text_form import Value
 
 PASSING = ("relu", "leaky_relu")  # the identity on values that are not negative
@@ -212,20 +212,8 @@ def _is_wider_head(old: Head, new: Head) -> bool:
 
 def _keeps_pools(old: Sequence[ActiveGene], new: Sequence[ActiveGene], locus: int) -> bool:
     """Return whether every gene computes the pool that it computed before; the inserted one may any."""
-    before, after = _computed_pools(old), _computed_pools(new)
+    before, after = pools_within(old), pools_within(new)
     return {pool + (pool >= locus) * (len(new) - len(old)) for pool in before} == after - {locus + 1}
-
-
-def _computed_pools(active: Sequence[ActiveGene]) -> set[int]:
-    """Return the pools that the early order computes inside the gene ahead of them."""
-    sources = {number - step.gene.skip for number, step in enumerate(active) if step.gene.skip}
-    genes = [step.gene for step in active]
-    return {
-        number
-        for number, (ahead, gene) in enumerate(pairwise(genes), start=1)
-        if isinstance(gene, Pool) and isinstance(ahead, POOLING) and not hasattr(ahead, "module")
-        if number not in sources
-    }
 
 
 def _inserted(step: ActiveGene, reads: tuple[ChannelMap, ...], *, is_positive: bool) -> ChannelMap | None:

@@ -1,6 +1,6 @@
 """The space of CNN chromosomes: alleles of layers, head and recipe, and limits on the network."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -16,9 +16,24 @@ from evocnn.genotype.gene import LayerGene, Shape
 from evocnn.genotype.genome import JSON, Fidelity, Repaired
 from evocnn.genotype.head import Head
 from evocnn.genotype.limits import Limits, repair
+from evocnn.genotype.pool_order import POOL_ORDERS
 from evocnn.genotype.recipe import Recipe
 
-POOL_ORDERS = ("early", "textbook")
+
+def check_types(layers: Iterable[LayerGene], alleles: Iterable[GeneAlleles[LayerGene]]) -> None:
+    """Raise where a given chromosome's layers have a gene type without alleles.
+
+    Raises:
+        SpaceError: One has.
+    """
+    types = {own.gene: own.gene.name() for own in alleles}
+    for gene in layers:
+        if type(gene) not in types:
+            message = (
+                f"genes of given chromosomes must be among {sorted(types.values())}, but one was "
+                f"'{gene.text}' ({gene.name()}); add its type to the space's layers"
+            )
+            raise SpaceError(message)
 
 
 @dataclass(frozen=True)
@@ -94,7 +109,8 @@ class SearchSpace:
         if self.founder_prior not in PRIORS:
             message = f"founder_prior must be one of {PRIORS}, but it was '{self.founder_prior}'; choose one"
             raise SpaceError(message)
-        self._check_genes()
+        for layers in (*(founder.layers for founder in self.founders), self.held.layers or ()):
+            check_types(layers, self.layers)
         if self.held.layers is not None:  # in canonical form, or every repair would put them back
             held = Chromosome(self.held.layers, self.smallest.head, self.smallest.recipe)
             object.__setattr__(self, "held", replace(self.held, layers=self.canonical(held).layers))
@@ -119,18 +135,6 @@ class SearchSpace:
                 f"{self.limits}; raise them or add smaller alleles"
             )
             raise SpaceError(message)
-
-    def _check_genes(self) -> None:
-        """Raise SpaceError where a given chromosome has a gene type that the space lacks."""
-        given = [gene for founder in self.founders for gene in founder.layers]
-        for gene in [*given, *(self.held.layers or ())]:
-            if self.alleles_of(gene) is None:
-                names = sorted(alleles.gene.name() for alleles in self.layers)
-                message = (
-                    f"genes of given chromosomes must be among {names}, but one was '{gene.text}' "
-                    f"({gene.name()}); add its type to the space's layers"
-                )
-                raise SpaceError(message)
 
     @cached_property
     def smallest(self) -> Chromosome:

@@ -5,8 +5,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from evocnn.genotype import ActiveGene, Chromosome, Head, Pool, Shape
-from evocnn.phenotype.layers import layer_module, pools_within
+from evocnn.genotype import Chromosome, Head, Shape
+from evocnn.genotype.pool_order import pools_within
+from evocnn.phenotype.layers import layer_module
 from evocnn.phenotype.parts import activation
 
 
@@ -60,29 +61,20 @@ def build(chromosome: Chromosome, shape: Shape, n_classes: int, *, pool_order: s
         A network from `(n, channels, height, width)` to class scores `(n, n_classes)`.
     """
     active = list(chromosome.trace(shape))
-    sources = {number - step.gene.skip for number, step in enumerate(active) if step.gene.skip}
+    pooled = pools_within(active) if pool_order == "early" else set()
     blocks: list[nn.Module] = []
     ends: list[int] = []
     reads: list[int | None] = []
-    number = 0
-    while number < len(active):
-        gene, inputs, _ = active[number]
-        reads.append(number - gene.skip if gene.skip else None)
-        pool = None
-        if pool_order == "early" and number + 1 not in sources and pools_within(gene):
-            pool = _pool_at(active, number + 1)
+    for number, (gene, inputs, _) in enumerate(active):
+        if number in pooled:
+            continue  # computed by the block ahead
+        end = number + 2 if number + 1 in pooled else number + 1
+        pool = layer_module(active[end - 1].gene, *active[end - 1].inputs) if end - number > 1 else None
         blocks.append(layer_module(gene, *inputs, pool=pool))
-        number += 1 if pool is None else 2
-        ends.append(number)
-    head = head_module(chromosome.head, chromosome.features(shape), n_classes)
-    return Network(blocks, head, ends, reads)
-
-
-def _pool_at(active: list[ActiveGene], number: int) -> nn.Module | None:
-    """Return the module of the active gene with this number if it is a pool."""
-    if number >= len(active) or not isinstance(active[number].gene, Pool):
-        return None
-    return layer_module(active[number].gene, *active[number].inputs)
+        reads.append(number - gene.skip if gene.skip else None)
+        ends.append(end)
+    features = active[-1].output if active else shape
+    return Network(blocks, head_module(chromosome.head, features, n_classes), ends, reads)
 
 
 def head_module(head: Head, shape: Shape, n_classes: int) -> nn.Sequential:

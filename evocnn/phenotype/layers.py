@@ -25,7 +25,6 @@ from evocnn.genotype import (
     Residual,
     Shape,
 )
-from evocnn.genotype.layers import POOLING
 from evocnn.phenotype.parts import (
     DenseConcatenation,
     Join,
@@ -46,7 +45,7 @@ def layer_module(gene: LayerGene, *inputs: Shape, pool: nn.Module | None = None)
         gene: The gene.
         inputs: Channels, height and width of its input; of a gene that skips, of both inputs.
         pool: The pool that follows, to be computed right after the last convolution; for genes
-            that `pools_within` only.
+            of convolutions only, see `evocnn.genotype.pool_order`.
 
     Raises:
         GeneError: The gene has no module.
@@ -55,11 +54,6 @@ def layer_module(gene: LayerGene, *inputs: Shape, pool: nn.Module | None = None)
         module: nn.Module = gene.module(*inputs)
         return module
     return _module(gene, *inputs) if pool is None else _module(gene, *inputs, pool)
-
-
-def pools_within(gene: LayerGene) -> bool:
-    """Return whether a gene's module takes the pool that follows it."""
-    return isinstance(gene, POOLING) and not hasattr(gene, "module")
 
 
 @singledispatch

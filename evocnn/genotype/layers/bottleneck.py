@@ -1,15 +1,16 @@
 """The bottleneck block."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from evocnn.genotype.gene import Counts, LayerGene, Shape, number
+from evocnn.genotype.gene import Counts, Shape, number
 from evocnn.genotype.layers.counting import convolution, elementwise, strided
-from evocnn.genotype.layers.fields import activation, check_odd, drop_path, normalization
+from evocnn.genotype.layers.fields import activation, drop_path, normalization
+from evocnn.genotype.layers.same_padded import SamePadded
 
 
 @dataclass(frozen=True, slots=True)
-class Bottleneck(LayerGene):
+class Bottleneck(SamePadded):
     """1x1 convolution to few channels, convolution, 1x1 convolution back, and a shortcut.
 
     He et al. 2015, figure 5, with `filters / reduction` channels in between (4 in the paper); the
@@ -18,34 +19,16 @@ class Bottleneck(LayerGene):
     """
 
     code: ClassVar[str] = "neck"
-    filters: int = number("", low=1, width=True)
     kernel: int = number("k", default=3, low=1, shown=True)
-    stride: int = number("s", default=1, low=1)
     reduction: int = number(default=4, low=1)
     activation: str = activation()
     normalization: str = normalization()
     drop_path: float = drop_path()
 
-    def check(self) -> None:
-        """Same padding needs an odd kernel."""
-        check_odd(self, self.kernel)
-
     @property
     def inner(self) -> int:
         """Channels in between: at least 1."""
         return max(1, self.filters // self.reduction)
-
-    def output(self, shape: Shape) -> Shape:
-        """Return the shape after the block."""
-        return strided(shape, self.filters, self.stride)
-
-    def projects(self, shape: Shape) -> bool:
-        """Return whether the shortcut needs a projection."""
-        return self.output(shape) != shape
-
-    def canonical(self, shape: Shape) -> Self:
-        """Return the gene with no longer stride than has an effect."""
-        return self.having(stride=min(self.stride, max(shape.height, shape.width)))
 
     def counts(self, shape: Shape) -> Counts:
         """Return the counts of three convolutions, the shortcut, the sum and the activations."""

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from evocnn.genotype.gene import Counts, LayerGene, Shape, number
+from evocnn.genotype.gene import Counts, Shape, number
 from evocnn.genotype.layers.counting import convolution, elementwise, strided
-from evocnn.genotype.layers.fields import activation, check_odd, drop_path, normalization
+from evocnn.genotype.layers.fields import activation, drop_path, normalization
+from evocnn.genotype.layers.same_padded import SamePadded
 
 
 @dataclass(frozen=True, slots=True)
-class InvertedResidual(LayerGene):
+class InvertedResidual(SamePadded):
     """1x1 convolution to many channels, depthwise convolution, linear 1x1 convolution to few.
 
     Sandler et al. 2018, figure 4: the input is added where its shape is kept, and there is no
@@ -23,18 +24,12 @@ class InvertedResidual(LayerGene):
     """
 
     code: ClassVar[str] = "inv"
-    filters: int = number("", low=1, width=True)
     kernel: int = number("k", default=3, low=1, shown=True)
-    stride: int = number("s", default=1, low=1)
     expansion: int = number("e", default=6, low=1, shown=True)
     squeeze: int = number(" se=", default=0)
     activation: str = activation()
     normalization: str = normalization()
     drop_path: float = drop_path()
-
-    def check(self) -> None:
-        """Same padding needs an odd kernel."""
-        check_odd(self, self.kernel)
 
     def hidden(self, shape: Shape) -> int:
         """Return the number of channels inside."""
@@ -44,18 +39,14 @@ class InvertedResidual(LayerGene):
         """Return the number of channels of the squeezed layer, at least 1; 0 where there is none."""
         return max(1, self.hidden(shape) // self.squeeze) if self.squeeze else 0
 
-    def output(self, shape: Shape) -> Shape:
-        """Return the shape after the block."""
-        return strided(shape, self.filters, self.stride)
-
     def adds_input(self, shape: Shape) -> bool:
         """Return whether the input is added."""
-        return self.output(shape) == shape
+        return not self.projects(shape)
 
     def canonical(self, shape: Shape) -> Self:
         """Return the gene without what has no effect: too long a stride, dropping what is not added."""
-        stride = min(self.stride, max(shape.height, shape.width))
-        return self.having(stride=stride, drop_path=self.drop_path if self.adds_input(shape) else 0.0)
+        simpler = SamePadded.canonical(self, shape)
+        return simpler.having(drop_path=self.drop_path if self.adds_input(shape) else 0.0)
 
     def counts(self, shape: Shape) -> Counts:
         """Return the counts of the convolutions, squeeze-and-excitation, the sum and the activations."""

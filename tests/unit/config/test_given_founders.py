@@ -128,8 +128,8 @@ def test_a_founders_gene_type_must_be_in_the_space(write: Write) -> None:
     start = 'name = "mine"\n[data]\nsource = "digits"\n[space]\npreset = "tiny"\n'
     path = write(f'{start}founders = ["tutorial", "mobile-like"]\n')
     message = (
-        rf"^{path}:6: 'space.founders.1': a founder's genes must be among conv, .*, but one was "
-        r"inverted_residual \('inv16k3e1'\); add \[space.layers.inverted_residual\]"
+        rf"^{path}:6: 'space.founders.1': genes of given chromosomes must be among \['conv', .*, but one was "
+        r"'inv16k3e1' \(inverted_residual\); add its type to the space's layers"
     )
     with pytest.raises(ExperimentError, match=message):
         load_experiment(path)

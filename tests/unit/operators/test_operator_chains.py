@@ -25,7 +25,7 @@ from evocnn.config.parts import space_of
 from evocnn.config.presets import preset_names
 from evocnn.genotype import Chromosome, Limits, Link, SearchSpace, Shape
 from evocnn.genotype.founders import PRIORS
-from evocnn.genotype.space import POOL_ORDERS
+from evocnn.genotype.pool_order import POOL_ORDERS
 from evocnn.operators import DeapCrossover, DeapMutation
 from evocnn.phenotype import build
 

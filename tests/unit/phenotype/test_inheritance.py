@@ -25,7 +25,8 @@ from evocnn.genotype import (
     Shape,
     number,
 )
-from evocnn.genotype.morphism import _computed_pools, morphism
+from evocnn.genotype.morphism import morphism
+from evocnn.genotype.pool_order import pools_within
 from evocnn.operators.morphism import AddSkip, NetDeepen, NetWiden
 from evocnn.phenotype import Network, build
 from evocnn.phenotype.inheritance import inherit
@@ -394,7 +395,7 @@ def test_the_genotype_knows_which_pools_are_computed_inside_a_block(
         with torch.device("meta"):
             ends = build(each, SHAPE, N_CLASSES, pool_order="early").ends
         pools = {end - 1 for start, end in zip([0, *ends], ends, strict=False) if end - start > 1}
-        assert _computed_pools(list(each.trace(SHAPE))) == pools
+        assert pools_within(list(each.trace(SHAPE))) == pools
 
 
 def test_the_same_chromosome_inherits_everything() -> None:
