@@ -39,6 +39,10 @@ class EvaluationRequest:
         replicate: 0, 1, ...: the same candidate with other seeds.
         continues: The ticket whose saved state it goes on from.
         donor: The ticket whose weights it starts from.
+        saves_state: Whether the evaluation is to bring the state that a continuation or a child needs.
+        state: The state of `continues`, put in by the driver; without it, evaluation starts anew and
+            finds the same.
+        donor_state: The state of `donor`, put in by the driver.
     """
 
     genome: Genome
@@ -46,6 +50,9 @@ class EvaluationRequest:
     replicate: int = 0
     continues: int | None = None
     donor: int | None = None
+    saves_state: bool = False
+    state: bytes | None = field(default=None, repr=False, compare=False)
+    donor_state: bytes | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,7 @@ class Evaluation:
         curves: One value an epoch, by name.
         seconds: Wall-clock time.
         reason: Why it failed, in a sentence; for user code with the user's own line.
+        state: What a continuation or a child needs, where the request saves it.
     """
 
     status: Status
@@ -65,6 +73,7 @@ class Evaluation:
     curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     seconds: float = 0.0
     reason: str = ""
+    state: bytes | None = field(default=None, repr=False)
 
 
 class Evaluator(Protocol):
@@ -83,13 +92,16 @@ class Evaluator(Protocol):
 def identity(request: EvaluationRequest, context: str, donor: str = "") -> str:
     """Return what names an evaluation's result: equal identities are never evaluated twice.
 
+    Continuing equals never having stopped, so what a request continues is no part of it.
+
     Args:
         request: The request; its genome in canonical form.
         context: The evaluator's context.
         donor: The identity of the donor's evaluation, where weights are inherited.
     """
     fidelity = request.fidelity
-    parts = (context, request.genome.key, fidelity.epochs, fidelity.n_images, request.replicate, donor)
+    scope = (fidelity.epochs, fidelity.n_images, fidelity.share)
+    parts = (context, request.genome.key, *scope, request.replicate, donor)
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:32]
 
 

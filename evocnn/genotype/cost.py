@@ -35,4 +35,4 @@ class CostModel:
         steps = -(-fidelity.n_images // batch_size)
         an_image = self.per_flop * counts.flops + self.per_activation * counts.activations
         an_epoch = fidelity.n_images * an_image + steps * self.per_operation * (counts.operations + 4)
-        return self.start + fidelity.epochs * an_epoch
+        return self.start + fidelity.stop * an_epoch

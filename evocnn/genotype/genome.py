@@ -32,12 +32,24 @@ class Fidelity:
     """How thoroughly a candidate is evaluated.
 
     Attributes:
-        epochs: Passes over the training images.
+        epochs: Passes over the training images in full training; schedules have this length.
         n_images: Training images in one pass.
+        share: Share of the epochs after which training stops: the rung. 1 for full training.
     """
 
     epochs: int
     n_images: int
+    share: float = 1.0
+
+    @property
+    def stop(self) -> int:
+        """Epochs after which training stops, at least 1."""
+        return max(1, round(self.share * self.epochs))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is full training; only such evaluations are selectable."""
+        return self.share >= 1
 
 
 GenomeType = TypeVar("GenomeType", bound=Genome)
