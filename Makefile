@@ -20,7 +20,7 @@ demo: $(RUNTIME)  ## evolve networks for handwritten digits, then print and plot
 	$(BIN)/evocnn plot runs/demo
 
 test: $(DEVELOPMENT)  ## run the tests and hold their coverage against the bar in setup.cfg
-	$(BIN)/pytest --cov
+	$(BIN)/pytest --cov --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 check: $(DEVELOPMENT)  ## run the linter, the formatter's check, the type checker and the import contract
 	$(BIN)/ruff check

@@ -8,7 +8,7 @@ import pytest
 import evocnn
 from evocnn.workers.ray_executor import RayExecutor
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
 FOLDER = Path(__file__).parents[2] / "experiments" / "own-parts"
 
 

@@ -19,7 +19,7 @@ from evocnn.genotype import Fidelity
 from evocnn.workers import ray_executor
 from evocnn.workers.ray_executor import RayExecutor
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
 TITLE = "ray::_Worker"
 
 
@@ -118,7 +118,8 @@ def test_two_workers_share_one_gpu(cluster: RayExecutor) -> None:
     assert cluster._owns_cluster
     assert ray.cluster_resources()["GPU"] == 1
     assert ray.cluster_resources()["CPU"] == 2
-    assert all(slot.ready for slot in cluster._slots)
+    assert [slot.n_gpus for slot in cluster._slots] == [0.5, 0.5]
+    assert [slot.n_lanes for slot in cluster._slots] == [1, 1]
 
 
 def test_no_candidate_harms_another(executor: RayExecutor, tools: Any, tmp_path: Path) -> None:

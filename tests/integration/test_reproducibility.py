@@ -12,7 +12,7 @@ import pytest
 import evocnn
 from evocnn.config import Experiment
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
 TITLE = "ray::_Worker.evaluate"  # of a worker's process while it trains
 Serial = Callable[[str], evocnn.Run]
 
