@@ -13,9 +13,13 @@ from evocnn.config import Experiment, Parts, build_parts, to_plain
 from evocnn.errors import ExperimentError, JournalError, ReplayError
 from evocnn.evaluation import Objective, Objectives
 from evocnn.genotype import CostModel
-from evocnn.search import Driver, Ending
+from evocnn.search import Driver, Ending, RejectionReport
 from evocnn.store import Front, Journal, Record, environment, front_of, is_locked, locked
+from evocnn.training.cost_measurement import machine_cost_model
+from evocnn.training.lanes import lanes_of, trains_on_gpus
+from evocnn.training.memory import typical_bytes
 from evocnn.workers import Executor, SerialExecutor
+from evocnn.workers.plan import Plan
 
 RUNNING = "running"
 DECISIVE = ("python", "processor", "torch", "numpy", "deap", "moocore", "evocnn")  # of the environment
@@ -35,13 +39,14 @@ class Workers:
     """Where candidates are trained; no part of the experiment, for it changes no result.
 
     Attributes:
-        count: Ray workers; 0 trains in this process, without Ray.
-        gpus_per_worker: Share of a GPU for each Ray worker.
+        count: Ray workers; 0 trains in this process, without Ray, None has as many as there is room
+            for: one a GPU, or one a core.
+        gpus_per_worker: Share of a GPU for each Ray worker; None for a whole one as long as there are such.
         address: Address of a running Ray cluster; a local one is started otherwise.
     """
 
-    count: int = 0
-    gpus_per_worker: float = 0.0
+    count: int | None = 0
+    gpus_per_worker: float | None = None
     address: str | None = None
 
     def __post_init__(self) -> None:
@@ -50,8 +55,8 @@ class Workers:
         Raises:
             ExperimentError: It cannot.
         """
-        share = self.gpus_per_worker
-        if self.count < 0 or share < 0 or (share > 1 and share != int(share)):
+        share = self.gpus_per_worker or 0.0
+        if (self.count or 0) < 0 or share < 0 or (share > 1 and share != int(share)):
             message = (
                 "workers must be 0 or more, each with a share of a GPU up to 1 or a whole number of them, "
                 f"but were {self.count} with {share}; correct either"
@@ -94,13 +99,39 @@ class Run:
         return str(self.manifest["experiment"]["name"])
 
     @cached_property
+    def candidates(self) -> tuple[Record, ...]:
+        """Every candidate that was looked at, as it was judged last; duplicates aside."""
+        continued = {record.continues for record in self.records}
+        return tuple(r for r in self.records if r.reused_from is None and r.ticket not in continued)
+
+    def donors(self, record: Record) -> tuple[int, ...]:
+        """Return the tickets along the line of donors whose weights a candidate started from, last first."""
+        by_ticket = {known.ticket: known for known in self.records}
+        line: list[int] = []
+        while record.donor is not None:
+            line.append(record.donor)
+            record = by_ticket[record.donor]
+        return tuple(line)
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs that were trained, as they are charged to the budget."""
+        return sum(record.n_epochs for record in self.records)
+
+    @property
+    def rejection(self) -> RejectionReport | None:
+        """What rejections rested on when the search last ended; None where nothing is rejected."""
+        report = self.manifest.get("rejection")
+        return None if report is None else RejectionReport(**report)
+
+    @cached_property
     def objectives(self) -> Objectives:
         """The objectives, with the floors and references that followed from the data."""
         return Objectives(tuple(Objective(**values) for values in self.manifest["objectives"]))
 
     @cached_property
     def front(self) -> Front:
-        """The Pareto front of all evaluations."""
+        """The Pareto front of all that was trained in full."""
         return front_of(self.records, self.objectives)
 
     @cached_property
@@ -130,6 +161,7 @@ def run(
     workers: int | Workers = 0,
     data: str | Path | None = None,
     on_start: Callable[[Parts], None] = _ignore,
+    on_workers: Callable[[str], None] = _ignore,
     on_told: Callable[[Progress], None] = _ignore,
     should_stop: Callable[[], bool] = _never,
 ) -> Run:
@@ -141,6 +173,7 @@ def run(
         workers: Ray workers, 0 for none, or a `Workers` with more to say.
         data: Images in place of the experiment's own.
         on_start: Called once with the objects of the search.
+        on_workers: Called with what the workers are, in a line, once all have started.
         on_told: Called after each evaluation was told.
         should_stop: Asked often; once true, nothing new starts and what runs is finished.
 
@@ -150,7 +183,9 @@ def run(
     folder = Path("runs") / experiment.name if folder is None else Path(folder)
     crew = workers if isinstance(workers, Workers) else Workers(workers)
     path = None if data is None else Path(data).resolve()
-    parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker)
+    machine, stated = environment(), experiment.training.cost
+    cost_model = machine_cost_model(machine) if stated is None else stated.model
+    parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker or 0.0, cost_model=cost_model)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -169,11 +204,20 @@ def run(
         "protocol": asdict(parts.evaluator.protocol),
         "context": parts.evaluator.context,
         "cost_model": asdict(parts.space.cost_model),
-        "environment": dict(environment()),
+        "environment": dict(machine),
         "workers": asdict(crew),
     }
     with locked(folder), Journal.create(folder, manifest) as journal:
-        _search(experiment, parts, journal, crew, on_start=on_start, on_told=on_told, should_stop=should_stop)
+        _search(
+            experiment,
+            parts,
+            journal,
+            crew,
+            on_start=on_start,
+            on_workers=on_workers,
+            on_told=on_told,
+            should_stop=should_stop,
+        )
     return open_run(folder)
 
 
@@ -185,6 +229,7 @@ def resume(
     data: str | Path | None = None,
     budget: str | int | None = None,
     on_start: Callable[[Parts], None] = _ignore,
+    on_workers: Callable[[str], None] = _ignore,
     on_told: Callable[[Progress], None] = _ignore,
     should_stop: Callable[[], bool] = _never,
 ) -> Run:
@@ -195,8 +240,9 @@ def resume(
         experiment: The run's experiment, where it was made of objects that cannot be imported.
         workers: As in `run`; they need not be those of the first session.
         data: Where the same images lie now.
-        budget: A new budget, in evaluations or as a time such as `10m`.
+        budget: A new budget, in evaluations, as `500 epochs` or as a time such as `10m`.
         on_start: As in `run`.
+        on_workers: As in `run`.
         on_told: As in `run`; evaluations of earlier sessions are told again first.
         should_stop: As in `run`.
 
@@ -214,11 +260,20 @@ def resume(
         stored = known.manifest["data_path"]
         path = Path(data).resolve() if data is not None else None if stored is None else Path(stored)
         cost_model = CostModel(**known.manifest["cost_model"])
-        parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker, cost_model=cost_model)
+        parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker or 0.0, cost_model=cost_model)
         _check_same(known, parts)
         journal.set("experiment", to_plain(experiment.tables))
         journal.set("data_path", None if path is None else str(path))
-        _search(experiment, parts, journal, crew, on_start=on_start, on_told=on_told, should_stop=should_stop)
+        _search(
+            experiment,
+            parts,
+            journal,
+            crew,
+            on_start=on_start,
+            on_workers=on_workers,
+            on_told=on_told,
+            should_stop=should_stop,
+        )
     return open_run(folder)
 
 
@@ -267,20 +322,25 @@ def _search(
     workers: Workers,
     *,
     on_start: Callable[[Parts], None],
+    on_workers: Callable[[str], None],
     on_told: Callable[[Progress], None],
     should_stop: Callable[[], bool],
 ) -> None:
     window = experiment.search.window
-    if 2 * workers.count > window:
-        warnings.warn(
-            f"search.window should be about four times the {workers.count} workers, but it was {window}; "
-            "workers will wait for each other",
-            stacklevel=3,
-        )
+
+    def tell_plan(plan: str, n_candidates: int) -> None:
+        on_workers(plan)
+        if 2 * n_candidates > window:
+            warnings.warn(
+                f"search.window should be about four times the {n_candidates} candidates that are trained at "
+                f"a time, but it was {window}; workers will wait for each other",
+                stacklevel=3,
+            )
+
     replayed = {record.ticket for record in journal.records()}
     journal.set("status", RUNNING)
     on_start(parts)
-    with closing(_executor(experiment, parts, workers)) as executor:
+    with closing(_executor(experiment, parts, workers, tell_plan)) as executor:
         driver = Driver(
             parts.algorithm,
             parts.space,
@@ -290,23 +350,37 @@ def _search(
             seed=experiment.seed,
             window=window,
             budget=experiment.search.budget,
+            rejection=parts.rejection,
             on_told=lambda record: on_told(Progress(record, record.ticket in replayed)),
             should_stop=should_stop,
         )
-        journal.set("status", driver.run().value)
+        ending = driver.run()
+        if parts.rejection is not None:
+            journal.set("rejection", asdict(parts.rejection.report()))
+        journal.set("status", ending.value)
 
 
-def _executor(experiment: Experiment, parts: Parts, workers: Workers) -> Executor:
+def _executor(
+    experiment: Experiment, parts: Parts, workers: Workers, on_plan: Callable[[str, int], None]
+) -> Executor:
+    """Return what evaluates candidates; `on_plan` is told once of more than one at a time."""
     if workers.count == 0:
-        return SerialExecutor(parts.evaluator)
+        lanes = lanes_of(parts.evaluator, typical_bytes(parts.space))
+        if lanes is None:
+            return SerialExecutor(parts.evaluator)
+        on_plan(Plan(1, 1, (1.0,)).describe(lanes.n_idle), lanes.n_idle)
+        return lanes
     from evocnn.workers.ray_executor import RayExecutor  # noqa: PLC0415 - serial runs need no Ray
 
+    share = workers.gpus_per_worker
     return RayExecutor(
         parts.evaluator,
         workers.count,
-        gpus_per_worker=workers.gpus_per_worker,
+        gpus_per_worker=0.0 if share is None and not trains_on_gpus() else share,
         address=workers.address,
         deadline=experiment.training.timeout + DEADLINE_GRACE,
+        candidate_bytes=typical_bytes(parts.space),
+        on_plan=on_plan,
     )
 
 

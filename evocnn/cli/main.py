@@ -35,10 +35,15 @@ RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, su
 WorkerCount = Annotated[
     int | None,
     typer.Option(
-        "--workers", min=0, help="Ray workers; 0: in this process, without Ray. Default: one a core."
+        "--workers",
+        min=0,
+        help="Ray workers; 0: in this process, without Ray. Default: one a GPU, or a core.",
     ),
 ]
-Gpus = Annotated[float, typer.Option("--gpus-per-worker", min=0.0, help="Share of a GPU for each worker.")]
+Gpus = Annotated[
+    float | None,
+    typer.Option("--gpus-per-worker", min=0.0, help="Share of a GPU for each worker; 0: cores only."),
+]
 Address = Annotated[
     str | None, typer.Option("--ray-address", help="A running Ray cluster; default: a local one.")
 ]
@@ -47,7 +52,7 @@ Data = Annotated[
     typer.Option("--data", help="Images in place of the file's: a folder or an .npz file."),
 ]
 BudgetText = Annotated[
-    str | None, typer.Option("--budget", help="200 (evaluations), or a time such as 90s, 10m, 2h.")
+    str | None, typer.Option("--budget", help="200 (full trainings), '500 epochs', or 90s, 10m, 2h.")
 ]
 
 
@@ -80,7 +85,7 @@ def run(
     data: Data = None,
     out: Annotated[Path | None, typer.Option("--out", help="Run folder; default: runs/NAME.")] = None,
     budget: BudgetText = None,
-    gpus_per_worker: Gpus = 0.0,
+    gpus_per_worker: Gpus = None,
     ray_address: Address = None,
 ) -> None:
     """Run an experiment.
@@ -156,6 +161,37 @@ def data(
     show_data(Asked(source, path, size, fit, channels, settings or []), out)
 
 
+@app.command("lr-range")
+def learning_rate_range(
+    experiment: ExperimentFile,
+    *,
+    chromosome: Annotated[
+        str | None,
+        typer.Option(
+            "--chromosome",
+            metavar="TEXT",
+            help="A network, such as 'conv16k3 > pool | gap | sgd lr=.1'; default: five founders, with each "
+            "optimizer of the space.",
+        ),
+    ] = None,
+    settings: Settings = None,
+    data: Data = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="A .png, .svg or .pdf file; default: runs/NAME-lr-range.png."),
+    ] = None,
+) -> None:
+    """Test which learning rates train networks of an experiment, draw it, and give bounds for the allele.
+
+    Example: evocnn lr-range my.toml --chromosome 'conv16k3 > pool | gap | adamw lr=.01'
+    """
+    from evocnn.cli.learning_rate import show_learning_rates
+    from evocnn.config import load_experiment
+
+    loaded = load_experiment(experiment, settings or [])
+    show_learning_rates(loaded, chromosome, data, out or Path("runs") / f"{loaded.name}-lr-range.png")
+
+
 @app.command()
 def resume(
     folder: RunFolder,
@@ -163,7 +199,7 @@ def resume(
     workers: WorkerCount = None,
     data: Data = None,
     budget: BudgetText = None,
-    gpus_per_worker: Gpus = 0.0,
+    gpus_per_worker: Gpus = None,
     ray_address: Address = None,
 ) -> None:
     """Go on with a run that was interrupted, or give a finished one a larger budget.
@@ -213,12 +249,10 @@ def plot(
     typer.echo(f"wrote {target}")
 
 
-def _workers(count: int | None, gpus_per_worker: float, address: str | None) -> Any:
-    import os
-
+def _workers(count: int | None, gpus_per_worker: float | None, address: str | None) -> Any:
     from evocnn.runs import Workers
 
-    return Workers(len(os.sched_getaffinity(0)) if count is None else count, gpus_per_worker, address)
+    return Workers(count, gpus_per_worker, address)
 
 
 def main() -> None:

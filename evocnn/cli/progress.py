@@ -20,15 +20,19 @@ PLAIN_SECONDS = 5.0  # between two lines where the output is no terminal
 
 
 class ProgressDisplay:
-    """Shows evaluations, rate, time left, best accuracy and hypervolume."""
+    """Shows what is spent, looked at and trained in full, rate, time left, best accuracy and hypervolume."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, emoji=False)
         self._budget = Budget()
         self._parts: Parts | None = None
         self._front: Front | None = None
-        self._n_told = 0  # evaluated, duplicates aside
-        self._n_new = 0  # of these, in this session
+        self._n_looked_at = 0  # candidates, duplicates aside
+        self._n_full = 0  # of these, trained in full
+        self._n_epochs = 0
+        self._full_epochs: dict[int, int] = {}  # by ticket: of full training from scratch
+        self._spent = 0.0  # epochs where the budget is in epochs, else evaluations
+        self._spent_now = 0.0  # of these, in this session
         self._n_failed = 0
         self._began = monotonic()
         self._elapsed_before = 0.0
@@ -46,12 +50,13 @@ class ProgressDisplay:
         """Take the live line away, and write the last plain one."""
         if self._bar is not None:
             self._bar.stop()
-        elif self._n_told and not self._console.is_terminal:
+        elif self._n_looked_at and not self._console.is_terminal:
             self._console.print(self._line(), highlight=False, soft_wrap=True)
 
     def announce(self, experiment: Experiment, folder: Path, workers: Workers, budget: Budget) -> None:
         """Say what is about to run."""
-        crew = f"{workers.count} Ray workers" if workers.count else "this process"
+        n = "" if workers.count is None else f"{workers.count} "
+        crew = "this process" if workers.count == 0 else f"{n}Ray workers"
         self._budget = budget
         self._say(
             f"{experiment.name}: {experiment.search.algorithm}, seed {experiment.seed}, {crew}, into {folder}"
@@ -70,29 +75,37 @@ class ProgressDisplay:
         self._parts, self._began = parts, monotonic()
         if self._console.is_terminal:
             self._bar = Progress(TextColumn("{task.description}"), console=self._console, transient=True)
-            self._task = self._bar.add_task("starting workers" if self._n_told == 0 else "", total=1.0)
+            self._task = self._bar.add_task("starting workers" if self._n_looked_at == 0 else "", total=1.0)
             self._bar.start()
+
+    def workers(self, plan: str) -> None:
+        """Say what the workers are, now that all have started."""
+        self._say(plan)
 
     def told(self, progress: Told) -> None:
         """Count an evaluation."""
         record, parts = progress.record, self._parts
-        if parts is None or record.reused_from is not None:
+        status = record.evaluation.status
+        if parts is None or record.reused_from is not None or status is Status.REJECTED:
             return
         members = self._front.members if self._front else ()
         self._front = front_of((*members, record), parts.objectives)
-        self._n_told += 1
-        self._n_new += not progress.is_replayed
+        self._n_looked_at += record.continues is None
+        self._n_full += record.is_full and status is Status.OK
+        self._n_epochs += record.n_epochs
+        full = self._full_epochs.get(-1 if record.donor is None else record.donor, record.epochs)
+        self._full_epochs[record.ticket] = full
+        spent = record.n_epochs / (1 if self._budget.epochs else full)
+        self._spent += spent
+        self._spent_now += spent * (not progress.is_replayed)
         self._elapsed_before = (
             max(self._elapsed_before, record.elapsed) if progress.is_replayed else self._elapsed_before
         )
-        if record.evaluation.status is not Status.OK:
+        if status is not Status.OK:
             self._n_failed += 1
-            self._say(
-                f"candidate {record.ticket} {record.evaluation.status}: {record.evaluation.reason} "
-                f"({record.text})"
-            )
+            self._say(f"candidate {record.ticket} {status}: {record.evaluation.reason} ({record.text})")
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=self._share(), description=_short(self._line()))
+            self._bar.update(self._task, completed=self._share(), description=self._line(is_short=True))
         elif monotonic() - self._printed > PLAIN_SECONDS and not progress.is_replayed:
             self._printed = monotonic()
             self._say(self._line())
@@ -100,39 +113,47 @@ class ProgressDisplay:
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True, markup=False)
 
+    @property
+    def _limit(self) -> int | None:
+        """The budget in evaluations or epochs."""
+        return self._budget.epochs or self._budget.evaluations
+
     def _share(self) -> float:
         """Return the share of the budget that is spent."""
-        if self._budget.evaluations:
-            return min(1.0, self._n_told / self._budget.evaluations)
+        if self._limit:
+            return min(1.0, self._spent / self._limit)
         seconds = self._elapsed_before + monotonic() - self._began
         return min(1.0, seconds / self._budget.seconds) if self._budget.seconds else 0.0
 
-    def _line(self) -> str:
+    def _line(self, *, is_short: bool = False) -> str:
+        """Return where the search stands, in 80 columns where it is to be short."""
         seconds = monotonic() - self._began
-        total = f"/{self._budget.evaluations}" if self._budget.evaluations else ""
-        parts = [f"{self._n_told}{total} evaluated"]
-        if self._n_new:
-            parts.append(f"{60 * self._n_new / seconds:.3g} a minute")
+        total = f"/{self._limit}" if self._limit else ""
+        unit = "epochs" if self._budget.epochs else "evaluations"
+        spent = f"{round(self._spent, 1):g}{total}"
+        if is_short:
+            parts = [spent, f"{self._n_looked_at} seen, {self._n_full} full"]
+        else:
+            counts = f"{self._n_looked_at} looked at, {self._n_full} in full, {self._n_epochs} epochs"
+            rate = [f"{60 * self._spent_now / seconds:.3g} a minute"] if self._spent_now else []
+            parts = [f"{spent} {unit}", counts, *rate]
         left = self._seconds_left(seconds)
         if left is not None:
             parts.append(f"{duration(left)} left")
         if self._n_failed:
             parts.append(f"{self._n_failed} failed")
         if self._front and self._front.members:
-            parts += [_best(self._front.members), f"hypervolume {self._front.hypervolume:.4g}"]
+            best = _best(self._front.members)
+            parts.append(best.removeprefix("best ") if is_short else best)
+            parts.append(f"hypervolume {self._front.hypervolume:.4g}")
         return " · ".join(parts)
 
     def _seconds_left(self, seconds: float) -> float | None:
         if self._budget.seconds:
             return max(0.0, self._budget.seconds - self._elapsed_before - seconds)
-        if self._budget.evaluations and self._n_new:
-            return max(0, self._budget.evaluations - self._n_told) * seconds / self._n_new
+        if self._limit and self._spent_now:
+            return max(0.0, self._limit - self._spent) * seconds / self._spent_now
         return None
-
-
-def _short(line: str) -> str:
-    """Return a progress line that fits into 80 columns."""
-    return line.replace(" evaluated", "").replace(" a minute", "/min").replace("best accuracy", "accuracy")
 
 
 def _best(members: tuple[Record, ...]) -> str:

@@ -57,6 +57,7 @@ def run_search(experiment: Experiment, folder: Path, workers: Workers, data: Pat
             workers=workers,
             data=data,
             on_start=display.start,
+            on_workers=display.workers,
             on_told=display.told,
             should_stop=stop,
         )
@@ -76,6 +77,7 @@ def resume_search(folder: Path, workers: Workers, data: Path | None, budget: str
             data=data,
             budget=budget,
             on_start=display.start,
+            on_workers=display.workers,
             on_told=display.told,
             should_stop=stop,
         )

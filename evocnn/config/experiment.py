@@ -21,17 +21,26 @@ from evocnn.config.space import HoldSettings, LimitSettings, SpaceSettings
 from evocnn.config.toml import COMMAND_LINE, Mistakes, Place, check_numbers, explain, read_toml, set_value
 from evocnn.errors import ExperimentError, did_you_mean
 from evocnn.evaluation import METRICS
+from evocnn.genotype import CostModel
+from evocnn.training.protocol import LatencyTerms
 
 
 class ObjectiveSettings(Settings):
     """One objective: a metric of this name, or a function of your own."""
 
     weight: float
-    scale: Literal["linear", "log"] | None = None  # log for parameters and flops, else linear
+    scale: Literal["linear", "log"] | None = None  # see parts.LOG_METRICS
     floor: float | None = None
     ceiling: float | None = None
     reference: float | None = None
     measure: Annotated[Any, guarded(loaded)] = None
+    batch_size: int | None = Field(default=None, ge=1, le=100_000)
+    threads: int | None = Field(default=None, ge=1, le=1024)
+
+    @property
+    def terms(self) -> LatencyTerms:
+        """On what latency is measured."""
+        return LatencyTerms(self.batch_size or 1, self.threads or 1)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -50,6 +59,20 @@ class ObjectiveSettings(Settings):
         return self
 
 
+class CostSettings(Settings):
+    """The constants of the cost model, in place of the machine's own: those of a run to be repeated."""
+
+    start: float = Field(gt=0)
+    per_flop: float = Field(ge=0)
+    per_activation: float = Field(ge=0)
+    per_operation: float = Field(ge=0)
+
+    @property
+    def model(self) -> CostModel:
+        """The cost model."""
+        return CostModel(**self.model_dump())
+
+
 class TrainingSettings(Settings):
     """What all candidates' trainings have in common."""
 
@@ -58,6 +81,7 @@ class TrainingSettings(Settings):
     least_improvement: float = Field(default=0.0, ge=0, lt=1)
     warmup: float = Field(default=0.1, ge=0, lt=1)
     timeout: float = Field(default=3600.0, gt=0)
+    cost: CostSettings | None = None
 
 
 def _checked_metrics(objectives: dict[str, ObjectiveSettings]) -> dict[str, ObjectiveSettings]:
@@ -68,6 +92,13 @@ def _checked_metrics(objectives: dict[str, ObjectiveSettings]) -> dict[str, Obje
             if settings.measure is None and name not in METRICS:
                 hint = did_you_mean(name, METRICS) or "; give one of your own a measure"
                 message = f"an objective must be one of {', '.join(METRICS)}, but it was '{name}'{hint}"
+                raise ExperimentError(message)
+            is_latency = name == "latency" and settings.measure is None
+            given = [key for key in ("batch_size", "threads") if getattr(settings, key) is not None]
+            if given and not is_latency:
+                message = (
+                    f"{given[0]} must be given for the metric latency alone, but it was here; take it out"
+                )
                 raise ExperimentError(message)
     mistakes.raise_any()
     return objectives
@@ -108,6 +139,13 @@ class Experiment(Settings):
                 message = (
                     f"founders must be at most search.population, which is {population}, but they were "
                     f"{n_founders}; leave some out or raise the population"
+                )
+                raise ExperimentError(message)
+        with mistakes.at("search", "inherit"):
+            if self.search.inherit is not None and self.space.states_epochs:
+                message = (
+                    "inherit must be left out where a recipe of the space has epochs of its own, but it was "
+                    f"{self.search.inherit:g}; take it out, or take epochs out of the recipe"
                 )
                 raise ExperimentError(message)
         for number, mutation in enumerate(self.search.mutation or ()):
@@ -196,6 +234,7 @@ def _known() -> dict[str, list[str]]:
         "space.limits": LimitSettings,
         "objectives.*": ObjectiveSettings,
         "training": TrainingSettings,
+        "training.cost": CostSettings,
         "search": SearchSettings,
     }
     found |= {table: list(model.model_fields) for table, model in sections.items()}

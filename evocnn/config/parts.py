@@ -12,15 +12,28 @@ from evocnn.config.operator_names import default_crossovers, default_mutations
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Objective, Objectives
 from evocnn.genotype import CostModel, Fidelity, Limits, SearchSpace, Shape
+from evocnn.genotype.descriptors import descriptors
+from evocnn.genotype.memory import BYTES
 from evocnn.operators import RATES, Variation
-from evocnn.search import Algorithm, Breeding, GenerationalNSGA2, RandomSearch, SteadyStateNSGA2
+from evocnn.search import (
+    Algorithm,
+    Breeding,
+    GenerationalNSGA2,
+    Predictor,
+    RandomSearch,
+    Rejection,
+    Rungs,
+    SteadyStateNSGA2,
+)
 from evocnn.training.data import ImageSet, load, split
 from evocnn.training.data.sources import matching
 from evocnn.training.evaluator import TrainingEvaluator
 from evocnn.training.protocol import Protocol
+from evocnn.training.scores import InitialScore
 
 _STANDARD_ERRORS = 3.0  # above the majority share, in the validation accuracy's default floor
-_LOG_METRICS = ("parameters", "flops")  # unless the experiment says otherwise
+# Compared by their logarithms, unless the experiment says otherwise.
+LOG_METRICS = ("parameters", "flops", "model_bytes", "activation_memory", "training_seconds", "latency")
 _PARAMETERS_REFERENCE = 10_000_000.0
 
 
@@ -34,6 +47,7 @@ class Parts:
         objectives: What is optimized.
         evaluator: Trains candidates.
         algorithm: A fresh algorithm.
+        rejection: Judges offspring ahead of training, where the experiment wants that.
     """
 
     data: ImageSet
@@ -41,6 +55,7 @@ class Parts:
     objectives: Objectives
     evaluator: TrainingEvaluator
     algorithm: Algorithm
+    rejection: Rejection | None = None
 
 
 def build_parts(
@@ -56,7 +71,7 @@ def build_parts(
         experiment: The experiment.
         data_path: Images in place of the experiment's own.
         gpu_share: Share of a GPU's memory that one worker may take; 0 where nobody else takes any.
-        cost_model: The constants of a run that goes on; the default ones for a new run.
+        cost_model: The constants of the run; if not given the experiment's, or else the default ones.
 
     Raises:
         DataError: The data cannot be used.
@@ -68,7 +83,9 @@ def build_parts(
     )
     space = space_of(experiment, data.shape, data.n_classes, cost_model)
     objectives = objectives_of(experiment, validation.majority_share, len(validation))
-    settings = experiment.training
+    settings, selected = experiment.training, experiment.objectives
+    measures = {name: o.measure for name, o in selected.items() if o.measure is not None}
+    metrics = selected.keys() - measures
     protocol = Protocol(
         seed=experiment.seed,
         pool_order=space.pool_order,
@@ -76,11 +93,14 @@ def build_parts(
         least_improvement=settings.least_improvement,
         warmup=settings.warmup,
         timeout=settings.timeout,
+        is_timed="training_seconds" in metrics,
+        latency=selected["latency"].terms if "latency" in metrics else None,
     )
-    measures = {name: o.measure for name, o in experiment.objectives.items() if o.measure is not None}
     evaluator = TrainingEvaluator(training, validation, protocol, min(1.0, gpu_share) or 1.0, measures)
     fidelity = Fidelity(settings.epochs, len(training))
-    return Parts(data, space, objectives, evaluator, algorithm_of(experiment, space, objectives, fidelity))
+    algorithm = algorithm_of(experiment, space, objectives, fidelity)
+    rejection = rejection_of(experiment, space, training)
+    return Parts(data, space, objectives, evaluator, algorithm, rejection)
 
 
 def load_data(experiment: Experiment, data_path: Path | None = None) -> ImageSet:
@@ -123,7 +143,7 @@ def space_of(
     cost_model: CostModel | None = None,
 ) -> SearchSpace:
     """Return the search space for images of a shape `(channels, height, width)`."""
-    settings = experiment.space
+    settings, cost = experiment.space, experiment.training.cost
     limits = {name: value for name, value in settings.limits if value is not None}
     return SearchSpace(
         Shape(*shape),
@@ -137,7 +157,7 @@ def space_of(
         founder_depth=settings.founder_depth,
         limits=Limits(**limits),
         pool_order=settings.pool_order,
-        cost_model=cost_model or CostModel(),
+        cost_model=cost_model or (CostModel() if cost is None else cost.model),
     )
 
 
@@ -159,7 +179,9 @@ def objectives_of(experiment: Experiment, majority_share: float, n_validation: i
         "training_accuracy": majority_share,
         "generalization_gap": 1.0,
         "parameters": float(experiment.space.limits.parameters or _PARAMETERS_REFERENCE),
+        "training_seconds": experiment.training.timeout,
     }
+    worst["model_bytes"] = BYTES * worst["parameters"]
     if experiment.space.limits.flops:
         worst["flops"] = float(experiment.space.limits.flops)
     items = []
@@ -171,7 +193,7 @@ def objectives_of(experiment: Experiment, majority_share: float, n_validation: i
             )
             raise ExperimentError(message)
         floor = floors.get(name) if settings.floor is None else settings.floor
-        log = settings.scale == "log" or (settings.scale is None and name in _LOG_METRICS)
+        log = settings.scale == "log" or (settings.scale is None and name in LOG_METRICS)
         items.append(Objective(name, settings.weight, log, floor, settings.ceiling, reference))
     return Objectives(tuple(items))
 
@@ -188,8 +210,22 @@ def algorithm_of(
         settings.mutation_rate,
         RATES[settings.rates](),
     )
-    breeding = Breeding(space, variation, fidelity)
+    breeding = Breeding(space, variation, fidelity, settings.inherit)
     if settings.algorithm == "random":
         return RandomSearch(breeding)
     form = GenerationalNSGA2 if settings.algorithm == "nsga2-generational" else SteadyStateNSGA2
-    return form(breeding, objectives, settings.population)
+    rungs = Rungs(settings.rungs, saves_last=settings.inherit is not None)
+    return form(breeding, objectives, settings.population, rungs)
+
+
+def rejection_of(experiment: Experiment, space: SearchSpace, training: ImageSet) -> Rejection | None:
+    """Return what judges offspring ahead of training; None where all are trained."""
+    name = experiment.search.reject
+    if name is None:
+        return None
+    score = (
+        Predictor(lambda chromosome: descriptors(chromosome, space))
+        if name == "predictor"
+        else InitialScore(name, training, experiment.seed, space.pool_order)
+    )
+    return Rejection(score, lambda c: c.counts(space.input_shape, space.n_classes).parameters)

@@ -48,10 +48,12 @@ def _as_written(value: Any) -> Any:
             written = {"low": low, "high": high, "scale": "log" if log else "linear"}
         case Weighted(_, operator, weight):
             written = {"use": operator, "weight": weight}
-        case Budget(int(evaluations), None):
+        case Budget(int(evaluations), None, None):
             written = evaluations
-        case Budget(None, float(seconds)) if seconds.is_integer():
+        case Budget(None, float(seconds), None) if seconds.is_integer():
             written = f"{int(seconds)}s"
+        case Budget(None, None, int(epochs)):
+            written = f"{epochs} epochs"
         case Budget():
             written = repr(value)
     return written

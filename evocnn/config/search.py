@@ -13,26 +13,37 @@ from evocnn.config.settings import Settings, folder_of, guarded
 from evocnn.config.toml import Mistakes
 from evocnn.errors import ExperimentError
 from evocnn.operators import Weighted
-from evocnn.search import Budget
+from evocnn.search import Budget, Rungs
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 def parse_budget(value: object) -> Budget:
-    """Return a budget: `200` evaluations, or `90s`, `10m`, `2h` of time.
+    """Return a budget: `200` evaluations, `500 epochs`, or `90s`, `10m`, `2h` of time.
 
     Raises:
-        ExperimentError: The value is neither.
+        ExperimentError: The value is none of these.
     """
-    match = re.fullmatch(r"(\d{1,9})([smh]?)", str(value).strip()) if type(value) in (int, str) else None
+    text = str(value).strip() if type(value) in (int, str) else ""
+    match = re.fullmatch(r"(\d{1,9})([smh]| epochs|)", text)
     if not match or int(match[1]) < 1:
         message = (
-            f"a budget must be a number of evaluations or a time, but it was {value!r}; write 200, "
-            "90s, 10m or 2h"
+            f"a budget must be a number of evaluations, of epochs or a time, but it was {value!r}; write "
+            "200, '500 epochs', 90s, 10m or 2h"
         )
         raise ExperimentError(message)
-    amount, unit = int(match[1]), match[2]
+    amount, unit = int(match[1]), match[2].strip()
+    if unit == "epochs":
+        return Budget(epochs=amount)
     return Budget(seconds=float(amount * _UNITS[unit])) if unit else Budget(evaluations=amount)
+
+
+def _rungs(value: object) -> object:
+    """Return the shares of rungs, checked; what is no list of numbers as it is."""
+    if not isinstance(value, list | tuple):
+        return value
+    shares = tuple(value)
+    return Rungs(shares).shares if all(type(share) in (int, float) for share in shares) else shares
 
 
 def _each(named: Any) -> Any:
@@ -70,17 +81,26 @@ class SearchSettings(Settings):
     budget: Annotated[
         Budget, guarded(lambda value, _: value if isinstance(value, Budget) else parse_budget(value))
     ] = Budget(evaluations=100)
+    rungs: Annotated[tuple[float, ...], guarded(lambda value, _: _rungs(value))] = Rungs().shares
+    inherit: float | None = Field(default=None, gt=0, le=1)
     crossover_rate: float = Field(default=0.5, ge=0, le=1)
     mutation_rate: float = Field(default=0.7, ge=0, le=1)
     crossover: Annotated[tuple[Weighted[Any], ...], guarded(_each(crossover_named))] | None = None
     mutation: Annotated[tuple[Weighted[Any], ...], guarded(_each(mutation_named))] | None = None
     rates: Literal["fixed", "self-adaptive", "credit"] = "fixed"
+    reject: Literal["predictor", "naswot", "jacobian-covariance", "synflow"] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.mutation == () and self.algorithm != "random":
             message = (
                 "a search must have at least one mutation, but mutation was []; name one or leave the key out"
+            )
+            raise ValueError(message)
+        if self.reject is not None and self.algorithm == "random":
+            message = (
+                f"reject must stand in a search that breeds, but it was {self.reject} in a random one; take "
+                "it out"
             )
             raise ValueError(message)
         return self

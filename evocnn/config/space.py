@@ -27,7 +27,6 @@ from evocnn.genotype import (
 from evocnn.genotype.founders import PRIORS
 from evocnn.genotype.pool_order import POOL_ORDERS
 from evocnn.genotype.space import check_types
-from evocnn.training.recipe_check import check_trainable
 
 SEGMENTS = ("layers", "head", "recipe")
 
@@ -130,15 +129,11 @@ class SpaceSettings(Settings):
         for segment in SEGMENTS:
             with mistakes.at("hold", segment):
                 self._check_segment(segment)
-        with mistakes.at("recipe"):
-            for recipe in self._recipes:
-                check_trainable(recipe)
         mistakes.raise_any()  # what follows needs the held layers
         for number, text in enumerate(self.founders):
             with mistakes.at("founders", number):
                 founder = self._founder(text)
                 check_types(founder.layers, self.all_layers)
-                check_trainable(founder.recipe)
         mistakes.raise_any()
         if not self.all_layers:
             message = (
@@ -148,16 +143,12 @@ class SpaceSettings(Settings):
         return self
 
     @property
-    def _recipes(self) -> list[Recipe]:
-        """A recipe with each allele, or the held one."""
-        if self.hold.recipe is not None:
-            return []  # checked with the other held segments
-        first = self.recipe.smallest()
-        return [
-            first.having(**{name: value})
-            for name, own in self.recipe.fields.items()
-            for value in (own.values if isinstance(own, Choice) else (own.low, own.high))
-        ]
+    def states_epochs(self) -> bool:
+        """Whether a recipe of this space has a number of epochs of its own."""
+        stated = [founder.recipe.epochs for founder in self.given_founders]
+        if self.held.recipe is not None:
+            return any([*stated, self.held.recipe.epochs])
+        return any(stated) or self.recipe.fields.get("epochs", Choice((0,))) != Choice((0,))
 
     def _check_segment(self, segment: str) -> None:
         """Raise where a segment is held and evolves, or does neither."""
@@ -168,9 +159,7 @@ class SpaceSettings(Settings):
                 raise ExperimentError(message)
             return
         if text is not None:
-            held = self._held(segment)
-            if segment == "recipe":
-                check_trainable(held)
+            self._held(segment)
             return
         free = () if segment == "layers" else getattr(self, segment).free
         if segment == "layers" or free:

@@ -9,12 +9,13 @@ from evocnn.evaluation.evaluation import (
     identity,
 )
 from evocnn.evaluation.fitness import Fitness, Individual
-from evocnn.evaluation.metrics import METRICS
+from evocnn.evaluation.metrics import METRICS, TIMED
 from evocnn.evaluation.objectives import Objective, Objectives
 from evocnn.evaluation.pareto import crowding_distances, hypervolume, knee, nondominated_ranks
 
 __all__ = [
     "METRICS",
+    "TIMED",
     "Evaluation",
     "EvaluationRequest",
     "Evaluator",

@@ -43,6 +43,7 @@ class EvaluationRequest:
         state: The state of `continues`, put in by the driver; without it, evaluation starts anew and
             finds the same.
         donor_state: The state of `donor`, put in by the driver.
+        donor_genome: Its genome, put in by the driver.
     """
 
     genome: Genome
@@ -53,6 +54,7 @@ class EvaluationRequest:
     saves_state: bool = False
     state: bytes | None = field(default=None, repr=False, compare=False)
     donor_state: bytes | None = field(default=None, repr=False, compare=False)
+    donor_genome: Genome | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

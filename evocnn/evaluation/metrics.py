@@ -7,5 +7,12 @@ METRICS = {
     "validation_loss": "mean cross-entropy on the validation images",
     "parameters": "trained values",
     "flops": "floating-point operations for one image, forward",
+    "model_bytes": "bytes of the weights as they are saved: parameters and buffers, float32",
+    "activation_memory": "most bytes of feature maps at once, for one image in inference, float32",
     "epochs": "epochs trained, fewer than asked for after an early stop",
+    "lineage_epochs": "the same along the line of donors whose weights it started from, its own included",
+    "training_seconds": "seconds of training, over all rungs, validation after each epoch included",
+    "latency": "median seconds for a batch in inference; `latency_spread` is the interquartile range",
 }
+# Read off a clock, where an experiment selects them: a run that does repeats through its journal alone.
+TIMED = ("training_seconds", "latency")

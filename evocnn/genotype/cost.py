@@ -10,7 +10,9 @@ from evocnn.genotype.genome import Fidelity
 class CostModel:
     """Predicted seconds of training on one worker.
 
-    The virtual clock needs ratios, not seconds: a machine twice as fast changes no order.
+    The virtual clock needs ratios, not seconds: a machine twice as fast changes no order. A run
+    measures its machine's constants, see `evocnn.training.cost_measurement`; these are those of
+    one core of a server's CPU.
 
     Attributes:
         start: Seconds to build and to begin.
@@ -19,10 +21,10 @@ class CostModel:
         per_operation: Seconds an operation and step, whatever its size (backward included).
     """
 
-    start: float = 0.02
-    per_flop: float = 1.0e-10
-    per_activation: float = 3.0e-9
-    per_operation: float = 6.0e-5
+    start: float = 0.005
+    per_flop: float = 4.2e-11
+    per_activation: float = 2.6e-9
+    per_operation: float = 2.2e-4
 
     def seconds(self, counts: Counts, fidelity: Fidelity, batch_size: int) -> float:
         """Return the predicted seconds.
@@ -32,7 +34,19 @@ class CostModel:
             fidelity: Epochs and images.
             batch_size: Images in a step.
         """
-        steps = -(-fidelity.n_images // batch_size)
-        an_image = self.per_flop * counts.flops + self.per_activation * counts.activations
-        an_epoch = fidelity.n_images * an_image + steps * self.per_operation * (counts.operations + 4)
-        return self.start + fidelity.stop * an_epoch
+        amounts = cost_amounts(counts, fidelity, batch_size)
+        constants = (self.start, self.per_flop, self.per_activation, self.per_operation)
+        return sum(constant * amount for constant, amount in zip(constants, amounts, strict=True))
+
+
+def cost_amounts(counts: Counts, fidelity: Fidelity, batch_size: int) -> tuple[int, int, int, int]:
+    """Return how often a training pays each constant of a cost model, in the order of its fields.
+
+    Args:
+        counts: The network's counts for one image.
+        fidelity: Epochs and images.
+        batch_size: Images in a step.
+    """
+    n_steps = fidelity.stop * -(-fidelity.n_images // batch_size)
+    n_images = fidelity.stop * fidelity.n_images
+    return 1, n_images * counts.flops, n_images * counts.activations, n_steps * counts.operations

@@ -20,7 +20,8 @@ class Recipe(Gene):
     training image anew.
 
     Attributes:
-        optimizer: `sgd` (Nesterov momentum 0.9), `adam`, `adamw`, `nadam`, `rmsprop` or `muon`.
+        optimizer: `sgd` (Nesterov momentum 0.9), `adam`, `adamw`, `nadam`, `rmsprop` or `muon`
+            (Jordan et al. 2024; at the learning rates of `adamw`, which trains the vectors).
         learning_rate: Peak learning rate.
         weight_decay: Decay of weights; normalizations and biases are spared.
         batch_size: Images in a step, at least 2: batch normalization cannot learn from one.
@@ -39,6 +40,10 @@ class Recipe(Gene):
         cutout: Side of the square that is cut out, as a share of the image's (DeVries and Taylor 2017).
         mixup: Parameter of the beta distribution of the mixture (Zhang et al. 2018).
         brightness: Largest shift of brightness and contrast, in standard deviations of the pixels.
+        clip: Largest norm of the gradient, over all weights; longer ones are shortened (Pascanu et al.
+            2013). 0 leaves them.
+        average: Decay of an exponential moving average of the weights, whose figures count (Polyak and
+            Juditsky 1992). 0 keeps none.
     """
 
     code: ClassVar[str] = ""
@@ -58,6 +63,8 @@ class Recipe(Gene):
     cutout: float = number(" cutout=", default=0.0, below=1)
     mixup: float = number(" mixup=", default=0.0, below=10)
     brightness: float = number(" brightness=", default=0.0, below=10)
+    clip: float = number(" clip=", default=0.0)
+    average: float = number(" average=", default=0.0, below=1)
 
     def at(self, fidelity: Fidelity) -> Fidelity:
         """Return a fidelity with this recipe's own number of epochs, if it has one."""

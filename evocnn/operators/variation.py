@@ -21,12 +21,14 @@ class Offspring(NamedTuple):
         operators: Names of the operators that changed something, in order of application.
         n_parents: 1 if the mother alone was used, 2 with the father.
         repairs: What repair had to change, counted by kind.
+        takes_after: 0 if its layers begin as the mother's, 1 if as the father's.
     """
 
     genome: Any
     operators: tuple[str, ...]
     n_parents: int
     repairs: Mapping[str, int]
+    takes_after: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Variation:
         parents = {mother.key}
         strategy = self.rates.inherited(mother, self.mutations, rng)
         child = Repaired(mother, {})
+        takes_after = 0
         is_crossed = bool(self.crossovers) and rng.random() < self.crossover_rate
         if is_crossed:
             parents.add(father.key)
@@ -70,7 +73,8 @@ class Variation:
             pair = _applied(crossover, mother, father, space, rng)
             if not isinstance(pair, tuple) or len(pair) != 2:
                 raise OperatorError(_complaint(crossover.name, "a pair of chromosomes", pair))
-            child = space.repair(_checked(pair[int(rng.integers(2))], crossover.name, space))
+            takes_after = int(rng.integers(2))
+            child = space.repair(_checked(pair[takes_after], crossover.name, space))
             names += (crossover.name,) if child.genome.key not in parents else ()
         n_parents = 2 if child.genome.key != mother.key else 1
         if child.genome.key in parents or rng.random() < self.mutation_rate:
@@ -82,7 +86,8 @@ class Variation:
                     child, names = Repaired(repaired.genome, dict(changes)), (*names, mutation.name)
                     break
         child = child if names or is_crossed else space.repair(mother)
-        return Offspring(child.genome.carrying(strategy), names, n_parents, child.changes)
+        takes_after *= n_parents - 1  # a mother's copy is the mother's, whoever's place it took
+        return Offspring(child.genome.carrying(strategy), names, n_parents, child.changes, takes_after)
 
     def learn(self, operators: Sequence[str], *, succeeded: bool) -> None:
         """Take whether an offspring made by these operators survived selection."""

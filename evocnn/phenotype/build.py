@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from evocnn.genotype import Chromosome, Head, Shape
@@ -34,7 +35,7 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return class scores, `(n, n_classes)`, of images `(n, channels, height, width)`."""
-        x = images
+        x = images.to(memory_format=torch.channels_last)  # which those of one channel do not tell themselves
         kept = {0: x} if 0 in self._kept else {}
         for block, end, read in zip(self.blocks, self.ends, self.reads, strict=True):
             x = block(x) if read is None else block(x, kept[read])
@@ -47,9 +48,13 @@ class Network(nn.Module):
 def build(chromosome: Chromosome, shape: Shape, n_classes: int, *, pool_order: str = "early") -> Network:
     """Return the network that a chromosome describes.
 
-    With the early order, a pool gene directly behind a gene of convolutions is computed inside
-    that gene's block, right after its last convolution, ahead of normalization and activation,
-    unless a link reads what lies between. With the textbook order every gene is a block of its own.
+    The default is the early order (Jordan 2024, airbench): a pool directly behind a gene of
+    convolutions is computed right after the gene's last convolution, ahead of normalization and
+    activation, which then work on a quarter of the values. It is another function than the textbook's
+    convolution, normalization, activation, pool, and a faster one. With the textbook order, a max pool
+    behind an activation that never decreases is computed right ahead of it, which gives the same: the
+    largest value stays the largest, and the gradient goes to where it lies. Where a link reads what lies
+    between, a pool is computed where it stands.
 
     Args:
         chromosome: The chromosome; inert genes are passed over.
@@ -61,18 +66,21 @@ def build(chromosome: Chromosome, shape: Shape, n_classes: int, *, pool_order: s
         A network from `(n, channels, height, width)` to class scores `(n, n_classes)`.
     """
     active = list(chromosome.trace(shape))
-    pooled = pools_within(active) if pool_order == "early" else set()
+    pooled = pools_within(active, pool_order)
+    place = "early" if pool_order == "early" else "late"
     blocks: list[nn.Module] = []
     ends: list[int] = []
     reads: list[int | None] = []
     for number, (gene, inputs, _) in enumerate(active):
         if number in pooled:
             continue  # computed by the block ahead
-        end = number + 2 if number + 1 in pooled else number + 1
-        pool = layer_module(active[end - 1].gene, *active[end - 1].inputs) if end - number > 1 else None
-        blocks.append(layer_module(gene, *inputs, pool=pool))
+        within: dict[str, nn.Module] = {}
+        if number + 1 in pooled:
+            pool, pool_inputs, _ = active[number + 1]
+            within = {place: layer_module(pool, *pool_inputs)}
+        blocks.append(layer_module(gene, *inputs, **within))
         reads.append(number - gene.skip if gene.skip else None)
-        ends.append(end)
+        ends.append(number + 1 + len(within))
     features = active[-1].output if active else shape
     return Network(blocks, head_module(chromosome.head, features, n_classes), ends, reads)
 

@@ -49,7 +49,7 @@ def inherit(child: Network, parent: Network, plan: Morphism) -> None:
         gene, donor = plan.genes[number], plan.donors[number]
         if donor is None:
             _start_as_identity(gene, block)
-        else:
+        elif donor in blocks:  # or it is a pool that the parent computes inside the block ahead
             take = _take if type(gene) in LAYERS else _copy
             take(gene, block, blocks[donor], plan.reads(number), plan.channels[number + 1])
     _take_head(child.head, parent.head, plan.channels[-1])

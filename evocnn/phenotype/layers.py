@@ -1,8 +1,7 @@
 """The torch module of each layer gene.
 
-A pool behind a block of convolutions is computed inside it, right after the last convolution and
-ahead of normalization and activation. That is the early order (Jordan 2024, airbench):
-normalization and activation then work on a quarter of the values.
+A gene of convolutions may compute the pool that follows it: early, right after its last convolution,
+or late, right ahead of its last activation. `evocnn.phenotype.build` says which and why.
 """
 
 from collections import OrderedDict
@@ -32,20 +31,24 @@ from evocnn.phenotype.parts import (
     Sum,
     activation,
     convolution_unit,
+    late_pooled,
     normalization,
 )
 
 
-def layer_module(gene: LayerGene, *inputs: Shape, pool: nn.Module | None = None) -> nn.Module:
+def layer_module(
+    gene: LayerGene, *inputs: Shape, early: nn.Module | None = None, late: nn.Module | None = None
+) -> nn.Module:
     """Return the module of a layer gene.
 
-    A gene type outside the package brings a method `module(*inputs) -> nn.Module`.
+    A gene type outside the package brings a method `module(*inputs) -> nn.Module`. Which genes can
+    compute the pool that follows, see `evocnn.genotype.pool_order`.
 
     Args:
         gene: The gene.
         inputs: Channels, height and width of its input; of a gene that skips, of both inputs.
-        pool: The pool that follows, to be computed right after the last convolution; for genes
-            of convolutions only, see `evocnn.genotype.pool_order`.
+        early: The pool that follows, to be computed right after the last convolution.
+        late: The pool that follows, to be computed right ahead of the last activation.
 
     Raises:
         GeneError: The gene has no module.
@@ -53,11 +56,12 @@ def layer_module(gene: LayerGene, *inputs: Shape, pool: nn.Module | None = None)
     if hasattr(gene, "module"):  # ahead of the genes below, for one derived from them
         module: nn.Module = gene.module(*inputs)
         return module
-    return _module(gene, *inputs) if pool is None else _module(gene, *inputs, pool)
+    pools = {"early": early, "late": late}
+    return _module(gene, *inputs, **{place: pool for place, pool in pools.items() if pool is not None})
 
 
 @singledispatch
-def _module(gene: Any, *_: Any) -> nn.Module:
+def _module(gene: Any, *_: Any, **__: Any) -> nn.Module:
     message = (
         f"gene '{gene.name()}' must have a method module(shape) -> nn.Module, but has none; add it "
         "to the class"
@@ -66,7 +70,7 @@ def _module(gene: Any, *_: Any) -> nn.Module:
 
 
 @_module.register
-def _(gene: Conv, shape: Shape, pool: nn.Module | None = None) -> nn.Module:
+def _(gene: Conv, shape: Shape, early: nn.Module | None = None, late: nn.Module | None = None) -> nn.Module:
     return convolution_unit(
         gene,
         shape.channels,
@@ -76,50 +80,57 @@ def _(gene: Conv, shape: Shape, pool: nn.Module | None = None) -> nn.Module:
         padding=None if gene.padding == "same" else 0,
         dilation=gene.dilation,
         groups=gene.groups_on(shape),
-        pool=pool,
+        early=early,
+        late=late,
     )
 
 
 @_module.register
-def _(gene: Residual, shape: Shape, pool: nn.Module | None = None) -> nn.Module:
+def _(
+    gene: Residual, shape: Shape, early: nn.Module | None = None, late: nn.Module | None = None
+) -> nn.Module:
     filters = gene.filters
     branch = nn.Sequential(
         convolution_unit(gene, shape.channels, filters, gene.kernel, gene.stride),
-        convolution_unit(gene, filters, filters, gene.kernel, pool=pool, is_active=False),
+        convolution_unit(gene, filters, filters, gene.kernel, early=early, is_active=False),
     )
-    return Sum(branch, _shortcut(gene, shape, pool), gene.drop_path, activation(gene.activation))
+    return Sum(branch, _shortcut(gene, shape, early), gene.drop_path, late_pooled(late, gene.activation))
 
 
 @_module.register
-def _(gene: Bottleneck, shape: Shape, pool: nn.Module | None = None) -> nn.Module:
+def _(
+    gene: Bottleneck, shape: Shape, early: nn.Module | None = None, late: nn.Module | None = None
+) -> nn.Module:
     inner = gene.inner
     branch = nn.Sequential(
         convolution_unit(gene, shape.channels, inner),
         convolution_unit(gene, inner, inner, gene.kernel, gene.stride),
-        convolution_unit(gene, inner, gene.filters, pool=pool, is_active=False),
+        convolution_unit(gene, inner, gene.filters, early=early, is_active=False),
     )
-    return Sum(branch, _shortcut(gene, shape, pool), gene.drop_path, activation(gene.activation))
+    return Sum(branch, _shortcut(gene, shape, early), gene.drop_path, late_pooled(late, gene.activation))
 
 
-def _shortcut(gene: Residual | Bottleneck, shape: Shape, pool: nn.Module | None) -> nn.Module | None:
+def _shortcut(gene: Residual | Bottleneck, shape: Shape, early: nn.Module | None) -> nn.Module | None:
     if not gene.projects(shape):
-        return pool
+        return early
     return convolution_unit(
-        gene, shape.channels, gene.filters, 1, gene.stride, padding=0, pool=pool, is_active=False
+        gene, shape.channels, gene.filters, 1, gene.stride, padding=0, early=early, is_active=False
     )
 
 
 @_module.register
-def _(gene: DepthwiseSeparable, shape: Shape, pool: nn.Module | None = None) -> nn.Module:
+def _(
+    gene: DepthwiseSeparable, shape: Shape, early: nn.Module | None = None, late: nn.Module | None = None
+) -> nn.Module:
     channels = shape.channels
     return nn.Sequential(
         convolution_unit(gene, channels, channels, gene.kernel, gene.stride, groups=channels),
-        convolution_unit(gene, channels, gene.filters, pool=pool),
+        convolution_unit(gene, channels, gene.filters, early=early, late=late),
     )
 
 
 @_module.register
-def _(gene: InvertedResidual, shape: Shape, pool: nn.Module | None = None) -> nn.Module:
+def _(gene: InvertedResidual, shape: Shape, early: nn.Module | None = None) -> nn.Module:
     hidden, squeezed = gene.hidden(shape), gene.squeezed(shape)
     parts: dict[str, nn.Module] = {}
     if gene.expansion > 1:
@@ -127,9 +138,9 @@ def _(gene: InvertedResidual, shape: Shape, pool: nn.Module | None = None) -> nn
     parts["depthwise"] = convolution_unit(gene, hidden, hidden, gene.kernel, gene.stride, groups=hidden)
     if squeezed:
         parts["squeeze_excitation"] = SqueezeExcitation(hidden, squeezed)
-    parts["project"] = convolution_unit(gene, hidden, gene.filters, pool=pool, is_active=False)
+    parts["project"] = convolution_unit(gene, hidden, gene.filters, early=early, is_active=False)
     branch = nn.Sequential(OrderedDict(parts))
-    return Sum(branch, pool, gene.drop_path) if gene.adds_input(shape) else branch
+    return Sum(branch, early, gene.drop_path) if gene.adds_input(shape) else branch
 
 
 @_module.register

@@ -37,10 +37,11 @@ def convolution_unit(
     padding: int | None = None,
     dilation: int = 1,
     groups: int = 1,
-    pool: nn.Module | None = None,
+    early: nn.Module | None = None,
+    late: nn.Module | None = None,
     is_active: bool = True,
 ) -> nn.Sequential:
-    """Return convolution, pool, normalization and activation, as far as there are such.
+    """Return convolution, early pool, normalization, late pool and activation, as far as there are such.
 
     Args:
         style: The gene.
@@ -51,20 +52,23 @@ def convolution_unit(
         padding: Zeros on each side; as many as keep the size if not given.
         dilation: Distance of the kernel's values.
         groups: Groups of channels.
-        pool: The pool that follows the gene, computed right after the convolution.
+        early: The pool that follows the gene, computed right after the convolution.
+        late: The pool that follows the gene, computed right ahead of the activation.
         is_active: Whether the activation is applied.
     """
     padding = dilation * (kernel // 2) if padding is None else padding
     bias = style.normalization == "none"
-    is_pointwise = kernel == 1 and stride > 1 and padding == 0
-    kind = StridedPointwise if is_pointwise else nn.Conv2d
+    is_pointwise = kernel == 1 and padding == 0 and (stride > 1 or fan_in == 1)
+    kind = Pointwise if is_pointwise else nn.Conv2d
     parts: dict[str, nn.Module] = {
         "convolution": kind(fan_in, fan_out, kernel, stride, padding, dilation, groups, bias=bias)
     }
-    if pool is not None:
-        parts["pool"] = pool
+    if early is not None:
+        parts["pool"] = early
     if not bias:
         parts["normalization"] = normalization(style.normalization, fan_out)
+    if late is not None:
+        parts["pool"] = late
     if is_active:
         parts["activation"] = activation(style.activation)
     return nn.Sequential(OrderedDict(parts))
@@ -87,17 +91,27 @@ def activation(name: str, *, inplace: bool = True) -> nn.Module:
     return _ACTIVATIONS[name](inplace)
 
 
-class StridedPointwise(nn.Conv2d):
-    """A 1x1 convolution of every `stride`-th row and column, taken first.
+def late_pooled(pool: nn.Module | None, name: str) -> nn.Module:
+    """Return an activation function behind a pool, if there is one."""
+    return activation(name) if pool is None else nn.Sequential(pool, activation(name))
 
-    With torch 2.13 on a CPU, the gradient of the weights of torch's own strided 1x1 convolution of 2 to
-    7 channels, channels last, is written beyond its memory: the process crashes.
+
+class Pointwise(nn.Conv2d):
+    """A 1x1 convolution with a stride or of one channel, without two flaws of torch's on a CPU.
+
+    Every `stride`-th row and column is taken first. With torch 2.13 the gradient of the weights of
+    torch's own strided 1x1 convolution of 2 to 7 channels, channels last, is written beyond its
+    memory: the process crashes. And torch takes images of one channel for channels-first, where
+    weights do not tell either; then this layer and all that follow take half as long again.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `(n, c', ceil(h / stride), ceil(w / stride))` for `(n, c, h, w)`."""
         down, across = self.stride
-        return functional.conv2d(x[..., ::down, ::across], self.weight, self.bias, groups=self.groups)
+        x = x[..., ::down, ::across]
+        if self.in_channels == 1:
+            x = x.to(memory_format=torch.channels_last)
+        return functional.conv2d(x, self.weight, self.bias, groups=self.groups)
 
 
 class GroupNormalization(nn.GroupNorm):

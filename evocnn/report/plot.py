@@ -16,7 +16,9 @@ BLUE, GREY, ORANGE = "#0060a8", "#9aa4ad", "#d55e00"  # told apart by the colour
 
 
 def plot_front(run: Run, path: Path) -> None:
-    """Draw the front over every evaluated candidate, by size and accuracy where these are objectives.
+    """Draw the front over every candidate, by size and accuracy where these are objectives.
+
+    Those that went no further than a rung are paler, with the figures that they had there.
 
     Raises:
         ExperimentError: The file's ending names no format, or it cannot be written.
@@ -25,8 +27,15 @@ def plot_front(run: Run, path: Path) -> None:
     across, up = _axes(run)
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
-    others = [r for r in run.records if r.evaluation.status is Status.OK and r.reused_from is None]
-    axes.scatter(*_points(others, across, up), s=18, color=GREY, alpha=0.6, linewidths=0, label="evaluated")
+    succeeded = [r for r in run.candidates if r.evaluation.status is Status.OK]
+    in_full = [r for r in succeeded if r.is_full]
+    for records, alpha, label in (
+        ([r for r in succeeded if not r.is_full], 0.25, "stopped at a rung"),
+        (in_full, 0.6, "trained in full"),
+    ):
+        if records:
+            xs, ys = _points(records, across, up)
+            axes.scatter(xs, ys, s=18, color=GREY, alpha=alpha, linewidths=0, label=label)
     members = sorted(run.front.members, key=lambda record: across.raw(record.metrics))
     xs, ys = _points(members, across, up)
     axes.plot(
@@ -46,7 +55,9 @@ def plot_front(run: Run, path: Path) -> None:
     axes.set_xlabel(across.name.replace("_", " "), parse_math=False)
     axes.set_ylabel(up.name.replace("_", " "), parse_math=False)
     axes.set_title(
-        f"{run.name}: {len(others)} networks evaluated, {len(members)} on the front", parse_math=False
+        f"{run.name}: {len(succeeded)} networks looked at, {len(in_full)} trained in full, "
+        f"{len(members)} on the front",
+        parse_math=False,
     )
     axes.grid(alpha=0.25)
     legend = figure.legend(loc="outside lower center", ncols=1, frameon=False, fontsize=9)

@@ -2,14 +2,17 @@
 
 import json
 from collections import Counter
+from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evocnn.evaluation import Objective, Status
+from evocnn.evaluation import TIMED, Objective, Status
 from evocnn.genotype.limits import LIMITING
+from evocnn.report.cost_error import cost_error
 from evocnn.runs import Run
+from evocnn.store import Record
 
 INCIDENTS = ("timed_out", "crashed", "out_of_memory")  # which depend on the machine
 FRACTIONS = ("accuracy", "gap")
@@ -19,26 +22,8 @@ def front_table(run: Run) -> None:
     """Print the front, best in the first objective first; the knee is marked."""
     console = Console(emoji=False)
     front = run.front
-    counted = evaluation_counts(run)
-    counts = ", ".join(f"{n} {status}" for status, n in counted.items())
-    console.print(
-        f"{run.name}: {run.status}; {counts or 'nothing evaluated yet'}", highlight=False, markup=False
-    )
-    limited = {kind: n for kind, n in repair_counts(run).items() if kind in LIMITING}
-    if limited:
-        n_limited = sum(not LIMITING.isdisjoint(record.repairs) for record in run.records)
-        kinds = ", ".join(f"{kind} {n}" for kind, n in limited.items())
-        console.print(
-            f"repaired to keep the limits: {n_limited} of {len(run.records)} candidates ({kinds})",
-            highlight=False,
-            markup=False,
-        )
-    if any(status in INCIDENTS for status in counted):
-        console.print(
-            "note: time-outs and crashes depend on the machine; this run repeats through its journal alone",
-            highlight=False,
-            markup=False,
-        )
+    for line in summary(run):
+        console.print(line, highlight=False, markup=False)
     if not front.members:
         console.print(_why_empty(run), highlight=False, markup=False)
         return
@@ -56,6 +41,36 @@ def front_table(run: Run) -> None:
     console.print(f"hypervolume {front.hypervolume:.4g} up to {reference}", highlight=False, markup=False)
 
 
+def summary(run: Run) -> list[str]:
+    """Return how far a run came and what is to be known of it, a line each."""
+    counted = candidate_counts(run)
+    counts = ", ".join(f"{n} {status}" for status, n in counted.items())
+    lines = [f"{run.name}: {run.status}; {counts or 'nothing evaluated yet'}"]
+    if counted:
+        n_trained = len(run.candidates) - counted.get(Status.REJECTED, 0)
+        lines.append(f"{n_trained} looked at, {_n_full(run)} trained in full, {run.n_epochs:,} epochs")
+    limited = {kind: n for kind, n in repair_counts(run).items() if kind in LIMITING}
+    if limited:
+        asked = _asked(run)
+        n_limited = sum(not LIMITING.isdisjoint(record.repairs) for record in asked)
+        kinds = ", ".join(f"{kind} {n}" for kind, n in limited.items())
+        lines.append(f"repaired to keep the limits: {n_limited} of {len(asked)} candidates ({kinds})")
+    if run.rejection is not None:
+        lines.append(f"reject: {run.rejection.text}")
+    if any(status in INCIDENTS for status in counted):
+        lines.append(
+            "note: time-outs and crashes depend on the machine; this run repeats through its journal alone"
+        )
+    timed = [objective.name for objective in run.objectives.items if objective.name in TIMED]
+    if timed:
+        names = ", ".join(timed)
+        lines.append(f"note: read off a clock: {names}; this run repeats through its journal alone")
+    error = cost_error(run.records)
+    if error is not None:
+        lines.append(f"cost model: {error}")
+    return lines
+
+
 def front_json(run: Run) -> str:
     """Return the front and what belongs to it as JSON."""
     front = run.front
@@ -63,9 +78,14 @@ def front_json(run: Run) -> str:
         {
             "run": run.name,
             "status": run.status,
-            "evaluations": evaluation_counts(run),
+            "looked_at": len(run.candidates) - candidate_counts(run).get(Status.REJECTED, 0),
+            "trained_in_full": _n_full(run),
+            "epochs": run.n_epochs,
+            "candidates": candidate_counts(run),
             "repairs": repair_counts(run),
             "operators": operator_counts(run),
+            "rejection": None if run.rejection is None else asdict(run.rejection),
+            "cost_model": {"constants": run.manifest.get("cost_model"), "error": _cost_error(run)},
             "reference_point": front.reference_point,
             "hypervolume": front.hypervolume,
             "knee": front.knee.ticket if front.knee else None,
@@ -76,6 +96,7 @@ def front_json(run: Run) -> str:
                     "text": record.text,
                     "metrics": dict(record.metrics),
                     "parents": list(record.parents),
+                    "donors": list(run.donors(record)),
                     "operators": list(record.operators),
                 }
                 for record in front.members
@@ -86,9 +107,19 @@ def front_json(run: Run) -> str:
     )
 
 
-def evaluation_counts(run: Run) -> dict[str, int]:
-    """Return how many evaluations ended in which status, duplicates aside."""
-    return dict(Counter(r.evaluation.status.value for r in run.records if r.reused_from is None))
+def candidate_counts(run: Run) -> dict[str, int]:
+    """Return how many candidates ended in which status, duplicates aside."""
+    return dict(Counter(record.evaluation.status.value for record in run.candidates))
+
+
+def _n_full(run: Run) -> int:
+    """Return how many candidates were trained in full without failure."""
+    return sum(r.is_full and r.evaluation.status is Status.OK for r in run.candidates)
+
+
+def _asked(run: Run) -> list[Record]:
+    """Return a record for each candidate that was asked, duplicates included, continuations not."""
+    return [record for record in run.records if record.continues is None]
 
 
 def duration(seconds: float) -> str:
@@ -112,6 +143,11 @@ def _why_empty(run: Run) -> str:
         return "the front is empty: nothing has been evaluated yet"
     if not any(record.evaluation.status is Status.OK for record in run.records):
         return "the front is empty: no candidate trained without failure"
+    if not _n_full(run):
+        return (
+            "the front is empty: no candidate has been trained in full yet; raise the budget (--budget), or "
+            "set search.rungs = [1]"
+        )
     bounds = [
         f"{o.name} {word} {bound:g}"
         for o in run.objectives.items
@@ -129,14 +165,20 @@ def _why_empty(run: Run) -> str:
 def repair_counts(run: Run) -> dict[str, int]:
     """Return how often repair changed candidates in which way; see `evocnn.genotype.limits.repair`."""
     total: Counter[str] = Counter()
-    for record in run.records:
+    for record in _asked(run):
         total.update(record.repairs)
     return dict(total)
+
+
+def _cost_error(run: Run) -> dict[str, float] | None:
+    """Return how well the cost model predicted, by name."""
+    error = cost_error(run.records)
+    return None if error is None else error._asdict()
 
 
 def operator_counts(run: Run) -> dict[str, dict[str, int]]:
     """Return for each operator how many offspring it made, and how many of them are on the front."""
     front = {record.ticket for record in run.front.members}
-    offspring = Counter(name for record in run.records for name in record.operators)
+    offspring = Counter(name for record in _asked(run) for name in record.operators)
     members = Counter(name for r in run.records if r.ticket in front for name in r.operators)
     return {name: {"offspring": n, "on_front": members[name]} for name, n in offspring.most_common()}

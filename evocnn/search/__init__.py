@@ -2,9 +2,13 @@
 
 from evocnn.search.algorithm import Algorithm, Candidate, Variation
 from evocnn.search.breeding import Breeding
-from evocnn.search.driver import Budget, Driver, Ending
+from evocnn.search.budget import Budget, Ending
+from evocnn.search.driver import Driver
 from evocnn.search.nsga2 import GenerationalNSGA2, SteadyStateNSGA2
+from evocnn.search.predictor import Predictor
 from evocnn.search.random_search import RandomSearch
+from evocnn.search.rejection import Rejection, RejectionReport
+from evocnn.search.rungs import Rungs
 
 __all__ = [
     "Algorithm",
@@ -14,7 +18,11 @@ __all__ = [
     "Driver",
     "Ending",
     "GenerationalNSGA2",
+    "Predictor",
     "RandomSearch",
+    "Rejection",
+    "RejectionReport",
+    "Rungs",
     "SteadyStateNSGA2",
     "Variation",
 ]

@@ -1,6 +1,6 @@
 """What an algorithm is: it answers tickets with candidates and hears what became of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,6 +13,8 @@ from evocnn.operators import Offspring
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """What an algorithm asks for under one ticket.
+
+    A continuation has the parents, operators and repairs of the candidate that it continues.
 
     Attributes:
         request: The evaluation.
@@ -41,6 +43,13 @@ class Algorithm(Protocol):
 
     def tell(self, ticket: int, evaluation: Evaluation) -> None:
         """Take an evaluation; failed ones, too."""
+        ...
+
+    def needed_states(self) -> Collection[int]:
+        """Return the tickets told whose saved states it may still ask for; the driver drops all others.
+
+        One that is asked for after all is not lost: it is trained anew.
+        """
         ...
 
 

@@ -1,6 +1,7 @@
 """Founders and offspring that have not been asked before."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,19 @@ class Breeding:
         space: The search space.
         variation: How offspring are made.
         fidelity: The fidelity of every request.
+        inherit: Share of the epochs for offspring, which then start from the weights of the parent that
+            they take after; full training must save its state. Not given, all start from their own.
     """
 
-    def __init__(self, space: Space[Any], variation: Variation, fidelity: Fidelity) -> None:
+    def __init__(
+        self, space: Space[Any], variation: Variation, fidelity: Fidelity, inherit: float | None = None
+    ) -> None:
         self._space = space
         self._variation = variation
         self._fidelity = fidelity
+        self._inherit = inherit
         self._asked: set[str] = set()
+        self._repeated: set[str] = set()  # asked again; no donors, for their states may be gone
         self._founders = list(space.founders)  # not yet asked
 
     def founder(self, rng: np.random.Generator) -> Candidate:
@@ -40,7 +47,8 @@ class Breeding:
             mother, father = tournament(population, rng), tournament(population, rng)
             child = self._variation.breed(mother.genome, father.genome, self._space, rng)
             parents = tuple(dict.fromkeys((mother.ticket, father.ticket)[: child.n_parents]))
-            return self._candidate(child.genome, child.repairs, parents, child.operators)
+            candidate = self._candidate(child.genome, child.repairs, parents, child.operators)
+            return self._heir(candidate, father if child.takes_after else mother)
 
         return self._first_unseen(breed, lambda: self._newcomer(rng))
 
@@ -61,6 +69,13 @@ class Breeding:
     ) -> Candidate:
         return Candidate(EvaluationRequest(genome, self._fidelity), parents, operators, repairs)
 
+    def _heir(self, candidate: Candidate, donor: Individual) -> Candidate:
+        """Return a candidate that starts from a donor's weights, if offspring do."""
+        if self._inherit is None or donor.genome.key in self._repeated:
+            return candidate
+        fidelity = replace(self._fidelity, epochs=max(1, round(self._inherit * self._fidelity.epochs)))
+        return replace(candidate, request=replace(candidate.request, fidelity=fidelity, donor=donor.ticket))
+
     def _first_unseen(self, *draws: Callable[[], Candidate]) -> Candidate:
         """Return the first draw that has not been asked; after many attempts of each, whatever came last."""
         for draw in draws:
@@ -69,4 +84,5 @@ class Breeding:
                 if candidate.request.genome.key not in self._asked:
                     self._asked.add(candidate.request.genome.key)
                     return candidate
+        self._repeated.add(candidate.request.genome.key)
         return candidate

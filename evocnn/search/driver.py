@@ -10,16 +10,20 @@ again and to answer from the journal.
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from fractions import Fraction
 from time import monotonic
 from typing import Any
 
+import numpy as np
+
 from evocnn.errors import ExperimentError, ReplayError
-from evocnn.evaluation import Evaluation, identity
+from evocnn.evaluation import Evaluation, EvaluationRequest, Status, identity
 from evocnn.genotype import Space
 from evocnn.rng import Purpose, stream
 from evocnn.search.algorithm import Algorithm, Candidate
-from evocnn.store import Journal, Record
+from evocnn.search.budget import Budget, Ending
+from evocnn.search.rejection import Rejection
+from evocnn.store import Journal, Record, States
 from evocnn.workers import Executor
 
 MAX_DUPLICATES = 100  # in a row; then the space counts as exhausted
@@ -34,27 +38,6 @@ def _never() -> bool:
     return False
 
 
-class Ending(StrEnum):
-    """Why a search ended."""
-
-    FINISHED = "finished"  # the budget is spent
-    EXHAUSTED = "exhausted"  # nothing new is found any more
-    INTERRUPTED = "interrupted"  # somebody asked it to stop
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What a search may cost.
-
-    Attributes:
-        evaluations: Candidates evaluated; part of the experiment. None for no limit.
-        seconds: Wall-clock time over all sessions; it only cuts the sequence. None for no limit.
-    """
-
-    evaluations: int | None = None
-    seconds: float | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """A ticket in flight on the virtual clock."""
@@ -62,7 +45,14 @@ class _Asked:
     candidate: Candidate
     identity: str
     cost: float
+    n_epochs: int
     reused_from: int | None
+    is_rejected: bool = False
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether it occupies a virtual worker: it is neither a duplicate nor rejected."""
+        return self.reused_from is None and not self.is_rejected
 
 
 class Driver:
@@ -72,11 +62,13 @@ class Driver:
         algorithm: Asked and told.
         space: The search space; it predicts costs.
         executor: Evaluates.
-        journal: Records each evaluation before it is told, and answers what it already holds.
+        journal: Records each evaluation before it is told, and answers what it already holds; saved
+            states lie in its folder.
         context: The evaluator's context, part of every identity.
         seed: The run's seed.
         window: Virtual workers.
         budget: When to stop.
+        rejection: Judges offspring ahead of training; None for training all.
         on_told: Called with each record after it was told.
         should_stop: Asked often; once true, nothing new starts and what runs is finished.
 
@@ -95,6 +87,7 @@ class Driver:
         seed: int,
         window: int,
         budget: Budget,
+        rejection: Rejection | None = None,
         on_told: Callable[[Record], None] = _ignore,
         should_stop: Callable[[], bool] = _never,
     ) -> None:
@@ -105,6 +98,7 @@ class Driver:
         self._context = context
         self._seed = seed
         self._budget = budget
+        self._rejection = rejection
         self._on_told = on_told
         self._should_stop = should_stop
 
@@ -116,13 +110,15 @@ class Driver:
         self._n_free = window
         self._next_ticket = 0
         self._is_blocked = False  # the algorithm waits for what is in flight
-        self._n_evaluations = 0  # asked and not reused
+        self._n_epochs = 0  # asked
+        self._n_trainings = Fraction(0)  # asked, in full trainings
         self._n_duplicates = 0  # in a row
         self._in_flight: list[tuple[float, int]] = []  # heap of (end on the virtual clock, ticket)
         self._asked: dict[int, _Asked] = {}
         self._undispatched: dict[int, float] = {}  # ticket: end on the virtual clock
         self._sources: dict[str, tuple[int, float]] = {}  # identity: its first ticket and that one's end
         self._evaluations: dict[int, Evaluation] = {}
+        self._states = States(journal.path.parent)
         self.seconds_waiting = 0.0
 
     def run(self) -> Ending:
@@ -138,11 +134,11 @@ class Driver:
             if not self._in_flight:
                 return self._ending()
             end, ticket = heapq.heappop(self._in_flight)
-            source = self._asked[ticket].reused_from
-            if not self._await(ticket if source is None else source):
+            asked = self._asked[ticket]
+            if not self._await(ticket if asked.reused_from is None else asked.reused_from):
                 return Ending.INTERRUPTED if self._should_stop() else Ending.FINISHED
             self._now = end
-            self._n_free += source is None
+            self._n_free += asked.is_evaluated
             self._tell(ticket)
 
     def _ask(self) -> None:
@@ -150,30 +146,42 @@ class Driver:
         self._is_blocked = False
         while self._n_free and not self._is_spent():
             ticket = self._next_ticket
-            candidate = self._algorithm.ask(ticket, stream(self._seed, Purpose.BREEDING, ticket))
+            rng = stream(self._seed, Purpose.BREEDING, ticket)
+            candidate = self._algorithm.ask(ticket, rng)
             if candidate is None:
                 self._is_blocked = True
                 return
             self._next_ticket += 1
-            self._enter(ticket, candidate)
+            self._enter(ticket, candidate, rng)
             if self._in_flight[0] == (self._now, ticket):
-                return  # a duplicate of something told: tell it before asking on
+                return  # rejected, or a duplicate of something told: tell it before asking on
 
-    def _enter(self, ticket: int, candidate: Candidate) -> None:
-        """Put a ticket on the virtual clock; a duplicate costs nothing and ends with its source."""
+    def _enter(self, ticket: int, candidate: Candidate, rng: np.random.Generator) -> None:
+        """Put a ticket on the virtual clock.
+
+        A duplicate costs nothing and ends with its source; what is rejected costs nothing and ends at once.
+        """
         request = candidate.request
         donor = self._asked[request.donor].identity if request.donor is not None else ""
         name = identity(request, self._context, donor)
-        self._check_replay(ticket, name)
         source, source_end = self._sources.get(name, (None, 0.0))
-        cost = self._space.cost(request.genome, request.fidelity) if source is None else 0.0
-        self._asked[ticket] = _Asked(candidate, name, cost, source)
+        objection = self._objection(candidate, rng) if source is None else ""
+        self._check_replay(ticket, name, is_rejected=bool(objection))
         if source is not None:
+            self._asked[ticket] = _Asked(candidate, name, 0.0, 0, source)
             self._n_duplicates += 1
             heapq.heappush(self._in_flight, (max(self._now, source_end), ticket))
             return
+        if objection:
+            self._asked[ticket] = _Asked(candidate, name, 0.0, 0, None, is_rejected=True)
+            self._evaluations[ticket] = Evaluation(Status.REJECTED, reason=objection)
+            heapq.heappush(self._in_flight, (self._now, ticket))
+            return
+        cost, n_epochs = self._charge(request)
+        self._asked[ticket] = _Asked(candidate, name, cost, n_epochs, None)
         self._n_duplicates = 0
-        self._n_evaluations += 1
+        self._n_epochs += n_epochs
+        self._n_trainings += Fraction(n_epochs, self._full_epochs(request))
         self._n_free -= 1
         end = self._now + cost
         self._sources[name] = ticket, end
@@ -183,9 +191,32 @@ class Driver:
         else:
             self._undispatched[ticket] = end
 
-    def _check_replay(self, ticket: int, name: str) -> None:
+    def _objection(self, candidate: Candidate, rng: np.random.Generator) -> str:
+        """Return why an offspring is rejected, or nothing; founders and continuations are not judged."""
+        is_offspring = candidate.parents and candidate.request.continues is None
+        if self._rejection is None or not is_offspring:
+            return ""
+        return self._rejection.objection(candidate.request.genome, rng)
+
+    def _charge(self, request: EvaluationRequest) -> tuple[float, int]:
+        """Return predicted seconds and epochs of a request: of a continuation, what it adds."""
+        cost, n_epochs = self._space.cost(request.genome, request.fidelity), request.fidelity.stop
+        if request.continues is not None:
+            before = self._asked[request.continues].candidate.request.fidelity
+            cost, n_epochs = cost - self._space.cost(request.genome, before), n_epochs - before.stop
+        return cost, n_epochs
+
+    def _full_epochs(self, request: EvaluationRequest) -> int:
+        """Return the epochs of full training from scratch: those with which a line of donors began."""
+        while request.donor is not None:
+            request = self._asked[request.donor].candidate.request
+        return request.fidelity.epochs
+
+    def _check_replay(self, ticket: int, name: str, *, is_rejected: bool) -> None:
         known = self._known.get(ticket)
-        if known is not None and known.identity != name:
+        if known is not None and (
+            known.identity != name or (known.evaluation.status is Status.REJECTED) != is_rejected
+        ):
             message = (
                 f"ticket {ticket} must ask again what the journal holds ({known.text}), but it asked "
                 "for another "
@@ -211,7 +242,28 @@ class Driver:
             costliest = max(ends, key=lambda t: (self._asked[t].cost, -t)) if self._is_blocked else None
             ticket = min(ends, key=lambda t: (ends[t], t)) if costliest is None else costliest
             del self._undispatched[ticket]
-            self._executor.submit(ticket, self._asked[ticket].candidate.request)
+            self._executor.submit(ticket, self._with_states(self._asked[ticket].candidate.request))
+
+    def _with_states(self, request: EvaluationRequest) -> EvaluationRequest:
+        """Return a request with the saved states that it needs; one to continue may be missing.
+
+        Raises:
+            ReplayError: A donor's state is missing, and none to continue makes up for it.
+        """
+        state, donor_state = (
+            None if ticket is None else self._states.load(self._asked[ticket].identity)
+            for ticket in (request.continues, request.donor)
+        )
+        if request.donor is None:
+            return replace(request, state=state)
+        if state is None and donor_state is None:
+            message = (
+                f"the state of ticket {request.donor}, whose weights are inherited, must lie in the run "
+                "folder, but it was missing or damaged; put it back from a copy, or start a new run"
+            )
+            raise ReplayError(message)
+        donor = self._asked[request.donor].candidate.request.genome
+        return replace(request, state=state, donor_state=donor_state, donor_genome=donor)
 
     def _collect(self) -> None:
         """Commit what has finished."""
@@ -219,10 +271,12 @@ class Driver:
         finished = self._executor.wait(POLL_SECONDS)
         self.seconds_waiting += monotonic() - start
         for ticket, evaluation in finished:
-            self._commit(ticket, evaluation)
-            self._evaluations[ticket] = evaluation
+            name, state = self._asked[ticket].identity, evaluation.state
+            digest = None if state is None else self._states.save(name, state)
+            self._evaluations[ticket] = replace(evaluation, state=None)
+            self._commit(ticket, self._evaluations[ticket], digest)
 
-    def _commit(self, ticket: int, evaluation: Evaluation) -> None:
+    def _commit(self, ticket: int, evaluation: Evaluation, state: str | None) -> None:
         asked = self._asked[ticket]
         request = asked.candidate.request
         record = Record(
@@ -237,11 +291,14 @@ class Driver:
             repairs=asked.candidate.repairs,
             epochs=request.fidelity.epochs,
             n_images=request.fidelity.n_images,
+            share=request.fidelity.share,
             replicate=request.replicate,
             continues=request.continues,
             donor=request.donor,
             cost=asked.cost,
+            n_epochs=asked.n_epochs,
             evaluation=evaluation,
+            state=state,
             elapsed=self._elapsed(),
         )
         self._journal.commit(record)
@@ -249,10 +306,33 @@ class Driver:
 
     def _tell(self, ticket: int) -> None:
         source = self._asked[ticket].reused_from
-        if source is not None and ticket not in self._known:
-            self._commit(ticket, replace(self._evaluations[source], seconds=0.0))
-        self._algorithm.tell(ticket, self._known[ticket].evaluation)
-        self._on_told(self._known[ticket])
+        if ticket not in self._known:  # nothing was evaluated
+            if source is None:
+                self._commit(ticket, self._evaluations[ticket], None)
+            else:
+                evaluation = replace(self._evaluations[source], seconds=0.0)
+                self._commit(ticket, evaluation, self._known[source].state)
+        record = self._known[ticket]
+        if record.state is not None and source is None:
+            self._states.keep(record.identity, record.state)
+        if self._rejection is not None:
+            self._rejection.learn(self._asked[ticket].candidate.request, record.evaluation)
+        self._algorithm.tell(ticket, record.evaluation)
+        self._drop_states()
+        self._on_told(record)
+
+    def _drop_states(self) -> None:
+        """Delete the states of told tickets that neither algorithm nor uncommitted tickets can need.
+
+        What is halted at a rung needs its donor's, too: should its own be lost, it is trained anew.
+        """
+        uncommitted = [self._asked[t].candidate.request for _, t in self._in_flight if t not in self._known]
+        needed = set(self._algorithm.needed_states())
+        requests = [self._asked[ticket].candidate.request for ticket in needed]
+        halted = [request for request in requests if not request.fidelity.is_full]
+        needed |= {r.continues for r in uncommitted if r.continues is not None}
+        needed |= {r.donor for r in (*uncommitted, *halted) if r.donor is not None}
+        self._states.drop_all_but({self._asked[ticket].identity for ticket in needed})
 
     def _elapsed(self) -> float:
         return self._elapsed_before + monotonic() - self._began
@@ -261,8 +341,8 @@ class Driver:
         return self._budget.seconds is not None and self._elapsed() >= self._budget.seconds
 
     def _is_spent(self) -> bool:
-        limit = self._budget.evaluations
-        return (limit is not None and self._n_evaluations >= limit) or self._n_duplicates >= MAX_DUPLICATES
+        is_exhausted = self._n_duplicates >= MAX_DUPLICATES
+        return is_exhausted or self._budget.is_spent(self._n_trainings, self._n_epochs)
 
     def _ending(self) -> Ending:
         """Return why nothing is in flight any more.

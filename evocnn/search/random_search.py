@@ -1,5 +1,7 @@
 """Random search: the control that every claim must meet (Bergstra and Bengio 2012)."""
 
+from collections.abc import Collection
+
 import numpy as np
 
 from evocnn.evaluation import Evaluation
@@ -8,7 +10,7 @@ from evocnn.search.breeding import Breeding
 
 
 class RandomSearch:
-    """Asks for founders, nothing else.
+    """Asks for founders, nothing else, and trains all of them in full.
 
     Args:
         breeding: Makes founders.
@@ -24,3 +26,7 @@ class RandomSearch:
 
     def tell(self, ticket: int, evaluation: Evaluation) -> None:
         """Ignore what was found."""
+
+    def needed_states(self) -> Collection[int]:
+        """Return nothing: no candidate is continued."""
+        return ()

@@ -29,10 +29,11 @@ class Front:
 
 
 def front_of(records: Iterable[Record], objectives: Objectives) -> Front:
-    """Return the front of the records whose evaluation succeeded and that keep all constraints."""
+    """Return the front of the records that were trained in full without failure and keep all constraints."""
     candidates, losses = [], []
     for record in records:
-        if record.evaluation.status is Status.OK and record.reused_from is None:
+        is_candidate = record.is_full and record.reused_from is None
+        if is_candidate and record.evaluation.status is Status.OK:
             fitness = objectives.fitness(record.evaluation)
             if fitness.violation == 0:
                 candidates.append(record)

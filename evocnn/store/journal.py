@@ -18,7 +18,7 @@ from evocnn.genotype import JSON
 
 FILE_NAME = "run.sqlite"
 APPLICATION_ID = 0x65766F63  # "evoc"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _SCHEMA = """
 CREATE TABLE manifest (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -32,26 +32,29 @@ CREATE TABLE evaluations (
     parents     TEXT NOT NULL,        -- JSON list of tickets
     operators   TEXT NOT NULL,        -- JSON list of names, in order of application
     repairs     TEXT NOT NULL,        -- JSON object, what repair changed and how often
-    epochs      INTEGER NOT NULL,     -- fidelity
+    epochs      INTEGER NOT NULL,     -- fidelity: of full training
     n_images    INTEGER NOT NULL,     -- fidelity
+    share       REAL NOT NULL,        -- fidelity: share of the epochs after which training stopped
     replicate   INTEGER NOT NULL,
     continues   INTEGER,
     donor       INTEGER,
     cost        REAL NOT NULL,        -- predicted seconds, on the virtual clock
+    n_epochs    INTEGER NOT NULL,     -- charged to the budget: those beyond `continues`, 0 where reused
     status      TEXT NOT NULL,
     reason      TEXT NOT NULL,
     metrics     TEXT NOT NULL,        -- JSON object, raw
     curves      TEXT NOT NULL,        -- JSON object, one value an epoch
     seconds     REAL NOT NULL,        -- measured
+    state       TEXT,                 -- SHA-256 of the saved state, states/IDENTITY while it may be needed
     elapsed     REAL NOT NULL         -- seconds of search, over all sessions, when it was committed
 ) STRICT;
 """
 
 _COLUMNS = (
-    "ticket, identity, reused_from, key, text, genome, parents, operators, repairs, epochs, n_images, "
-    "replicate, continues, donor, cost, status, reason, metrics, curves, seconds, elapsed"
+    "ticket, identity, reused_from, key, text, genome, parents, operators, repairs, epochs, n_images, share, "
+    "replicate, continues, donor, cost, n_epochs, status, reason, metrics, curves, seconds, state, elapsed"
 )
-_INSERT = f"INSERT INTO evaluations ({_COLUMNS}) VALUES ({', '.join('?' * 21)})"  # noqa: S608 - constants
+_INSERT = f"INSERT INTO evaluations ({_COLUMNS}) VALUES ({', '.join('?' * 24)})"  # noqa: S608 - constants
 _SELECT = f"SELECT {_COLUMNS} FROM evaluations ORDER BY ticket"  # noqa: S608 - constants
 
 
@@ -69,13 +72,16 @@ class Record:
         parents: Tickets of the parents.
         operators: Names of the operators, in order of application.
         repairs: What repair had to change, counted by kind.
-        epochs: Fidelity: passes over the training images.
+        epochs: Fidelity: passes over the training images in full training.
         n_images: Fidelity: training images in a pass.
+        share: Fidelity: share of the epochs after which training stopped.
         replicate: 0, 1, ...: the same candidate with other seeds.
         continues: The ticket whose saved state it went on from.
         donor: The ticket whose weights it started from.
         cost: Predicted seconds, as charged on the virtual clock.
-        evaluation: What was found.
+        n_epochs: Epochs, as charged to the budget: those beyond what it continues, 0 where it is reused.
+        evaluation: What was found; its state is in a file of its own.
+        state: SHA-256 of the saved state, if there is one.
         elapsed: Seconds of search when it was committed, over all sessions.
     """
 
@@ -90,17 +96,25 @@ class Record:
     repairs: Mapping[str, int]
     epochs: int
     n_images: int
+    share: float
     replicate: int
     continues: int | None
     donor: int | None
     cost: float
+    n_epochs: int
     evaluation: Evaluation
+    state: str | None
     elapsed: float
 
     @property
     def metrics(self) -> Mapping[str, float]:
         """The evaluation's raw metrics."""
         return self.evaluation.metrics
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it was trained in full; only such records can be on the front."""
+        return self.share >= 1
 
 
 class Journal:
@@ -212,7 +226,7 @@ class Journal:
         """
         r, e = record, record.evaluation
         lists = [json.dumps(value) for value in (r.genome, r.parents, r.operators, dict(r.repairs))]
-        request = (r.epochs, r.n_images, r.replicate, r.continues, r.donor, r.cost)
+        request = (r.epochs, r.n_images, r.share, r.replicate, r.continues, r.donor, r.cost, r.n_epochs)
         result = (
             e.status.value,
             e.reason,
@@ -220,7 +234,18 @@ class Journal:
             json.dumps(dict(e.curves)),
             e.seconds,
         )
-        row = (r.ticket, r.identity, r.reused_from, r.key, r.text, *lists, *request, *result, r.elapsed)
+        row = (
+            r.ticket,
+            r.identity,
+            r.reused_from,
+            r.key,
+            r.text,
+            *lists,
+            *request,
+            *result,
+            r.state,
+            r.elapsed,
+        )
         self._write(_INSERT, row)
 
     def records(self) -> Iterator[Record]:
@@ -261,9 +286,8 @@ class Journal:
 
 def _record(row: tuple[Any, ...]) -> Record:
     ticket, identity, reused_from, key, text, genome, parents, operators, repairs, *rest = row
-    epochs, n_images, replicate, continues, donor, cost, status, reason, metrics, curves, seconds, elapsed = (
-        rest
-    )
+    epochs, n_images, share, replicate, continues, donor, cost, n_epochs, *rest = rest
+    status, reason, metrics, curves, seconds, state, elapsed = rest
     evaluation = Evaluation(
         status=Status(status),
         metrics=json.loads(metrics),
@@ -283,10 +307,13 @@ def _record(row: tuple[Any, ...]) -> Record:
         dict(json.loads(repairs)),
         epochs,
         n_images,
+        share,
         replicate,
         continues,
         donor,
         cost,
+        n_epochs,
         evaluation,
+        state,
         elapsed,
     )

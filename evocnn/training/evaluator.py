@@ -1,7 +1,7 @@
 """The evaluator of CNNs: builds, trains and measures one candidate."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from time import perf_counter
@@ -11,14 +11,23 @@ import torch
 from torch import nn
 
 from evocnn.errors import GeneError
-from evocnn.evaluation import Evaluation, EvaluationRequest, Status
-from evocnn.genotype import Chromosome, Shape
-from evocnn.phenotype import build
+from evocnn.evaluation import Evaluation, EvaluationRequest, Status, identity
+from evocnn.genotype import Chromosome, Recipe, Shape
+from evocnn.genotype.memory import activation_memory
+from evocnn.genotype.morphism import morphism
+from evocnn.phenotype import Network, build
+from evocnn.phenotype.inheritance import inherit
+from evocnn.phenotype.matching import inherit_matching
 from evocnn.rng import derive_seed
+from evocnn.training.allocator import keep_freed_memory
 from evocnn.training.data import ImageSet, training_subset
+from evocnn.training.images import Images, resident
 from evocnn.training.initialization import initialize
-from evocnn.training.loop import Images, Trained, measure, train
+from evocnn.training.latency import measure_latency
+from evocnn.training.loop import Epoch, Trained, drain, measure, training_steps
 from evocnn.training.protocol import Protocol
+from evocnn.training.state import load_state, load_weights, save_state
+from evocnn.training.step import EagerStep, Step
 
 Measure = Callable[[Mapping[str, float], Chromosome], float]
 DIGITS = 12  # of a difference of accuracies; what follows is noise that would break ties between networks
@@ -53,10 +62,60 @@ class TrainingEvaluator:
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
     def __call__(self, request: EvaluationRequest, /) -> Evaluation:
-        """Return what training the candidate from scratch found.
+        """Return what training the candidate found.
 
         Raises:
             GeneError: The genome is no chromosome, or the fidelity is not on all training images.
+            JournalError: The request's state is not that of its own training.
+        """
+        with undisturbed():
+            return drain(self.steps(request))
+
+    def steps(
+        self, request: EvaluationRequest, make_step: Callable[[nn.Module, Recipe, Images], Step] = EagerStep
+    ) -> Generator[None, None, Evaluation]:
+        """Evaluate, handing over as `training_steps` does; to be run where `undisturbed` is.
+
+        Args:
+            request: As for a call.
+            make_step: Makes what takes the optimization steps.
+
+        Returns:
+            What training found; raises what a call does.
+        """
+        chromosome = self._checked(request)
+        start = perf_counter()
+        fidelity = chromosome.recipe.at(request.fidelity)
+        training, validation, subset = self._images()
+        network = self._network(chromosome, request.replicate)
+        earlier = Trained(n_inherited=self._inherit(network, chromosome, request))
+        step = make_step(network, chromosome.recipe, training)
+        name = identity(replace(request, fidelity=replace(fidelity, share=1.0)), self.context)
+        if request.state is not None:
+            earlier = load_state(request.state, step, name, fidelity.stop)
+        trained = yield from training_steps(
+            step,
+            validation,
+            epochs=fidelity.epochs,
+            stop=fidelity.stop,
+            seed=self._seed(chromosome, request.replicate),
+            protocol=self.protocol,
+            earlier=earlier,
+        )
+        curves = {name: tuple(getattr(epoch, name) for epoch in trained.epochs) for name in Epoch._fields}
+        if trained.status is not Status.OK:
+            return Evaluation(trained.status, {}, curves, perf_counter() - start, trained.reason)
+        figures = measure(step.measured, subset)
+        yield
+        metrics = self._metrics(chromosome, trained, step.measured, training_accuracy=float(figures[1]))
+        saved = save_state(step, trained, name) if request.saves_state else None
+        return Evaluation(trained.status, metrics, curves, perf_counter() - start, state=saved)
+
+    def _checked(self, request: EvaluationRequest) -> Chromosome:
+        """Return the chromosome of a request that can be carried out.
+
+        Raises:
+            GeneError: It cannot.
         """
         chromosome = request.genome
         if not isinstance(chromosome, Chromosome):
@@ -71,62 +130,91 @@ class TrainingEvaluator:
                 f"{request.fidelity.n_images}; make an evaluator with fewer images"
             )
             raise GeneError(message)
-        if request.continues is not None or request.donor is not None:
-            message = "a request must train from scratch, but it continues or inherits; leave that out"
-            raise GeneError(message)
-        start = perf_counter()
-        with _one_thread():
-            trained, metrics = self._train(chromosome, request)
-        curves = {
-            "training_loss": trained.training_losses,
-            "validation_loss": trained.validation_losses,
-            "validation_accuracy": trained.validation_accuracies,
-        }
-        return Evaluation(trained.status, metrics, curves, perf_counter() - start, trained.reason)
+        return chromosome
 
-    def _train(self, chromosome: Chromosome, request: EvaluationRequest) -> tuple[Trained, dict[str, float]]:
-        """Return how training from scratch ended, and the metrics where it succeeded."""
-        training, validation, subset = self._images()
+    def _network(self, chromosome: Chromosome, replicate: int) -> Network:
+        """Return the chromosome's network with its initial weights, on the device."""
         shape, n_classes = Shape(*self.training.shape), self.training.n_classes
-        seed = derive_seed(self.context, chromosome.key, request.replicate)
-        torch.manual_seed(seed)
+        torch.manual_seed(self._seed(chromosome, replicate))
         network = build(chromosome, shape, n_classes, pool_order=self.protocol.pool_order)
         initialize(network, chromosome.recipe.initialization)
-        network = network.to(training.labels.device, memory_format=torch.channels_last)
-        epochs, protocol = chromosome.recipe.at(request.fidelity).epochs, self.protocol
+        _check_parameters(network, chromosome, chromosome.counts(shape, n_classes).parameters)
+        network.to(self._images()[0].device, memory_format=torch.channels_last)
+        return network
+
+    def _inherit(self, network: Network, chromosome: Chromosome, request: EvaluationRequest) -> int:
+        """Give a new network its donor's weights, if it has a donor, and return their epochs.
+
+        Raises:
+            GeneError: The donor's state or genome is missing.
+            JournalError: The donor's state is none.
+        """
+        if request.donor is None or request.state is not None:
+            return 0
+        donor = request.donor_genome
+        if request.donor_state is None or not isinstance(donor, Chromosome):
+            message = (
+                f"a request that inherits must bring the state and the Chromosome of its donor, ticket "
+                f"{request.donor}, but it did not; leave the donor out to start anew"
+            )
+            raise GeneError(message)
+        weights, n_epochs = load_weights(request.donor_state)
+        shape, pool_order = Shape(*self.training.shape), self.protocol.pool_order
+        trained = build(donor, shape, self.training.n_classes, pool_order=pool_order)
+        trained.load_state_dict(weights)
+        plan = morphism(donor, chromosome, shape, pool_order=pool_order)
+        if plan is None:
+            inherit_matching(network, trained, chromosome, donor, shape)
+        else:
+            inherit(network, trained, plan)
+        return n_epochs
+
+    def _seed(self, chromosome: Chromosome, replicate: int) -> int:
+        return derive_seed(self.context, chromosome.key, replicate)
+
+    def _metrics(
+        self, chromosome: Chromosome, trained: Trained, network: nn.Module, training_accuracy: float
+    ) -> dict[str, float]:
+        """Return the metrics of a success."""
+        shape, n_classes, protocol = Shape(*self.training.shape), self.training.n_classes, self.protocol
         counts = chromosome.counts(shape, n_classes)
-        _check_parameters(network, chromosome, counts.parameters)
-        trained = train(
-            network, chromosome.recipe, training, validation, epochs=epochs, seed=seed, protocol=protocol
-        )
-        if trained.status is not Status.OK:
-            return trained, {}
-        training_accuracy = measure(network, subset)[1]
-        validation_accuracy = trained.validation_accuracies[-1]
+        memory = activation_memory(chromosome, shape, n_classes, pool_order=protocol.pool_order)
+        last = trained.epochs[-1]
         metrics = {
-            "validation_accuracy": validation_accuracy,
+            "validation_accuracy": last.validation_accuracy,
             "training_accuracy": training_accuracy,
-            "generalization_gap": max(0.0, round(training_accuracy - validation_accuracy, DIGITS)),
-            "validation_loss": trained.validation_losses[-1],
+            "generalization_gap": max(0.0, round(training_accuracy - last.validation_accuracy, DIGITS)),
+            "validation_loss": last.validation_loss,
             "parameters": float(counts.parameters),
             "flops": float(counts.flops),
-            "epochs": float(trained.epochs),
+            "model_bytes": float(sum(tensor.nbytes for tensor in network.state_dict().values())),
+            "activation_memory": float(memory),
+            "epochs": float(len(trained.epochs)),
+            "lineage_epochs": float(trained.n_inherited + len(trained.epochs)),
         }
+        if protocol.is_timed:
+            metrics["training_seconds"] = trained.seconds
+        if protocol.latency is not None:
+            validation = self._images()[1]
+            index = torch.arange(protocol.latency.batch_size, device=validation.device) % len(validation)
+            latency = measure_latency(network, validation.batch(index)[0], protocol.latency.n_threads)
+            metrics |= {"latency": latency.median, "latency_spread": latency.spread}
         own = {name: measure_own(dict(metrics), chromosome) for name, measure_own in self.measures.items()}
-        return trained, metrics | own
+        return metrics | own
 
     def _images(self) -> tuple[Images, Images, Images]:
         """Return training, validation and training-subset images, on the device, loaded once a process."""
         if self._resident is None:
+            keep_freed_memory()
             device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
             if device.type == "cuda":  # pragma: no cover - GPU branch
                 torch.cuda.set_per_process_memory_fraction(self.gpu_share)
             subset = training_subset(self.training, len(self.validation), self.protocol.seed)
-            training = _resident(self.training, device)
+            training = resident(self.training, device)
             self._resident = (
                 training,
-                _resident(self.validation, device, training),
-                _resident(subset, device, training),
+                resident(self.validation, device, training),
+                resident(subset, device, training),
             )
         return self._resident
 
@@ -151,23 +239,9 @@ def _check_parameters(network: nn.Module, chromosome: Chromosome, n_counted: int
         raise GeneError(message)
 
 
-def _resident(images: ImageSet, device: torch.device, statistics: Images | None = None) -> Images:
-    """Return images on a device, to be normalized by the training images' statistics per channel."""
-    pixels = torch.tensor(images.images, device=device)  # a copy: arrays from Ray's store are read-only
-    labels = torch.tensor(images.labels, device=device)
-    if statistics is not None:
-        return replace(statistics, pixels=pixels, labels=labels)
-    axes = (0, 2, 3)
-    mean = torch.tensor(images.images.mean(axis=axes), dtype=torch.float32, device=device).view(1, -1, 1, 1)
-    deviation = torch.tensor(images.images.std(axis=axes), dtype=torch.float32, device=device).view(
-        1, -1, 1, 1
-    )
-    return Images(pixels, labels, mean, deviation.clamp_min(1.0))
-
-
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Use one thread, and give caller's number of threads and random state back after.
+def undisturbed() -> Iterator[None]:
+    """Use one thread, and give the caller's number of threads and random state back after.
 
     More threads would give other bits, and a worker a core is faster than threads in one.
     """

@@ -1,25 +1,33 @@
-"""The optimizer that a recipe names."""
+"""The optimizers that a recipe names."""
 
 import torch
 from torch import nn
 
 from evocnn.genotype import Recipe
+from evocnn.training.muon import Muon
 
 
-def optimizer_of(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return a recipe's optimizer; normalizations and biases are spared the weight decay."""
-    weights = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [
-        {"params": weights, "weight_decay": recipe.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=0.9, nesterov=True, foreach=True)
-    kinds: dict[str, type[torch.optim.Optimizer]] = {
-        "adam": torch.optim.Adam,
-        "adamw": torch.optim.AdamW,
-        "nadam": torch.optim.NAdam,
-        "rmsprop": torch.optim.RMSprop,
-    }
-    return kinds[recipe.optimizer](groups, lr=recipe.learning_rate, foreach=True)
+def optimizers_of(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Return a recipe's optimizers, which share the weights: one, or Muon and AdamW.
+
+    Normalizations and biases are spared the weight decay. Fused kernels take half the time of the
+    others, on a CPU too.
+    """
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    vectors = [p for p in network.parameters() if p.ndim <= 1]
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+    match recipe.optimizer:
+        case "sgd":
+            return [torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True, fused=True)]
+        case "adam":
+            return [torch.optim.Adam(groups, lr=rate, fused=True)]
+        case "adamw":
+            return [torch.optim.AdamW(groups, lr=rate, fused=True)]
+        case "nadam":
+            return [torch.optim.NAdam(groups, lr=rate, foreach=True)]
+        case "rmsprop":
+            return [torch.optim.RMSprop(groups, lr=rate, foreach=True)]
+        case _:
+            others = torch.optim.AdamW(groups[1:], lr=rate, fused=True)
+            return [Muon(matrices, learning_rate=rate, weight_decay=decay), others]

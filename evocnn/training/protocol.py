@@ -5,6 +5,19 @@ from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class LatencyTerms:
+    """On what latency is measured.
+
+    Attributes:
+        batch_size: Images in a batch.
+        n_threads: Threads of the CPU that compute it.
+    """
+
+    batch_size: int = 1
+    n_threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Protocol:
     """How candidates are trained, whatever their recipe.
 
@@ -16,6 +29,8 @@ class Protocol:
         warmup: Share of the steps in which the learning rate rises to its peak, ahead of the recipe's
             schedule.
         timeout: Seconds after which a candidate is given up; None for never.
+        is_timed: Whether the seconds of training are a metric.
+        latency: On what latency is measured; None where it is no metric.
     """
 
     seed: int
@@ -24,6 +39,8 @@ class Protocol:
     least_improvement: float = 0.0
     warmup: float = 0.1
     timeout: float | None = None
+    is_timed: bool = False
+    latency: LatencyTerms | None = None
 
     @property
     def digest(self) -> str:

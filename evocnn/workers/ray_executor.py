@@ -1,15 +1,20 @@
-"""Ray workers: persistent actors, one candidate at a time each.
+"""Ray workers: persistent actors, one candidate at a time on a core, several on a GPU.
 
 Ray's own retries stay off: with them a candidate that exhausts the memory is retried for ever.
 Deadlines, retries and the replacement of dead actors are decided here.
 """
 
 import logging
+import os
 import signal
 import socket
 import sys
+import traceback
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Thread
 from time import monotonic
 from typing import Any
 
@@ -18,42 +23,77 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskErr
 
 from evocnn.errors import WorkerError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Evaluator, Status, evaluate_safely
+from evocnn.workers.plan import Node, plan_workers
+from evocnn.workers.shared import SharedExecutor
 
 START_SECONDS = 180.0  # a cluster that starts no worker within this time has no room for one
 CONNECT_SECONDS = 10.0  # Ray itself tries an address where nothing listens for many minutes
 MAX_DEATHS = 2  # a candidate that kills this many workers is recorded as crashed
+N_THREADS = 32  # of a worker with a GPU: each waits for a lane's candidate, so at least as many as lanes
 
 
 @dataclass
 class _Slot:
-    """A worker with what it is doing: starting while `ready` is false, idle while `ticket` is None.
+    """A worker with what it is doing: starting while it has no lanes.
 
-    A candidate whose worker died waits in `retry` for the replacement to be ready: only a worker
-    that was alive when it took the candidate can be killed by it.
+    Candidates whose worker died wait in `retries` for the replacement to be ready, each to be alone
+    on it: only a worker that was alive when it took the candidate can be killed by it, and only one
+    that had no other is known to be.
     """
 
     actor: Any
-    pending: Any  # the object reference that resolves next
-    since: float
-    ready: bool = False
-    ticket: int | None = None
-    retry: int | None = None
+    n_gpus: float
+    starting: Any  # the object reference that resolves to the number of lanes
+    since: float  # the start, a submission to the idle worker, or the last result
+    n_lanes: int = 0
+    running: dict[Any, int] = field(default_factory=dict)  # object reference: ticket
+    retries: deque[int] = field(default_factory=deque)
+    is_retrying: bool = False
+
+    @property
+    def n_idle(self) -> int:
+        """Candidates that it can take now."""
+        return 0 if self.is_retrying else self.n_lanes - len(self.running)
+
+    @property
+    def pending(self) -> list[Any]:
+        """What resolves next."""
+        return list(self.running) if self.n_lanes else [self.starting]
 
 
 class _Worker:
-    """The actor: holds the evaluator with its data, and evaluates."""
+    """The actor: holds the evaluator with its data, and evaluates, in lanes where it has a GPU."""
 
-    def __init__(self, evaluator: list[Any], path: list[str]) -> None:
+    def __init__(self, evaluator: list[Any], path: list[str], candidate_bytes: int | None) -> None:
+        if candidate_bytes is None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray shows every GPU to who asked for none
         sys.path[:0] = [entry for entry in path if entry not in sys.path]  # before user code is unpickled
         self._evaluator: Evaluator = ray.get(evaluator[0])
+        self._lanes: SharedExecutor | None = None
+        self._n_lanes = 1
+        if candidate_bytes is not None and hasattr(self._evaluator, "steps"):
+            from evocnn.training.lanes import lanes_of  # noqa: PLC0415 - an evaluator may need no torch
 
-    def is_ready(self) -> bool:
-        """Return once the actor has started."""
-        return True
+            if lanes := lanes_of(self._evaluator, candidate_bytes):
+                self._n_lanes = min(N_THREADS, lanes.n_idle)
+                self._lanes = SharedExecutor(lanes)
+                Thread(target=self._drive, daemon=True).start()
+
+    def start(self) -> int:
+        """Return the number of lanes, once the actor has started."""
+        return self._n_lanes
 
     def evaluate(self, request: EvaluationRequest) -> Evaluation:
         """Return the evaluation; never raises for a bad candidate."""
-        return evaluate_safely(self._evaluator, request)
+        return self._lanes.evaluate(request) if self._lanes else evaluate_safely(self._evaluator, request)
+
+    def _drive(self) -> None:
+        """Keep the lanes going; without them, or with a GPU that is lost, there is no worker."""
+        try:
+            self._lanes.drive()  # type: ignore[union-attr]
+        except BaseException:  # noqa: BLE001 - the process ends
+            traceback.print_exc()
+        os._exit(1)
 
 
 class RayExecutor:
@@ -61,48 +101,60 @@ class RayExecutor:
 
     Args:
         evaluator: Evaluates each request; put into the object store once.
-        n_workers: Actors, each with one CPU.
-        gpus_per_worker: Share of a GPU that each actor asks for, 0.25 for four on one.
+        n_workers: Actors, each with one CPU; None for as many as the cluster has room for.
+        gpus_per_worker: Share of a GPU that each actor asks for, 0.25 for four on one; None for a
+            whole one as long as there are such.
         address: Address of a running cluster.
         deadline: Seconds after which a candidate's worker is ended; None for never.
+        candidate_bytes: What a typical candidate takes of a GPU's memory; the number of lanes
+            follows from it.
+        on_plan: Told, once all workers have started, which they are, and how many candidates they
+            take at a time.
         declared_gpus: GPUs that a local cluster is told it has, where Ray shall not look itself.
 
     Raises:
-        WorkerError: The cluster cannot be reached, or starts no worker.
+        WorkerError: The cluster cannot be reached, or has no room for a worker.
     """
 
     def __init__(
         self,
         evaluator: Evaluator,
-        n_workers: int,
+        n_workers: int | None,
         *,
-        gpus_per_worker: float = 0.0,
+        gpus_per_worker: float | None = 0.0,
         address: str | None = None,
         deadline: float | None = None,
+        candidate_bytes: int = 2**30,
+        on_plan: Callable[[str, int], None] | None = None,
         declared_gpus: int | None = None,
     ) -> None:
-        self._gpus_per_worker = gpus_per_worker
         self._deadline = deadline
+        self._candidate_bytes = candidate_bytes
+        self._on_plan = on_plan
         self._owns_cluster = not ray.is_initialized()
         if self._owns_cluster:
             _connect(n_workers, address, declared_gpus)
-            if address is None and gpus_per_worker > ray.cluster_resources().get("GPU", 0):
+        nodes = _nodes()
+        self._plan = plan_workers(nodes, n_workers, gpus_per_worker)
+        is_too_much = address is None and (gpus_per_worker or 0) > sum(node.n_gpus for node in nodes)
+        if not self._plan.gpus or (self._owns_cluster and is_too_much):
+            if self._owns_cluster:
                 ray.shutdown()
-                message = (
-                    f"a worker must get {gpus_per_worker:g} of a GPU on this machine, but Ray found none; "
-                    "leave out --gpus-per-worker or see that PyTorch and Ray find the GPU"
-                )
-                raise WorkerError(message)
+            message = (
+                f"a worker must get a core and {gpus_per_worker or 0:g} of a GPU, but Ray found {nodes}; "
+                "leave out --gpus-per-worker or see that PyTorch and Ray find the GPU"
+            )
+            raise WorkerError(message)
         self._evaluator = ray.put(evaluator)
         self._requests: dict[int, EvaluationRequest] = {}
         self._deaths: dict[int, int] = {}
         self._failed_starts = 0
-        self._slots = [self._start() for _ in range(n_workers)]
+        self._slots = [self._start(n_gpus) for n_gpus in self._plan.gpus]
 
     @property
     def n_idle(self) -> int:
-        """Workers that have started and have nothing to do."""
-        return sum(slot.ready and slot.ticket is None for slot in self._slots)
+        """Candidates that can be taken now, by all workers that have started."""
+        return sum(slot.n_idle for slot in self._slots)
 
     @property
     def n_running(self) -> int:
@@ -110,9 +162,9 @@ class RayExecutor:
         return len(self._requests)
 
     def submit(self, ticket: int, request: EvaluationRequest) -> None:
-        """Hand a request to an idle worker."""
+        """Hand a request to the worker that has most lanes idle."""
         self._requests[ticket] = request
-        self._give(next(slot for slot in self._slots if slot.ready and slot.ticket is None), ticket)
+        self._give(max(self._slots, key=lambda slot: slot.n_idle), ticket)
 
     def wait(self, timeout: float) -> list[tuple[int, Evaluation]]:
         """Return what has finished within `timeout` seconds, deaths and deadlines included.
@@ -120,22 +172,25 @@ class RayExecutor:
         Raises:
             WorkerError: No worker starts, or the cluster is gone.
         """
-        busy = [slot for slot in self._slots if not slot.ready or slot.ticket is not None]
-        if not busy:
+        pending = [reference for slot in self._slots for reference in slot.pending]
+        if not pending:
             return []
+        finished: list[tuple[int, Evaluation]] = []
         try:
-            done, _ = ray.wait([slot.pending for slot in busy], timeout=timeout)
-            finished = [self._finish(slot) for slot in busy if slot.pending in done]
-            finished += [
-                self._end_late(slot) for slot in busy if slot.pending not in done and self._is_late(slot)
-            ]
+            done, _ = ray.wait(pending, timeout=timeout)
+            for slot in tuple(self._slots):
+                resolved = [reference for reference in slot.pending if reference in done]
+                if resolved:
+                    finished += self._finish(slot, resolved[0])
+                elif self._is_late(slot):
+                    finished += self._end_late(slot)
         except RayError as error:
             message = (
                 f"the Ray cluster must stay reachable, but: {error}; start it again, then resume the run"
             )
             raise WorkerError(message) from error
         self._check_start()
-        return [result for result in finished if result is not None]
+        return finished
 
     def close(self) -> None:
         """End the actors, and the cluster if it was started here."""
@@ -145,45 +200,48 @@ class RayExecutor:
         if self._owns_cluster:
             ray.shutdown()
 
-    def _start(self) -> _Slot:
-        options = {"num_cpus": 1, "num_gpus": self._gpus_per_worker, "max_restarts": 0, "max_task_retries": 0}
+    def _start(self, n_gpus: float) -> _Slot:
+        options = {"num_cpus": 1, "num_gpus": n_gpus, "max_restarts": 0, "max_task_retries": 0}
+        if n_gpus:
+            options["max_concurrency"] = N_THREADS
         remote: Any = ray.remote(_Worker)
-        actor = remote.options(**options).remote([self._evaluator], sys.path)
-        return _Slot(actor, actor.is_ready.remote(), monotonic())
+        candidate_bytes = self._candidate_bytes if n_gpus else None
+        actor = remote.options(**options).remote([self._evaluator], sys.path, candidate_bytes)
+        return _Slot(actor, n_gpus, actor.start.remote(), monotonic())
 
     def _give(self, slot: _Slot, ticket: int) -> None:
-        slot.ticket, slot.retry, slot.since = ticket, None, monotonic()
-        slot.pending = slot.actor.evaluate.remote(self._requests[ticket])
+        if not slot.running:
+            slot.since = monotonic()
+        slot.running[slot.actor.evaluate.remote(self._requests[ticket])] = ticket
 
-    def _finish(self, slot: _Slot) -> tuple[int, Evaluation] | None:
-        """Take what a slot's reference resolved to: readiness, an evaluation, or the worker's death."""
-        ticket = slot.ticket
+    def _finish(self, slot: _Slot, reference: Any) -> list[tuple[int, Evaluation]]:
+        """Take what a reference resolved to: lanes, an evaluation, or the worker's death."""
         try:
-            result = ray.get(slot.pending)
+            result = ray.get(reference)
         except OutOfMemoryError as error:  # Ray's memory monitor ended the worker
             return self._bury(slot, str(error).splitlines()[0], Status.OUT_OF_MEMORY)
         except RayActorError as error:
-            return self._bury(slot, str(error).strip().splitlines()[0 if slot.ready else -1])
+            return self._bury(slot, str(error).strip().splitlines()[0 if slot.n_lanes else -1])
         except RayTaskError as error:  # a request or result that does not pickle
-            if ticket is None:
-                return self._bury(slot, str(error).splitlines()[-1])
-            result = Evaluation(
-                Status.CRASHED, seconds=monotonic() - slot.since, reason=str(error).splitlines()[-1]
-            )
-        if not slot.ready:
-            slot.ready, self._failed_starts = True, 0
-            if slot.retry is not None:
-                self._give(slot, slot.retry)
-            return None
-        slot.ticket = None
-        return self._returned(ticket, result)
+            reason = str(error).splitlines()[-1]
+            if not slot.n_lanes:
+                return self._bury(slot, reason)
+            result = Evaluation(Status.CRASHED, seconds=monotonic() - slot.since, reason=reason)
+        finished = []
+        if slot.n_lanes:
+            slot.since, slot.is_retrying = monotonic(), False
+            finished = [self._returned(slot.running.pop(reference), result)]
+        else:
+            slot.n_lanes, self._failed_starts = result, 0
+            self._tell_plan()
+        if slot.retries and not slot.running:
+            slot.is_retrying = True
+            self._give(slot, slot.retries.popleft())
+        return finished
 
-    def _bury(
-        self, slot: _Slot, cause: str, status: Status = Status.CRASHED
-    ) -> tuple[int, Evaluation] | None:
-        """Replace a dead worker; its candidate is tried again, or recorded as failed."""
-        ticket, seconds = slot.ticket, monotonic() - slot.since
-        if ticket is None:
+    def _bury(self, slot: _Slot, cause: str, status: Status = Status.CRASHED) -> list[tuple[int, Evaluation]]:
+        """Replace a dead worker; its candidates are tried again, each alone, or recorded as failed."""
+        if not slot.n_lanes:
             self._failed_starts += 1
             if self._failed_starts > len(self._slots) + 1:
                 message = (
@@ -191,57 +249,67 @@ class RayExecutor:
                 )
                 raise WorkerError(message)
         replacement = self._replace(slot)
-        if ticket is None:
-            replacement.retry = slot.retry
-            return None
-        self._deaths[ticket] = self._deaths.get(ticket, 0) + 1
-        if self._deaths[ticket] < MAX_DEATHS:
-            replacement.retry = ticket
-            return None
-        reason = f"killed {MAX_DEATHS} workers: {cause}"
-        return self._returned(ticket, Evaluation(status, seconds=seconds, reason=reason))
+        finished = []
+        for ticket in slot.running.values():
+            self._deaths[ticket] = self._deaths.get(ticket, 0) + 1
+            if self._deaths[ticket] < MAX_DEATHS:
+                replacement.retries.append(ticket)
+            else:  # this time it was alone
+                reason = f"killed {MAX_DEATHS} workers: {cause}"
+                evaluation = Evaluation(status, seconds=monotonic() - slot.since, reason=reason)
+                finished.append(self._returned(ticket, evaluation))
+        return finished
 
     def _is_late(self, slot: _Slot) -> bool:
-        return (
-            slot.ticket is not None
-            and self._deadline is not None
-            and monotonic() - slot.since > self._deadline
-        )
+        """Return whether a worker has brought nothing for longer than any of its candidates may take."""
+        return bool(slot.running) and self._deadline is not None and monotonic() - slot.since > self._deadline
 
-    def _end_late(self, slot: _Slot) -> tuple[int, Evaluation]:
-        """End the worker of a candidate that is past its deadline."""
-        ticket, seconds = slot.ticket, monotonic() - slot.since
+    def _end_late(self, slot: _Slot) -> list[tuple[int, Evaluation]]:
+        """End a worker that is past its deadline; of several candidates each is tried again alone."""
+        tickets, seconds = list(slot.running.values()), monotonic() - slot.since
         ray.kill(slot.actor)
-        self._replace(slot)
+        replacement = self._replace(slot)
+        if len(tickets) > 1:
+            replacement.retries.extend(tickets)
+            return []
         reason = f"past its deadline of {self._deadline:g} s; its worker was ended"
-        return self._returned(ticket, Evaluation(Status.TIMED_OUT, seconds=seconds, reason=reason))
+        return [self._returned(tickets[0], Evaluation(Status.TIMED_OUT, seconds=seconds, reason=reason))]
 
     def _replace(self, slot: _Slot) -> _Slot:
-        replacement = self._start()
+        """Start a worker in the place of another, whose waiting retries it takes over."""
+        replacement = self._start(slot.n_gpus)
+        replacement.retries.extend(slot.retries)
         self._slots[self._slots.index(slot)] = replacement
         return replacement
 
-    def _returned(self, ticket: int | None, evaluation: Evaluation) -> tuple[int, Evaluation]:
-        assert ticket is not None  # noqa: S101 - callers have a slot with work
+    def _returned(self, ticket: int, evaluation: Evaluation) -> tuple[int, Evaluation]:
         del self._requests[ticket]
         self._deaths.pop(ticket, None)
         return ticket, evaluation
 
+    def _tell_plan(self) -> None:
+        """Tell who asked for it, once, what all workers together are."""
+        if self._on_plan is not None and all(slot.n_lanes for slot in self._slots):
+            n_lanes = sum(slot.n_lanes for slot in self._slots if slot.n_gpus)
+            n_candidates = sum(slot.n_lanes for slot in self._slots)
+            self._on_plan(self._plan.describe(n_lanes), n_candidates)
+            self._on_plan = None
+
     def _check_start(self) -> None:
         """Raise where no worker has started for too long: Ray itself would wait for ever in silence."""
-        if any(slot.ready for slot in self._slots):
+        if any(slot.n_lanes for slot in self._slots):
             return
         waited = monotonic() - max(slot.since for slot in self._slots)
         if waited > START_SECONDS:
             resources = ray.cluster_resources()
             message = (
                 f"a worker must start within {START_SECONDS:g} s, but none did; each needs 1 CPU and "
-                f"{self._gpus_per_worker:g} GPUs, the cluster has {resources}; ask for fewer workers"
+                f"{max(self._plan.gpus):g} GPUs, the cluster has {resources}; ask for fewer workers"
             )
             raise WorkerError(message)
 
 
-def _connect(n_workers: int, address: str | None, declared_gpus: int | None) -> None:
+def _connect(n_workers: int | None, address: str | None, declared_gpus: int | None) -> None:
     """Connect to a cluster, or start a local one, without a dashboard."""
     logging.getLogger("ray").setLevel(logging.ERROR)  # or it announces that it turns on its token
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
@@ -252,7 +320,7 @@ def _connect(n_workers: int, address: str | None, declared_gpus: int | None) -> 
             ray.init(address=address, **quiet)
         else:
             ray.init(
-                num_cpus=n_workers,
+                num_cpus=len(os.sched_getaffinity(0)) if n_workers is None else n_workers,
                 num_gpus=declared_gpus,
                 include_dashboard=False,
                 **quiet,
@@ -264,6 +332,12 @@ def _connect(n_workers: int, address: str | None, declared_gpus: int | None) -> 
         raise WorkerError(message) from error
     if callable(at_sigterm) and signal.getsignal(signal.SIGTERM) is not at_sigterm:
         signal.signal(signal.SIGTERM, at_sigterm)  # Ray's own handler would end the process at once
+
+
+def _nodes() -> list[Node]:
+    """Return the machines of the cluster."""
+    resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Node(int(one.get("CPU", 0)), int(one.get("GPU", 0))) for one in resources]
 
 
 def _check_listens(address: str) -> None:

@@ -93,6 +93,8 @@ _RECIPE = GeneAlleles(
         "schedule": Choice(SCHEDULES),
         "smoothing": Choice((0, 0.1)),
         "initialization": Choice(INITIALIZATIONS),
+        "clip": Choice((0, 1.0)),
+        "average": Choice((0, 0.99)),
         **{kind: Choice((0, 0.1, 0.2)) for kind in AUGMENTATIONS},
     },
 )

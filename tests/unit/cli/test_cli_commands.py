@@ -75,7 +75,10 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(evocnn: Call, tiny: 
         f"tiny: nsga2, seed 5, this process, into {tmp_path / 'run'}",
         "digits train: 300 training and 100 validation images, 8x8 grey, 10 classes",
     ]
-    line = r"{}/4 evaluated · [\d.e+]+ a minute · \d+s left · best accuracy 0\.\d{{4}} · hypervolume [\d.e+]+"
+    line = (
+        r"{0}/4 evaluations · {0} looked at, {0} in full, {0} epochs · [\d.e+]+ a minute · \d+s left · "
+        r"best accuracy 0\.\d{{4}} · hypervolume [\d.e+]+"
+    )
     assert re.fullmatch(line.format(1), lines[2])
     assert re.fullmatch(line.format(4), lines[-1])
     assert "\x1b" not in said.err + said.out
@@ -128,7 +131,7 @@ def test_images_of_ones_own(evocnn: Call, tiny: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("run", "TINY", "--budget", "soon"), "a budget must be .* 'soon'; write 200, 90s, 10m or 2h"),
+        (("run", "TINY", "--budget", "soon"), "a budget must be .* 'soon'; write 200, '500 epochs', 90s"),
         (("run", "TINY", "--set", "nothing"), "--set must be given as key=value, but it was 'nothing'"),
         (
             ("run", "TINY", "--set", "search.windw=3"),
@@ -267,7 +270,7 @@ def test_a_budget_in_time_ends_a_search(evocnn: Call, tiny: Path, tmp_path: Path
     assert found.status == "finished"
     assert found.records
     assert " left" in said.err
-    assert "/4 evaluated" not in said.err
+    assert "/4 evaluations" not in said.err
 
 
 @pytest.mark.filterwarnings("default")
@@ -304,7 +307,7 @@ def test_candidates_that_fail_are_told_and_never_end_a_run(evocnn: Call, tiny: P
         *("run", tiny, "--workers", "0", "--out", tmp_path / "run", "--set", "training.timeout=0.000001")
     )
     assert said.out.startswith(
-        "tiny: finished; 4 timed_out\nnote: time-outs and crashes depend on the machine"
+        "tiny: finished; 4 timed_out\n4 looked at, 0 trained in full, 4 epochs\nnote: time-outs and crashes "
     )
     told = re.findall(
         r"^candidate (\d) timed_out: past its timeout of 1e-06 s in epoch 1 \(.* \| .*\)$",
@@ -312,7 +315,7 @@ def test_candidates_that_fail_are_told_and_never_end_a_run(evocnn: Call, tiny: P
         re.MULTILINE,
     )
     assert sorted(told) == ["0", "1", "2", "3"]
-    assert "4/4 evaluated" in said.err
+    assert "4/4 evaluations" in said.err
     assert "4 failed" in said.err
 
 
@@ -323,9 +326,13 @@ def test_show_as_json(evocnn: Call, finished: Path) -> None:
     keys = {
         "run",
         "status",
-        "evaluations",
+        "looked_at",
+        "trained_in_full",
+        "epochs",
+        "candidates",
         "repairs",
         "operators",
+        "cost_model",
         "reference_point",
         "hypervolume",
         "knee",
@@ -334,10 +341,10 @@ def test_show_as_json(evocnn: Call, finished: Path) -> None:
     assert set(found) == keys
     assert found["front"]
     for entry in found["front"]:
-        assert set(entry) == {"ticket", "key", "text", "metrics", "parents", "operators"}
+        assert set(entry) == {"ticket", "key", "text", "metrics", "parents", "donors", "operators"}
         assert {"validation_accuracy", "parameters", "generalization_gap"} <= set(entry["metrics"])
     assert found["knee"] in [entry["ticket"] for entry in found["front"]]
-    assert (found["status"], found["evaluations"]) == ("finished", {"ok": 4})
+    assert (found["status"], found["candidates"]) == ("finished", {"ok": 4})
 
 
 def test_a_run_whose_process_is_gone_is_interrupted(evocnn: Call, finished: Path) -> None:

@@ -65,12 +65,15 @@ def record(parts: Parts) -> Callable[..., Record]:
             "operators": (),
             "epochs": 1,
             "n_images": 300,
+            "share": 1.0,
             "replicate": 0,
             "repairs": {},
             "continues": None,
             "donor": None,
             "cost": 1.0,
+            "n_epochs": 1,
             "evaluation": Evaluation(status, metrics, reason="[red] :x: why"),
+            "state": None,
             "elapsed": 40.0,
         }
         return Record(ticket, **(fields | changes))
@@ -96,8 +99,14 @@ def test_rate_and_time_left_follow_from_what_was_evaluated(
     shown.told(Progress(record(1, 0.75), is_replayed=False))
     volume = shown._front.hypervolume
     assert capsys.readouterr().err.splitlines()[2:] == [
-        f"1/10 evaluated · 2 a minute · 4m 30s left · best accuracy 0.5000 · hypervolume {0.4 * 2900:.4g}",
-        f"2/10 evaluated · 2 a minute · 4m 00s left · best accuracy 0.7500 · hypervolume {volume:.4g}",
+        (
+            "1/10 evaluations · 1 looked at, 1 in full, 1 epochs · 2 a minute · 4m 30s left · "
+            f"best accuracy 0.5000 · hypervolume {0.4 * 2900:.4g}"
+        ),
+        (
+            "2/10 evaluations · 2 looked at, 2 in full, 2 epochs · 2 a minute · 4m 00s left · "
+            f"best accuracy 0.7500 · hypervolume {volume:.4g}"
+        ),
     ]
     assert shown._share() == 0.2
 
@@ -111,11 +120,44 @@ def test_a_budget_in_time_counts_earlier_sessions(
     clock.now += 30
     shown.told(Progress(record(2, elapsed=50.0), is_replayed=False))
     (line,) = capsys.readouterr().err.splitlines()[2:]
-    assert line.startswith("3 evaluated · 2 a minute · 50s left · ")
+    assert line.startswith("3 evaluations · 3 looked at, 3 in full, 3 epochs · 2 a minute · 50s left · ")
     assert shown._share() == 0.5
     clock.now += 1000
     assert shown._share() == 1.0
     assert "· 0s left ·" in shown._line()
+
+
+def test_a_rung_counts_as_its_share(display: Any, record: Any, clock: Clock) -> None:
+    ten = {"epochs": 10}
+    shown = display(Budget(evaluations=10))
+    clock.now += 60
+    shown.told(Progress(record(0, share=0.1, n_epochs=1, **ten), is_replayed=True))
+    shown.told(Progress(record(1, share=0.1, n_epochs=1, **ten), is_replayed=False))
+    assert (
+        shown._line() == "0.2/10 evaluations · 2 looked at, 0 in full, 2 epochs · 0.1 a minute · 1h 38m left"
+    )
+    assert shown._line(is_short=True) == "0.2/10 · 2 seen, 0 full · 1h 38m left"
+    shown.told(Progress(record(2, n_epochs=9, continues=0, **ten), is_replayed=False))
+    assert shown._line().startswith("1.1/10 evaluations · 2 looked at, 1 in full, 11 epochs · 1 a minute · ")
+    assert shown._share() == pytest.approx(0.11)
+
+
+def test_a_budget_of_epochs_is_shown_in_epochs(display: Any, record: Any, clock: Clock) -> None:
+    shown = display(Budget(epochs=40))
+    clock.now += 60
+    shown.told(Progress(record(0, share=0.1, n_epochs=4, epochs=40), is_replayed=False))
+    assert shown._line() == "4/40 epochs · 1 looked at, 0 in full, 4 epochs · 4 a minute · 9m 00s left"
+    assert shown._share() == 0.1
+
+
+def test_the_line_of_a_terminal_fits_into_80_columns(display: Any, record: Any, clock: Clock) -> None:
+    shown = display(Budget(evaluations=200))
+    shown._n_looked_at, shown._n_full, shown._spent, shown._spent_now = 411, 44, 122.4, 10.0
+    shown.told(Progress(record(0, 0.975, elapsed=0.0), is_replayed=True))
+    clock.now += 60
+    line = shown._line(is_short=True)
+    assert line.startswith("123.4/200 · 412 seen, 45 full · 7m 40s left · accuracy 0.9750 · hypervolume")
+    assert len(line) <= 80
 
 
 def test_plain_lines_come_seconds_apart_and_once_at_the_end(
@@ -143,7 +185,7 @@ def test_failures_are_told_as_they_are_and_counted(
     shown.told(Progress(record(0, status=Status.CRASHED), is_replayed=False))
     assert capsys.readouterr().err.splitlines()[2:] == [
         "candidate 0 crashed: [red] :x: why (conv[bold]8)",
-        "1/10 evaluated · 2 a minute · 4m 30s left · 1 failed",
+        "1/10 evaluations · 1 looked at, 0 in full, 1 epochs · 2 a minute · 4m 30s left · 1 failed",
     ]
 
 

@@ -78,6 +78,7 @@ def test_what_is_left_out_has_a_default(tables: dict[str, Any]) -> None:
     assert (space.hold.layers, space.hold.head, space.hold.recipe) == (None, None, None)
     assert (space.founder_prior, space.limits.activations) == ("informed", None)
     assert experiment.search.rates == "fixed"
+    assert experiment.search.rungs == (0.1, 0.3, 1.0)
 
 
 def test_the_tables_are_kept_as_they_were_given(tables: dict[str, Any]) -> None:
@@ -191,6 +192,8 @@ def test_a_mistake_of_the_file_keeps_its_line_beside_settings(write: Write, expe
         ("10m", Budget(seconds=600.0)),
         ("2h", Budget(seconds=7200.0)),
         (999_999_999, Budget(evaluations=999_999_999)),
+        ("500 epochs", Budget(epochs=500)),
+        (" 1 epochs ", Budget(epochs=1)),
     ],
 )
 def test_budgets(value: object, budget: Budget) -> None:
@@ -199,10 +202,33 @@ def test_budgets(value: object, budget: Budget) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [0, -1, 1.0, True, None, [], {}, "", "0", "0s", "-5m", "1.5h", "10 m", "10d", "m", "1h30m", 10**9, "1e3"],
+    [
+        0,
+        -1,
+        1.0,
+        True,
+        None,
+        [],
+        {},
+        "",
+        "0",
+        "0s",
+        "-5m",
+        "1.5h",
+        "10 m",
+        "10d",
+        "m",
+        "1h30m",
+        10**9,
+        "1e3",
+        "0 epochs",
+        "epochs",
+        "5epochs",
+    ],
 )
 def test_what_is_no_budget_is_refused(value: object) -> None:
     with pytest.raises(
-        ExperimentError, match=r"a budget must be a number of evaluations or a time, but it was .*; write 200"
+        ExperimentError,
+        match=r"a budget must be a number of evaluations, of epochs or a time, but it was .*; write 200, '5",
     ):
         parse_budget(value)

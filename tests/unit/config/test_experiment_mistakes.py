@@ -87,11 +87,22 @@ MISTAKES = [
     ('pool_order = "early"', "source = 5", "'space.source' must be a valid string, but it was 5;"),
     ("depth = 4", "activations = 0", "'space.limits.activations' must be greater than or equal to 1, but"),
     # Budgets.
-    ("budget = 6", "budget = 0", "'search.budget': a budget must .* it was 0; write 200, 90s, 10m or 2h"),
+    ("budget = 6", "budget = 0", "'search.budget': a budget must .* it was 0; write 200, '500 epochs', 90s"),
     ("budget = 6", "budget = 6.5", "'search.budget': a budget must be .*, but it was 6.5;"),
     ("budget = 6", "budget = true", "'search.budget': a budget must be .*, but it was True;"),
     ("budget = 6", 'budget = "5 minutes"', "'search.budget': a budget must be .*, but it was '5 minutes';"),
     ("budget = 6", "budget = { seconds = 5 }", "'search.budget': a budget must .* it was {'seconds': 5}"),
+    ("budget = 6", 'budget = "5 epoch"', "'search.budget': a budget must be .*, but it was '5 epoch';"),
+    # Rungs.
+    ("window = 4", "rungs = []", r"'search.rungs': rungs must be ascending shares .* but they were \[\];"),
+    ("window = 4", "rungs = [0.1, 0.3]", r"'search.rungs': .* the last of them 1, .* \[0.1, 0.3\]; write"),
+    ("window = 4", "rungs = [0.3, 0.1, 1]", "'search.rungs': rungs must be ascending"),
+    ("window = 4", "rungs = [0, 1]", "'search.rungs': rungs must be .* above 0"),
+    ("window = 4", "rungs = [nan, 1]", "'search.rungs': rungs must be"),
+    ("window = 4", 'rungs = ["a", 1]', "'search.rungs.0' must be a valid number, but it was 'a';"),
+    ("window = 4", "rungs = [true]", "'search.rungs.0' must be a valid number, but it was True;"),
+    ("window = 4", "rungs = 1", "'search.rungs' must be a list, but it was 1;"),
+    ("window = 4", "rung = [1]", "'search.rung' is not known; .*; did you mean 'rungs'?"),
     # Contradictions.
     ("founder_depth = [1, 3]", "founder_depth = [3, 1]", r"depth': .* limit 4, but it was \[3, 1\]"),
     ("founder_depth = [1, 3]", "founder_depth = [1, 5]", "founder_depth must rise within .* depth limit 4"),

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from evocnn.config import Experiment, build_parts, load_experiment, space_of
-from evocnn.config.experiment import METRICS
 from evocnn.config.parts import load_data, objectives_of
 from evocnn.errors import DataError, ExperimentError, SpaceError
-from evocnn.evaluation import EvaluationRequest
+from evocnn.evaluation import METRICS, TIMED, EvaluationRequest
 from evocnn.genotype import Fidelity, Shape
 from evocnn.search import GenerationalNSGA2, RandomSearch, SteadyStateNSGA2
 from evocnn.training.data.sources import FASHION_MNIST_CLASSES
@@ -55,7 +54,27 @@ def test_parts_follow_from_the_experiment(tables: dict[str, Any]) -> None:
     assert (parts.space.input_shape, parts.space.n_classes) == (Shape(1, 8, 8), 10)
     candidate = parts.algorithm.ask(0, np.random.default_rng(0))
     assert candidate is not None
+    fidelity = Fidelity(2, 300, 0.3)  # of two epochs, 10 and 30 % are one
+    assert candidate.request == EvaluationRequest(candidate.request.genome, fidelity, saves_state=True)
+
+
+@pytest.mark.parametrize("name", ["nsga2", "nsga2-generational", "random"])
+def test_one_rung_trains_everybody_in_full_and_random_search_does_so_always(
+    name: str, tables: dict[str, Any]
+) -> None:
+    tables["search"] |= {"algorithm": name} | ({} if name == "random" else {"rungs": [1]})
+    candidate = build_parts(Experiment.from_dict(tables)).algorithm.ask(0, np.random.default_rng(0))
+    assert candidate is not None
     assert candidate.request == EvaluationRequest(candidate.request.genome, Fidelity(2, 300))
+
+
+@pytest.mark.parametrize("name", ["nsga2", "nsga2-generational"])
+def test_rungs_reach_the_algorithm(name: str, tables: dict[str, Any]) -> None:
+    tables["search"] |= {"algorithm": name, "rungs": [0.25, 1]}
+    tables["training"]["epochs"] = 40
+    candidate = build_parts(Experiment.from_dict(tables)).algorithm.ask(0, np.random.default_rng(0))
+    assert candidate is not None
+    assert candidate.request.fidelity == Fidelity(40, 300, 0.25)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +87,7 @@ def test_algorithms_by_name(name: str, kind: type[Any], tables: dict[str, Any]) 
 
 
 def test_rates_and_operators_reach_breeding(tables: dict[str, Any]) -> None:
-    tables["search"] |= {"population": 2, "crossover_rate": 0.0, "mutation": ["remove_gene"]}
+    tables["search"] |= {"population": 2, "crossover_rate": 0.0, "mutation": ["remove_gene"], "rungs": [1]}
     experiment = Experiment.from_dict(tables)
     algorithm = build_parts(experiment).algorithm
     rng = np.random.default_rng(0)
@@ -164,7 +183,7 @@ def test_the_known_metrics_are_those_that_training_measures(tables: dict[str, An
     parts = build_parts(Experiment.from_dict(tables))
     smallest = parts.space.smallest
     evaluation = parts.evaluator(EvaluationRequest(smallest, Fidelity(1, len(parts.evaluator.training))))
-    assert set(evaluation.metrics) == set(METRICS)
+    assert set(evaluation.metrics) == set(METRICS) - set(TIMED)
 
 
 def test_a_path_is_relative_to_the_experiment(write: Write, experiment_text: str, tmp_path: Path) -> None:

@@ -174,6 +174,8 @@ def test_json_is_plain_and_complete() -> None:
             "schedule": "cosine",
             "smoothing": 0.0,
             "initialization": "torch",
+            "clip": 0.0,
+            "average": 0.0,
             "flip": 0.0,
             "shift": 0.0,
             "rotate": 0.0,

@@ -61,6 +61,8 @@ recipes = st.builds(
     st.sampled_from(SCHEDULES),
     rates,
     st.sampled_from(INITIALIZATIONS),
+    clip=st.floats(0, allow_infinity=False),
+    average=rates,
     **dict.fromkeys(AUGMENTATIONS, rates),  # for some, larger values are permitted
 )
 chromosomes = st.builds(Chromosome, st.lists(layer_genes, max_size=12).map(tuple), heads, recipes)
@@ -109,6 +111,7 @@ def test_the_documented_example_reads_as_documented() -> None:
             Recipe("muon", 0.02, epochs=30, schedule="one-cycle", smoothing=0.1, initialization="he"),
             "muon lr=.02 epochs=30 one-cycle smoothing=.1 init=he",
         ),
+        (Recipe(clip=1.0, average=0.99), "sgd lr=.05 clip=1 average=.99"),
         (
             Recipe(
                 flip=0.5, shift=0.125, rotate=15, elastic=0.1, noise=0.2, cutout=0.3, mixup=1, brightness=2

@@ -101,6 +101,21 @@ def test_either_offspring_of_a_crossover_is_taken(any_space: SearchSpace) -> Non
     assert found == set(mix(MOTHER, FATHER, None, None))
 
 
+def test_an_offspring_takes_after_the_parent_whose_layers_it_begins_with(any_space: SearchSpace) -> None:
+    variation = Variation([Weighted("mix", mix)], [], crossover_rate=1.0)
+    found = [bred(variation, any_space, seed) for seed in range(20)]
+    assert {child.takes_after for child in found} == {0, 1}
+    for child in found:
+        assert child.genome.layers == (MOTHER, FATHER)[child.takes_after].layers
+
+
+def test_an_offspring_of_the_mother_alone_takes_after_her(any_space: SearchSpace) -> None:
+    for crossovers in ([], [Weighted("exchange", exchange)]):  # which may return her as the father's
+        variation = Variation(crossovers, [Weighted("change", change)], crossover_rate=1.0)
+        found = [bred(variation, any_space, seed) for seed in range(20)]
+        assert {child.takes_after for child in found if child.n_parents == 1} == {0}
+
+
 def test_a_crossover_that_only_returns_its_parents_is_followed_by_a_mutation_and_not_named(
     any_space: SearchSpace,
 ) -> None:
@@ -138,7 +153,7 @@ def test_each_mutation_is_tried_once(any_space: SearchSpace) -> None:
     variation = Variation([], [Weighted(name, trying(name)) for name in "abc"], crossover_rate=0.0)
     child = bred(variation, any_space)
     assert sorted(tried) == ["a", "b", "c"]
-    assert child == (MOTHER, (), 1, {})
+    assert child == (MOTHER, (), 1, {}, 0)
 
 
 def test_without_operators_the_mother_is_repaired(any_space: SearchSpace) -> None:

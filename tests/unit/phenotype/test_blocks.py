@@ -49,7 +49,7 @@ def same(x: Tensor) -> Tensor:
 @pytest.mark.parametrize(("filters", "stride"), [(4, 1), (8, 1), (4, 2), (8, 2)])
 def test_a_bottleneck_by_hand(pool: nn.Module | None, filters: int, stride: int) -> None:
     gene = Bottleneck(filters, 5, stride, 2, "silu")
-    block, x, pooled = scramble(layer_module(gene, SHAPE, pool=pool)), images(), pool or same
+    block, x, pooled = scramble(layer_module(gene, SHAPE, early=pool)), images(), pool or same
     (w1, g1, b1), (w2, g2, b2), (w3, g3, b3), *shortcut = zip(*[iter(block.parameters())] * 3, strict=True)
     assert w1.shape == (filters // 2, 4, 1, 1)
     y = functional.silu(batch_norm(functional.conv2d(x, w1), g1, b1))
@@ -71,7 +71,7 @@ def test_an_inverted_residual_by_hand(
     filters: int, stride: int, expansion: int, squeeze: int, pool: nn.Module | None
 ) -> None:
     gene = InvertedResidual(filters, 3, stride, expansion, squeeze, "gelu")
-    block, x, pooled = scramble(layer_module(gene, SHAPE, pool=pool)), images(), pool or same
+    block, x, pooled = scramble(layer_module(gene, SHAPE, early=pool)), images(), pool or same
     parameters = iter(block.parameters())
     hidden, y = 4 * expansion, x
     if expansion > 1:

@@ -136,7 +136,7 @@ def test_a_convolution_by_hand(activation: str, normalization: str, padding: str
 
 @pytest.mark.parametrize("pool", [nn.Identity(), nn.AvgPool2d(2)], ids=["alone", "pooled"])
 def test_a_residual_block_whose_shortcut_is_the_input_by_hand(pool: nn.Module) -> None:
-    block = scramble(layer_module(Residual(3, 3, activation="silu"), SHAPE, pool=pool))
+    block = scramble(layer_module(Residual(3, 3, activation="silu"), SHAPE, early=pool))
     w1, g1, b1, w2, g2, b2 = block.parameters()
     x = images()
     y = functional.silu(batch_norm(functional.conv2d(x, w1, padding=1), g1, b1))
@@ -147,7 +147,7 @@ def test_a_residual_block_whose_shortcut_is_the_input_by_hand(pool: nn.Module) -
 @pytest.mark.parametrize("pool", [nn.Identity(), nn.AvgPool2d(2)], ids=["alone", "pooled"])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_a_residual_block_whose_shortcut_is_projected_by_hand(pool: nn.Module, stride: int) -> None:
-    block = scramble(layer_module(Residual(6, 5, stride, "tanh"), SHAPE, pool=pool))
+    block = scramble(layer_module(Residual(6, 5, stride, "tanh"), SHAPE, early=pool))
     w1, g1, b1, w2, g2, b2, w3, g3, b3 = block.parameters()
     x = images()
     y = torch.tanh(batch_norm(functional.conv2d(x, w1, stride=stride, padding=2), g1, b1))
@@ -166,7 +166,7 @@ def test_a_residual_block_leaves_its_input_as_it_is() -> None:
 @pytest.mark.parametrize("normalization", ["batch", "none"])
 def test_a_depthwise_separable_convolution_by_hand(pool: nn.Module, normalization: str) -> None:
     gene = DepthwiseSeparable(6, 3, 2, "gelu", normalization)
-    module = scramble(layer_module(gene, SHAPE, pool=pool))
+    module = scramble(layer_module(gene, SHAPE, early=pool))
     x = images()
     if normalization == "batch":
         w1, g1, b1, w2, g2, b2 = module.parameters()

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from evocnn.genotype import (
+    Bottleneck,
     Chromosome,
     Conv,
     DenseConcat,
@@ -55,15 +56,15 @@ def networks(chromosome: Chromosome, shape: Shape = SHAPE) -> tuple[Network, Net
 
 def followed(network: Network, chromosome: Chromosome, x: Tensor) -> Tensor:
     """Return a network's scores, block after block along the trace; no block can spoil what another reads."""
-    shape = Shape(*x.shape[1:])
-    states = [x]
-    for block, step in zip(network.blocks, chromosome.trace(shape), strict=True):
-        skip = step.gene.skip
-        inputs = (states[-1], states[-1 - skip]) if skip else (states[-1],)
-        assert tuple(tuple(state.shape[1:]) for state in inputs) == step.inputs
-        states.append(block(*(state.clone() for state in inputs)))
-        assert tuple(states[-1].shape[1:]) == step.output
-    scores: Tensor = network.head(states[-1])
+    steps = list(chromosome.trace(Shape(*x.shape[1:])))
+    states = {0: x}
+    for block, start, end in zip(network.blocks, [0, *network.ends], network.ends, strict=False):
+        skip = steps[start].gene.skip
+        inputs = (states[start], states[start - skip]) if skip else (states[start],)
+        assert tuple(tuple(state.shape[1:]) for state in inputs) == steps[start].inputs
+        states[end] = block(*(state.clone() for state in inputs))
+        assert tuple(states[end].shape[1:]) == steps[end - 1].output
+    scores: Tensor = network.head(states[len(steps)])
     return scores
 
 
@@ -126,7 +127,8 @@ def test_a_concatenation_drops_nothing() -> None:
 @pytest.mark.parametrize("merge", ["add", "concat"])
 @pytest.mark.parametrize("back", [1, 2, 3, 4])
 def test_a_network_hands_a_link_what_entered_the_genes_it_skips(back: int, merge: str) -> None:
-    chromosome = of(Conv(4, 3), Pool(), Conv(5, 3, 2), Residual(4, 3), Link(back, merge, "none"))
+    layers = (Conv(4, 3), Pool(2, "average"), Conv(5, 3, 2), Residual(4, 3), Link(back, merge, "none"))
+    chromosome = of(*layers)
     network = scramble(build(chromosome, SHAPE, 5, pool_order="textbook"))
     states = [images()]
     for block in list(network.blocks)[:4]:
@@ -191,8 +193,24 @@ def test_a_pool_is_computed_within_the_gene_ahead_unless_a_link_reads_between(
 ) -> None:
     network = build(of(*layers), SHAPE, 5)
     assert (network.ends, network.reads) == (ends, reads)
-    textbook = build(of(*layers), SHAPE, 5, pool_order="textbook")
-    assert textbook.ends == list(range(1, 1 + len(list(of(*layers).trace(SHAPE)))))
+
+
+@pytest.mark.parametrize(
+    ("layers", "ends"),
+    [
+        ((Conv(4, 3), Pool(), Conv(4, 3, activation="tanh"), Pool()), [2, 4]),
+        ((Residual(4, 3), Pool(), Bottleneck(4, activation="leaky_relu"), Pool()), [2, 4]),
+        ((DepthwiseSeparable(4, 3), Pool(), Pool()), [2, 3]),
+        ((Conv(4, 3), Pool(2, "average")), [1, 2]),
+        ((Conv(4, 3, activation="gelu"), Pool(), Residual(4, 3, activation="silu"), Pool()), [1, 2, 3, 4]),
+        ((InvertedResidual(4), Pool(), DenseConcat(4), Pool()), [1, 2, 3, 4]),  # no activation at the end
+        ((Conv(4, 3), Pool(), Link(1)), [1, 2, 3]),  # reads what lies between
+    ],
+)
+def test_the_textbook_order_changes_only_what_stays_the_same(
+    layers: tuple[LayerGene, ...], ends: list[int]
+) -> None:
+    assert build(of(*layers), SHAPE, 5, pool_order="textbook").ends == ends
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -57,11 +57,14 @@ def make_record() -> Callable[..., Record]:
             "repairs": {},
             "epochs": 3,
             "n_images": 100,
+            "share": 1.0,
             "replicate": 0,
             "continues": None,
             "donor": None,
             "cost": 1.5,
+            "n_epochs": 3,
             "evaluation": Evaluation(status, figures(*values) if values else {}),
+            "state": None,
             "elapsed": 10.0,
         }
         return Record(ticket, **(fields | changes))

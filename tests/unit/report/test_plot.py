@@ -89,7 +89,7 @@ def test_size_runs_across_and_accuracy_up(example: Run, drawn: Callable[[Run], F
     (axes,) = figure.axes
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("parameters", "validation accuracy")
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
-    assert axes.get_title() == "mine: 5 networks evaluated, 3 on the front"
+    assert axes.get_title() == "mine: 5 networks looked at, 5 trained in full, 3 on the front"
     front, steps, knee = axes.lines
     assert [*zip(front.get_xdata(), front.get_ydata(), strict=True)] == [(16, 0.4), (64, 0.95), (4096, 0.97)]
     assert [*zip(steps.get_xdata(), steps.get_ydata(), strict=True)] == [
@@ -102,7 +102,7 @@ def test_size_runs_across_and_accuracy_up(example: Run, drawn: Callable[[Run], F
     assert (knee.get_xdata(), knee.get_ydata()) == ([64], [0.95])
     assert len(axes.collections[0].get_offsets()) == 5
     assert legend(figure) == [
-        "evaluated",
+        "trained in full",
         "Pareto front of 3 objectives",
         f"{KNEE}conv8k3 · pool | gap | sgd lr=.05",
     ]
@@ -164,9 +164,28 @@ def test_an_empty_front_is_drawn_all_the_same(
 ) -> None:
     figure = drawn(make_run(make_record(0, 0.2, 10)))
     figure.draw_without_rendering()
-    assert legend(figure) == ["evaluated", "Pareto front of 3 objectives"]
-    assert figure.axes[0].get_title() == "mine: 1 networks evaluated, 0 on the front"
+    assert legend(figure) == ["trained in full", "Pareto front of 3 objectives"]
+    assert figure.axes[0].get_title() == "mine: 1 networks looked at, 1 trained in full, 0 on the front"
     drawn(make_run()).draw_without_rendering()
+
+
+def test_who_was_stopped_at_a_rung_is_paler_and_no_part_of_the_front(
+    make_record: MakeRecord, make_run: MakeRun, drawn: Callable[[Run], Figure]
+) -> None:
+    figure = drawn(
+        make_run(
+            make_record(0, 0.5, 64, share=0.1),
+            make_record(1, 0.99, 1, share=0.1),
+            make_record(2, 0.8, 64, continues=0),
+        )
+    )
+    (axes,) = figure.axes
+    paler, in_full = axes.collections
+    assert [points.get_offsets().tolist() for points in (paler, in_full)] == [[[1, 0.99]], [[64, 0.8]]]
+    assert paler.get_alpha() < in_full.get_alpha()
+    assert axes.lines[0].get_xdata().tolist() == [64]
+    assert legend(figure)[:2] == ["stopped at a rung", "trained in full"]
+    assert axes.get_title() == "mine: 2 networks looked at, 1 trained in full, 1 on the front"
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 
 import pytest
 
 from evocnn.evaluation import Status
-from evocnn.report.table import duration, evaluation_counts, front_json, front_table
+from evocnn.report.table import candidate_counts, duration, front_json, front_table
 from evocnn.runs import Run
+from evocnn.search import RejectionReport
 from evocnn.store import Record
 
 MakeRecord = Callable[..., Record]
@@ -28,15 +30,16 @@ def example(make_record: MakeRecord, make_run: MakeRun) -> Run:
         make_record(3, 0.95, 64, 0.02),
         make_record(4, status=Status.DIVERGED),
         make_record(5, 0.2, 1),  # below the floor
-        make_record(6, 0.97, 4096, 0.125, reused_from=1),
+        make_record(6, 0.97, 4096, 0.125, reused_from=1, n_epochs=0),
     )
 
 
 def test_the_front_has_a_line_a_member_best_first(example: Run, capsys: pytest.CaptureFixture[str]) -> None:
     front_table(example)
-    head, repaired, *lines, foot = capsys.readouterr().out.splitlines()
+    head, counted, repaired, *lines, foot = capsys.readouterr().out.splitlines()
     header, rows = lines[: -len(example.front.members)], lines[-len(example.front.members) :]
     assert head == "mine: finished; 5 ok, 1 diverged"
+    assert counted == "6 looked at, 5 trained in full, 18 epochs"
     assert repaired == "repaired to keep the limits: 2 of 7 candidates (narrowed 3)"
     words = {"ticket", "validation", "accuracy", "parameters", "generalization", "gap", "network"}
     assert set(" ".join(header).split()) == words
@@ -73,7 +76,7 @@ def test_markup_stays_text(
     objectives = {text: {"weight": 1, "reference": 0, "measure": lambda metrics, genome: 1.0}}
     run = make_run(make_record(0, 0.5, 1, text=text), objectives=objectives, status=text)
     front_table(run)
-    head, header, row, foot = capsys.readouterr().out.splitlines()
+    head, _, header, row, foot = capsys.readouterr().out.splitlines()
     assert head == f"mine: {text}; 1 ok"
     assert text in header
     assert f"{text} ◀ knee" in row
@@ -96,7 +99,7 @@ def test_an_empty_front_says_what_was_not_kept(
         "generalization_gap": {"weight": -1},
     }
     front_table(make_run(make_record(0, 0.2, 1000), make_record(1, 0.9, 3000), objectives=objectives))
-    head, *lines = capsys.readouterr().out.splitlines()
+    head, _, *lines = capsys.readouterr().out.splitlines()
     reason = " ".join(line.strip() for line in lines)
     assert head == "mine: finished; 2 ok"
     assert reason == (
@@ -114,6 +117,7 @@ def test_an_empty_front_without_bounds(
     front_table(run)
     assert capsys.readouterr().out.splitlines() == [
         "mine: finished; 1 diverged",
+        "1 looked at, 0 trained in full, 3 epochs",
         "the front is empty: no candidate trained without failure",
     ]
 
@@ -129,9 +133,14 @@ def test_a_run_without_evaluations(make_run: MakeRun, capsys: pytest.CaptureFixt
 def test_the_json_has_these_keys_and_no_others(example: Run) -> None:
     found = json.loads(front_json(example))
     assert found == {
+        "cost_model": {"constants": None, "error": None},
+        "rejection": None,
         "run": "mine",
         "status": "finished",
-        "evaluations": {"ok": 5, "diverged": 1},
+        "looked_at": 6,
+        "trained_in_full": 5,
+        "epochs": 18,
+        "candidates": {"ok": 5, "diverged": 1},
         "repairs": {"narrowed": 3, "inert": 1},
         "operators": {"add_gene": {"offspring": 6, "on_front": 3}},
         "reference_point": {"validation_accuracy": 0.1, "parameters": 5000.0, "generalization_gap": 1.0},
@@ -145,6 +154,7 @@ def test_the_json_has_these_keys_and_no_others(example: Run) -> None:
                 "metrics": {"validation_accuracy": accuracy, "parameters": size, "generalization_gap": gap},
                 "parents": [ticket - 1],
                 "operators": ["add_gene"],
+                "donors": [],
             }
             for ticket, accuracy, size, gap in (
                 (1, 0.97, 4096, 0.125),
@@ -155,9 +165,26 @@ def test_the_json_has_these_keys_and_no_others(example: Run) -> None:
     }
 
 
+def test_rejections_are_no_candidates_looked_at_and_say_what_they_rest_on(
+    make_record: MakeRecord, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = RejectionReport("synflow", 0.25, n_pairs=40, n_considered=9, n_rejected=1, is_on=True)
+    run = make_run(make_record(0, 0.9, 5), make_record(1, status=Status.REJECTED))
+    run.manifest["rejection"] = asdict(report)
+    front_table(run)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == [
+        "mine: finished; 1 ok, 1 rejected",
+        "1 looked at, 1 trained in full, 6 epochs",
+        f"reject: {report.text}",
+    ]
+    found = json.loads(front_json(run))
+    assert (found["looked_at"], found["rejection"]["correlation"]) == (1, 0.25)
+
+
 def test_the_json_of_an_empty_front(make_run: MakeRun) -> None:
     found = json.loads(front_json(make_run()))
-    assert (found["front"], found["knee"], found["hypervolume"], found["evaluations"]) == ([], None, 0.0, {})
+    assert (found["front"], found["knee"], found["hypervolume"], found["candidates"]) == ([], None, 0.0, {})
 
 
 def test_the_json_keeps_letters_readable(make_record: MakeRecord, make_run: MakeRun) -> None:
@@ -165,8 +192,58 @@ def test_the_json_keeps_letters_readable(make_record: MakeRecord, make_run: Make
 
 
 def test_duplicates_do_not_count(example: Run, make_record: MakeRecord, make_run: MakeRun) -> None:
-    assert evaluation_counts(example) == {"ok": 5, "diverged": 1}
-    assert evaluation_counts(make_run(make_record(1, 0.5, 1, reused_from=0))) == {}
+    assert candidate_counts(example) == {"ok": 5, "diverged": 1}
+    assert candidate_counts(make_run(make_record(1, 0.5, 1, reused_from=0))) == {}
+
+
+@pytest.fixture
+def climbing(make_record: MakeRecord, make_run: MakeRun) -> Run:
+    """Return a run with rungs: 0 climbs all three, 1 two, 2 fails at its second, 3 stops at its first."""
+    mended = {"narrowed": 1}
+    return make_run(
+        make_record(0, 0.5, 64, share=0.1, n_epochs=1, operators=("widen",), repairs=mended),
+        make_record(1, 0.6, 128, share=0.1, n_epochs=1, operators=("widen",)),
+        make_record(2, 0.7, 256, share=0.1, n_epochs=1),
+        make_record(3, 0.99, 1, share=0.1, n_epochs=1),
+        make_record(4, 0.6, 64, share=0.3, n_epochs=2, continues=0, operators=("widen",), repairs=mended),
+        make_record(5, 0.7, 128, share=0.3, n_epochs=2, continues=1, operators=("widen",)),
+        make_record(6, status=Status.TIMED_OUT, share=0.3, n_epochs=2, continues=2),
+        make_record(7, 0.8, 64, n_epochs=7, continues=4, operators=("widen",), repairs=mended),
+    )
+
+
+def test_a_candidate_counts_once_however_far_it_climbs(
+    climbing: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    front_table(climbing)
+    out = capsys.readouterr().out.splitlines()
+    assert out[:2] == [
+        "mine: finished; 3 ok, 1 timed_out",
+        "4 looked at, 1 trained in full, 17 epochs",
+    ]
+    assert "repaired to keep the limits: 1 of 4 candidates (narrowed 1)" in out
+    found = json.loads(front_json(climbing))
+    assert (found["looked_at"], found["trained_in_full"], found["epochs"]) == (4, 1, 17)
+    assert found["candidates"] == {"ok": 3, "timed_out": 1}
+    assert found["repairs"] == {"narrowed": 1}
+    assert found["operators"] == {
+        "widen": {"offspring": 2, "on_front": 1},
+        "add_gene": {"offspring": 2, "on_front": 0},
+    }
+    assert [member["ticket"] for member in found["front"]] == [7]
+
+
+def test_a_run_in_which_nobody_was_trained_in_full_says_so(
+    make_record: MakeRecord, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    front_table(make_run(make_record(0, 0.9, 10, share=0.1, n_epochs=1)))
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "1 looked at, 0 trained in full, 1 epochs",
+        (
+            "the front is empty: no candidate has been trained in full yet; raise the budget (--budget), or "
+            "set search.rungs = [1]"
+        ),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """A search that has nothing to do with CNNs: strings of bits, a table, and a spy on the algorithm."""
 
 import hashlib
+import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +30,8 @@ from evocnn.search import (
 from evocnn.store import Journal, Record
 from evocnn.workers import Executor, SerialExecutor
 
-FIDELITY = Fidelity(epochs=1, n_images=10)
+FIDELITY = Fidelity(epochs=1, n_images=10)  # too short for rungs
+TEN_EPOCHS = Fidelity(epochs=10, n_images=10)
 OBJECTIVES = Objectives((Objective("ones", 1.0), Objective("zeros", 1.0)))
 
 
@@ -49,7 +51,7 @@ class Bits:
 
 @dataclass(frozen=True)
 class BitSpace:
-    """Bit strings of one length; costs vary eightfold and do not follow the objectives.
+    """Bit strings of one length; costs of an epoch vary eightfold and do not follow the objectives.
 
     Attributes:
         n_bits: Their length.
@@ -78,7 +80,7 @@ class BitSpace:
 
     def cost(self, genome: Bits, fidelity: Fidelity, /) -> float:
         spread = hashlib.sha256(genome.text.encode()).digest()[0] / 256  # in [0, 1)
-        return self.costs.get(genome.text, 8**spread)
+        return fidelity.stop * self.costs.get(genome.text, 8**spread)
 
     def from_json(self, value: Any, /) -> Bits:
         return Bits(value)
@@ -106,25 +108,36 @@ class Table:
     """Looks a candidate up: leading ones and trailing zeros, both to be maximized.
 
     A classic of the theory of multi-objective evolution (Laumanns et al. 2004): the front is
-    `1...10...0` with every number of ones.
+    `1...10...0` with every number of ones. At a rung, the ones are misjudged. A state says whose it
+    is and of which epoch, and is refused by anybody else.
 
     Attributes:
         fails: Which texts fail.
-        calls: Texts, in the order in which they were evaluated.
+        calls: Texts, in the order in which they were evaluated; at a rung, `0110 to 3`.
+        anew: Those of the calls that were to continue and got no state.
     """
 
     fails: Callable[[str], bool] = lambda text: False
     context: str = "table"
     calls: list[str] = field(default_factory=list)
+    anew: list[str] = field(default_factory=list)
 
     def __call__(self, request: EvaluationRequest, /) -> Evaluation:
-        text = request.genome.text
-        self.calls.append(text)
+        text, stop = request.genome.text, request.fidelity.stop
+        self.calls.append(text if request.fidelity.is_full else f"{text} to {stop}")
+        if request.state is not None:
+            owner, _, epoch = request.state.decode().partition(" ")
+            assert owner == text
+            assert int(epoch) < stop
+        elif request.continues is not None:
+            self.anew.append(self.calls[-1])
         if self.fails(text):
             return Evaluation(Status.OUT_OF_MEMORY, reason="too large")
         ones, zeros = len(text) - len(text.lstrip("1")), len(text) - len(text.rstrip("0"))
-        metrics = {"ones": float(ones), "zeros": float(zeros)}
-        return Evaluation(Status.OK, metrics, {"ones": (0.0, float(ones))}, seconds=len(self.calls))
+        error = hashlib.sha256(text.encode()).digest()[1] / 128 * (1 - request.fidelity.share)
+        metrics = {"ones": ones + error, "zeros": float(zeros), "validation_accuracy": ones / len(text)}
+        state = f"{text} {stop}".encode() if request.saves_state else None
+        return Evaluation(Status.OK, metrics, {"ones": (0.0, ones)}, seconds=len(self.calls), state=state)
 
 
 @dataclass
@@ -143,6 +156,9 @@ class Spy:
         self.algorithm.tell(ticket, evaluation)
         self.log.append(f"tell {ticket} {evaluation.status}")
 
+    def needed_states(self) -> Collection[int]:
+        return self.algorithm.needed_states()
+
 
 @dataclass
 class Script:
@@ -150,10 +166,13 @@ class Script:
 
     Attributes:
         lines: Texts, or whole requests.
+        needed: Tickets whose states it says that it needs, once they are told.
     """
 
     lines: Sequence[str | EvaluationRequest | None]
     position: int = 0
+    needed: Collection[int] = ()
+    told: set[int] = field(default_factory=set)
 
     def ask(self, ticket: int, rng: np.random.Generator) -> Candidate | None:
         line = self.lines[self.position]
@@ -163,7 +182,10 @@ class Script:
         return Candidate(EvaluationRequest(Bits(line), FIDELITY) if isinstance(line, str) else line)
 
     def tell(self, ticket: int, evaluation: Evaluation) -> None:
-        pass
+        self.told.add(ticket)
+
+    def needed_states(self) -> Collection[int]:
+        return self.told.intersection(self.needed)
 
 
 @dataclass
@@ -229,7 +251,9 @@ class Outcome:
 
 
 def _algorithm(name: str, space: BitSpace, population: int = 8) -> Algorithm:
-    breeding = Breeding(space, BitVariation(), FIDELITY)
+    """Return an algorithm by name: `random`, `steady`, `generational`, `steady with rungs` and so on."""
+    name, _, rungs = name.partition(" with ")
+    breeding = Breeding(space, BitVariation(), TEN_EPOCHS if rungs else FIDELITY)
     if name == "random":
         return RandomSearch(breeding)
     form = {"generational": GenerationalNSGA2, "steady": SteadyStateNSGA2}[name]
@@ -247,7 +271,9 @@ def _search(
     window: int = 5,
     evaluations: int | None = 60,
     seconds: float | None = None,
+    epochs: int | None = None,
     population: int = 8,
+    rejection: Any = None,
     should_stop: Callable[[Outcome], bool] = lambda outcome: False,
 ) -> Outcome:
     """Run one session of a search and return what it did; the journal may hold earlier ones."""
@@ -262,7 +288,8 @@ def _search(
         context=table.context,
         seed=seed,
         window=window,
-        budget=Budget(evaluations, seconds),
+        budget=Budget(evaluations, seconds, epochs),
+        rejection=rejection,
         on_told=lambda record: outcome.told.append(record.ticket),
         should_stop=lambda: should_stop(outcome),
     )
@@ -288,6 +315,7 @@ def toy() -> SimpleNamespace:
         BitVariation=BitVariation,
         Crash=Crash,
         FIDELITY=FIDELITY,
+        TEN_EPOCHS=TEN_EPOCHS,
         OBJECTIVES=OBJECTIVES,
         Recorder=Recorder,
         Script=Script,
@@ -299,8 +327,9 @@ def toy() -> SimpleNamespace:
 
 
 @pytest.fixture
-def new_journal() -> Iterator[Callable[[], Journal]]:
+def new_journal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Journal]]:
     """Return a function that makes journals; they do not wait for the disk, for there are many."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     with ExitStack() as stack:
 
         def make() -> Journal:

@@ -13,7 +13,7 @@ from evocnn.evaluation import Evaluation, EvaluationRequest, Objective, Objectiv
 from evocnn.genotype import Chromosome, Conv, Fidelity, Head, Held, Limits, Pool, Recipe, SearchSpace
 from evocnn.operators import RATES, SelfAdaptiveRates, Variation
 from evocnn.rng import Purpose, stream
-from evocnn.search import Algorithm, Breeding, GenerationalNSGA2, RandomSearch, SteadyStateNSGA2
+from evocnn.search import Algorithm, Breeding, GenerationalNSGA2, RandomSearch, Rungs, SteadyStateNSGA2
 from evocnn.store import Journal
 from evocnn.workers import SerialExecutor
 
@@ -60,7 +60,7 @@ def algorithm_of(
     if name == "random":
         return RandomSearch(breeding)
     form = {"generational": GenerationalNSGA2, "steady": SteadyStateNSGA2}[name]
-    return form(breeding, OBJECTIVES, 8)
+    return form(breeding, OBJECTIVES, 8, Rungs((1.0,)))
 
 
 @pytest.fixture
@@ -101,6 +101,9 @@ def test_the_journal_holds_what_breeding_said(
 
         def tell(self, ticket: int, evaluation: Evaluation) -> None:
             self.inner.tell(ticket, evaluation)
+
+        def needed_states(self) -> Any:
+            return self.inner.needed_states()
 
     listening = Listening(algorithm_of(algorithm, tight, rates))
     records = toy.search(journal, listening, space=tight, table=Counted(tight), evaluations=50).records
@@ -195,7 +198,7 @@ def test_credit_is_given_to_operators_whose_offspring_survive(
     rates = breeding._variation.rates  # type: ignore[attr-defined]
     learned: list[tuple[tuple[str, ...], bool]] = []
     rates.learn = lambda operators, *, succeeded: learned.append((tuple(operators), succeeded))
-    algorithm = SteadyStateNSGA2(breeding, OBJECTIVES, 8)
+    algorithm = SteadyStateNSGA2(breeding, OBJECTIVES, 8, Rungs((1.0,)))
     outcome = toy.search(journal, algorithm, space=tight, table=Counted(tight))
     by_ticket = {record.ticket: record for record in outcome.records}
     told = [by_ticket[ticket] for ticket in outcome.told]

@@ -50,11 +50,14 @@ def record() -> Callable[..., Record]:
             "repairs": {},
             "epochs": 3,
             "n_images": 100,
+            "share": 1.0,
             "replicate": 0,
             "continues": None,
             "donor": None,
             "cost": 1.5,
+            "n_epochs": 3,
             "evaluation": Evaluation(status, metrics or {}),
+            "state": None,
             "elapsed": 10.0,
         }
         return Record(ticket, **(fields | changes))

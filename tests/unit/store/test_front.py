@@ -30,6 +30,7 @@ def test_the_front_by_hand(record: MakeRecord, word_space: Any) -> None:
         record(5, metrics=of(0.99, 1.0), status=Status.TIMED_OUT),
         record(6, metrics=of(0.9, 1000.0), reused_from=1),
         record(7, status=Status.CRASHED),
+        record(8, metrics=of(0.99, 1.0), share=0.3),  # not trained in full
     ]
     front = front_of(reversed(records), OBJECTIVES)
     assert [member.ticket for member in front.members] == [1, 3, 0]

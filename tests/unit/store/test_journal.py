@@ -34,10 +34,12 @@ def full(record: MakeRecord) -> Record:
         repairs={"narrowed": 2, "held": 1},
         epochs=5,
         n_images=640,
+        share=0.3,
         replicate=1,
         continues=6,
         donor=8,
         cost=0.1 + 0.2,
+        n_epochs=9,
         evaluation=Evaluation(
             Status.TIMED_OUT,
             {"accuracy": 1 / 3, "tiny": 5e-324, "size": 1e300},
@@ -45,6 +47,7 @@ def full(record: MakeRecord) -> Record:
             12.75,
             "past its timeout — “30 s”",
         ),
+        state="c0ffee",
         elapsed=99.5,
     )
 
@@ -120,7 +123,7 @@ def test_the_manifest_keeps_any_json(journal: Journal, tmp_path: Path) -> None:
 def test_the_file_says_what_it_is(journal: Journal, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as file:
         assert file.execute("PRAGMA application_id").fetchone() == (int.from_bytes(b"evoc", "big"),)
-        assert file.execute("PRAGMA user_version").fetchone() == (2,)
+        assert file.execute("PRAGMA user_version").fetchone() == (3,)
 
 
 def test_create_refuses_a_folder_with_a_run(journal: Journal, record: MakeRecord, tmp_path: Path) -> None:
@@ -157,7 +160,7 @@ def test_open_says_where_there_is_no_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("read_only", [False, True])
 def test_open_refuses_an_empty_file(tmp_path: Path, read_only: bool) -> None:
     (tmp_path / "run.sqlite").touch()
-    with pytest.raises(JournalError, match=r"must be of schema version 2, but it was no evocnn journal"):
+    with pytest.raises(JournalError, match=r"must be of schema version 3, but it was no evocnn journal"):
         Journal.open(tmp_path, read_only=read_only)
 
 
@@ -170,17 +173,17 @@ def test_open_refuses_a_text_file(tmp_path: Path, read_only: bool) -> None:
 
 def test_open_refuses_somebody_elses_database(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as file:
-        file.executescript("CREATE TABLE evaluations (ticket INTEGER); PRAGMA user_version = 2;")
-    with pytest.raises(JournalError, match=r"version 2, but it was no evocnn journal; open it with the"):
+        file.executescript("CREATE TABLE evaluations (ticket INTEGER); PRAGMA user_version = 3;")
+    with pytest.raises(JournalError, match=r"version 3, but it was no evocnn journal; open it with the"):
         Journal.open(tmp_path)
 
 
 def test_open_refuses_another_version(tmp_path: Path) -> None:
     Journal.create(tmp_path, {}).__exit__()
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as file:
-        file.execute("PRAGMA user_version = 1")
+        file.execute("PRAGMA user_version = 2")
     with pytest.raises(
-        JournalError, match=r"must be of schema version 2, but it was version 1; open it with"
+        JournalError, match=r"must be of schema version 3, but it was version 2; open it with"
     ):
         Journal.open(tmp_path)
 

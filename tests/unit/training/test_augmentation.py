@@ -107,7 +107,16 @@ def test_mixup_mixes_images_as_it_mixes_labels() -> None:
     images = labels.float().view(8, 1, 1, 1).expand(8, 1, 2, 2)
     torch.manual_seed(4)
     result, others, weight = mixed(images, labels, 0.4)
-    assert 0 <= weight <= 1
-    assert sorted(others.tolist()) == labels.tolist()
-    expected = weight * labels + (1 - weight) * others
-    assert torch.allclose(result[:, 0, 0, 0], expected.float(), atol=1e-5)
+    assert others.tolist() == [7, 0, 1, 2, 3, 4, 5, 6]
+    assert torch.allclose(result[:, 0, 0, 0], weight * labels + (1 - weight) * others, atol=1e-5)
+
+
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 4.0])
+def test_the_weight_of_a_mixture_has_the_beta_distribution(alpha: float) -> None:
+    """Mean and variance of 2,000 weights, within five standard errors."""
+    torch.manual_seed(5)
+    images, labels = torch.zeros(2, 1, 1, 1), torch.arange(2)
+    weights = torch.stack([mixed(images, labels, alpha)[2] for _ in range(2000)])
+    variance = 1 / (4 * (2 * alpha + 1))
+    assert float(weights.mean()) == pytest.approx(0.5, abs=5 * (variance / 2000) ** 0.5)
+    assert float(weights.var()) == pytest.approx(variance, rel=5 * (2 / 2000) ** 0.5)

@@ -1,3 +1,5 @@
+"""The evaluator: figures, their repetition, saved states, and what is refused."""
+
 import os
 import pickle
 import subprocess
@@ -12,15 +14,17 @@ import pytest
 import torch
 from torch import nn
 
-from evocnn.errors import GeneError
+from evocnn.errors import GeneError, JournalError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status
 from evocnn.genotype import Chromosome, Conv, Counts, Fidelity, Head, Pool, Recipe, Shape
 from evocnn.phenotype import build
 from evocnn.training import evaluator as evaluator_module
+from evocnn.training import loop as loop_module
 from evocnn.training.data import ImageSet, image_set, training_subset
 from evocnn.training.evaluator import TrainingEvaluator
-from evocnn.training.loop import Images
+from evocnn.training.images import Images
 from evocnn.training.protocol import Protocol
+from evocnn.training.step import EagerStep
 
 SHAPE = Shape(1, 6, 6)
 CHROMOSOME = Chromosome(
@@ -141,7 +145,7 @@ def test_they_are_left_alone_by_a_failure_too(three_threads: None, monkeypatch: 
         assert torch.get_num_threads() == 1
         raise RuntimeError("in the middle")
 
-    monkeypatch.setattr(evaluator_module, "train", fail)
+    monkeypatch.setattr(evaluator_module, "training_steps", fail)
     state = torch.get_rng_state()
     with pytest.raises(RuntimeError, match="in the middle"):
         evaluator_of()(asking())
@@ -155,7 +159,7 @@ def test_training_accuracy_is_measured_on_the_fixed_subset_in_eval_mode(
     measured: list[tuple[torch.nn.Module, Images]] = []
     measure = evaluator_module.measure
 
-    def spy(network: torch.nn.Module, images: Images) -> tuple[float, float]:
+    def spy(network: torch.nn.Module, images: Images) -> torch.Tensor:
         measured.append((network, images))
         return measure(network, images)
 
@@ -194,7 +198,7 @@ def test_the_gap_is_training_minus_validation_floored_at_zero(
 def test_all_images_are_normalized_by_the_training_images() -> None:
     evaluator = evaluator_of()
     training, validation, subset = evaluator._images()
-    pixels = training.batch(slice(None))[0]
+    pixels = training.batch(torch.arange(61))[0]
     assert float(pixels.mean()) == pytest.approx(0.0, abs=1e-5)
     assert float(pixels.std(correction=0)) == pytest.approx(1.0, abs=1e-5)
     for images in (validation, subset):
@@ -202,17 +206,6 @@ def test_all_images_are_normalized_by_the_training_images() -> None:
         assert torch.equal(images.deviation, training.deviation)
     assert len(subset) == len(validation) == 30
     assert evaluator._images()[0] is training  # loaded once
-
-
-def test_a_channel_without_contrast_is_no_division_by_zero() -> None:
-    pixels = np.stack([TRAINING.images[:, 0], np.full_like(TRAINING.images[:, 0], 7)], axis=1)
-    images = ImageSet(
-        np.ascontiguousarray(np.concatenate([pixels, pixels[:, 1:]], axis=1)),
-        TRAINING.labels,
-        TRAINING.class_names,
-        "flat",
-    )
-    assert evaluator_of(training=images, validation=images)(asking(epochs=1)).status is Status.OK
 
 
 def test_images_that_cannot_be_written_are_fine() -> None:
@@ -254,11 +247,106 @@ def test_early_stopping_cuts_a_recipes_own_epochs_too() -> None:
     assert found.metrics["epochs"] == 2
 
 
+def at_rung(share: float, **changes: Any) -> EvaluationRequest:
+    """Return a request for a share of 10 epochs whose state is saved."""
+    fidelity = Fidelity(10, len(TRAINING), share)
+    return EvaluationRequest(changes.pop("genome", CHROMOSOME), fidelity, saves_state=True, **changes)
+
+
+def test_rungs_equal_full_training_with_and_without_their_states() -> None:
+    """At 10, 30 and 100 % of the epochs, each on another worker."""
+    whole = evaluator_of()(at_rung(1.0))
+    state = None
+    for share, epochs in (0.1, 1), (0.3, 3), (1.0, 10):
+        anew = evaluator_of()(at_rung(share, continues=5))
+        found = evaluator_of()(at_rung(share, continues=5, state=state))
+        assert figures(found) == figures(anew)
+        assert found.metrics["epochs"] == epochs
+        for name, curve in found.curves.items():
+            assert curve == whole.curves[name][:epochs]
+        state = found.state
+        assert state is not None
+    assert figures(found) == figures(whole)
+
+
+def test_a_rung_is_a_share_of_a_recipes_own_epochs() -> None:
+    own = replace(CHROMOSOME, recipe=replace(CHROMOSOME.recipe, epochs=20))
+    whole, part = (evaluator_of()(at_rung(share, genome=own)) for share in (1.0, 0.3))
+    assert part.metrics["epochs"] == 6
+    assert part.curves["training_loss"] == whole.curves["training_loss"][:6]
+
+
+def test_what_stopped_early_is_not_trained_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluator = evaluator_of(protocol=Protocol(seed=1, patience=1, least_improvement=1.0))
+    early = evaluator(at_rung(0.5))
+    assert early.metrics["epochs"] == 2
+    monkeypatch.setattr(EagerStep, "__call__", None)  # no step is taken
+    assert figures(evaluator(at_rung(1.0, state=early.state))) == figures(early)
+
+
+def test_a_state_is_brought_where_it_is_asked_for_and_training_succeeded(found: Evaluation) -> None:
+    assert found.state is None
+    assert evaluator_of(protocol=Protocol(seed=1, timeout=0.0))(at_rung(1.0)).state is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        at_rung(0.3, replicate=1),
+        at_rung(0.3, genome=replace(CHROMOSOME, recipe=replace(CHROMOSOME.recipe, learning_rate=0.06))),
+        replace(at_rung(0.3), fidelity=Fidelity(12, len(TRAINING), 0.3)),
+    ],
+    ids=["replicate", "recipe", "epochs"],
+)
+def test_the_state_of_another_training_is_refused(other: EvaluationRequest) -> None:
+    state = evaluator_of()(at_rung(0.1)).state
+    with pytest.raises(
+        JournalError, match=r"^a saved state must be of the training that goes on, \w+, but it"
+    ):
+        evaluator_of()(replace(other, state=state))
+
+
+def test_the_state_of_another_experiment_is_refused() -> None:
+    state = evaluator_of()(at_rung(0.1)).state
+    with pytest.raises(
+        JournalError, match=r"^a saved state must be of the training that goes on, \w+, but it"
+    ):
+        evaluator_of(protocol=Protocol(seed=2))(at_rung(0.3, state=state))
+
+
+def test_all_figures_are_those_of_the_average(monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[nn.Module] = []
+    measured: list[nn.Module] = []
+
+    def spy_build(*arguments: Any, **options: Any) -> nn.Module:
+        trained.append(build(*arguments, **options))
+        return trained[0]
+
+    def spy_measure(network: nn.Module, images: Images) -> torch.Tensor:
+        measured.append(network)
+        return measure(network, images)
+
+    measure = evaluator_module.measure
+    monkeypatch.setattr(evaluator_module, "build", spy_build)
+    for module in (evaluator_module, loop_module):
+        monkeypatch.setattr(module, "measure", spy_measure)
+    evaluator_of()(asking(replace(CHROMOSOME, recipe=replace(CHROMOSOME.recipe, average=0.5)), epochs=3))
+    assert len(measured) == 4  # after each epoch, and on the training subset
+    assert len({id(network) for network in measured}) == 1
+    assert measured[0] is not trained[0]
+    assert any(
+        not torch.equal(one, other)
+        for one, other in zip(measured[0].parameters(), trained[0].parameters(), strict=True)
+    )
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"optimizer": "nadam"},
         {"optimizer": "rmsprop"},
+        {"optimizer": "muon"},
+        {"clip": 0.1},
         {"smoothing": 0.2},
         {"schedule": "one-cycle"},
         {"initialization": "orthogonal"},

@@ -1,0 +1,92 @@
+"""Saved states of evaluations: a file each in the run folder, named by identity.
+
+A file is durable before the row that names its digest. A state that is lost costs time, no result:
+training anew finds the same.
+"""
+
+import hashlib
+import os
+import warnings
+from collections.abc import Collection
+from pathlib import Path
+
+from evocnn.errors import JournalError
+
+FOLDER_NAME = "states"
+
+
+class States:
+    """The saved states of a run, of which it knows those that it was told to keep.
+
+    Args:
+        folder: The run folder; `states` in it is made with the first state.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / FOLDER_NAME
+        self._kept: dict[str, str] = {}  # identity: SHA-256
+        self._has_warned = False
+
+    def save(self, identity: str, state: bytes) -> str:
+        """Write a state, durably, at once or not at all, and return its SHA-256.
+
+        Raises:
+            JournalError: It cannot be written.
+        """
+        path = self._folder / identity
+        part = path.with_suffix(".part")
+        try:
+            if not self._folder.is_dir():
+                self._folder.mkdir()
+                _sync(self._folder.parent)
+            with part.open("wb") as file:
+                file.write(state)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+            _sync(self._folder)
+        except OSError as error:
+            message = (
+                f"saved state '{path}' must be writable, but: {error.strerror}; free some space, then resume "
+                "the run"
+            )
+            raise JournalError(message) from error
+        return hashlib.sha256(state).hexdigest()
+
+    def keep(self, identity: str, digest: str) -> None:
+        """Know of a state that was saved, in this session or an earlier one."""
+        self._kept[identity] = digest
+
+    def load(self, identity: str) -> bytes | None:
+        """Return a state; None where it was dropped or lost, the latter with a warning the first time."""
+        if identity not in self._kept:
+            return None
+        try:
+            state = (self._folder / identity).read_bytes()
+        except OSError:
+            state = b""
+        if hashlib.sha256(state).hexdigest() == self._kept[identity]:
+            return state
+        if not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                f"saved states in '{self._folder}' are missing or damaged; their candidates are trained "
+                "anew, which finds the same",
+                stacklevel=2,
+            )
+        return None
+
+    def drop_all_but(self, needed: Collection[str]) -> None:
+        """Delete what is kept, except for these identities."""
+        for identity in self._kept.keys() - needed:
+            (self._folder / identity).unlink(missing_ok=True)
+            del self._kept[identity]
+
+
+def _sync(folder: Path) -> None:
+    """Make what was made or renamed in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,101 @@
+"""Which constants of the cost model a run charges by: its machine's, those it states, those it began with."""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evocnn import Experiment, Run, resume, run, runs
+from evocnn.evaluation import Evaluation, EvaluationRequest, Status
+from evocnn.genotype import CostModel, Shape
+from evocnn.store import Record, environment
+from evocnn.training.cost_measurement import constants_file, keep
+from evocnn.training.evaluator import TrainingEvaluator
+
+HERE = CostModel(start=0.5, per_flop=0.0, per_activation=0.0, per_operation=1e-3)
+ELSEWHERE = CostModel(start=0.001, per_flop=1e-9, per_activation=1e-8, per_operation=0.0)
+TABLES: dict[str, Any] = {
+    "name": "costs",
+    "seed": 5,
+    "data": {"source": "digits", "images": 200},
+    "space": {"preset": "tiny"},
+    "training": {"epochs": 1},
+    "search": {"population": 6, "window": 4, "budget": 20},
+}
+
+
+@pytest.fixture(autouse=True)
+def counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let candidates be counted in place of being trained, on a machine without a GPU."""
+
+    def evaluate(self: TrainingEvaluator, request: EvaluationRequest) -> Evaluation:
+        chromosome: Any = request.genome
+        size = chromosome.counts(Shape(*self.training.shape), self.training.n_classes).parameters
+        accuracy = 0.5 + int(chromosome.key[:4], 16) / 2**17
+        figures = {"validation_accuracy": accuracy, "parameters": float(size), "generalization_gap": 0.0}
+        return Evaluation(Status.OK, figures)
+
+    monkeypatch.setattr(TrainingEvaluator, "__call__", evaluate)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[CostModel], None]:
+    """Return a function that puts this process on a machine with such constants."""
+
+    def move(model: CostModel) -> None:
+        monkeypatch.setenv("EVOCNN_CACHE", str(tmp_path / f"cache {model.start}"))
+        keep(model, constants_file(environment()))
+
+    return move
+
+
+def without_times(found: Run) -> list[Record]:
+    return [replace(r, elapsed=0.0, evaluation=replace(r.evaluation, seconds=0.0)) for r in found.records]
+
+
+def test_a_run_charges_and_records_its_machines_constants(
+    machine: Callable[[CostModel], None], tmp_path: Path
+) -> None:
+    found = {}
+    for name, model in (("here", HERE), ("again", HERE), ("elsewhere", ELSEWHERE)):
+        machine(model)
+        found[name] = run(Experiment.from_dict(TABLES), tmp_path / name)
+        assert found[name].manifest["cost_model"] == asdict(model)
+    costs = {name: [record.cost for record in one.records] for name, one in found.items()}
+    assert costs["here"] == costs["again"] != costs["elsewhere"]
+    assert min(cost for cost in costs["here"] if cost > 0) >= HERE.start
+
+
+def test_stated_constants_need_no_measuring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(machine: object) -> CostModel:
+        raise AssertionError
+
+    monkeypatch.setattr(runs, "machine_cost_model", measure)
+    stated = Experiment.from_dict({**TABLES, "training": {"epochs": 1, "cost": asdict(HERE)}})
+    assert run(stated, tmp_path / "run").manifest["cost_model"] == asdict(HERE)
+
+
+def test_stated_constants_repeat_the_run_of_another_machine(
+    machine: Callable[[CostModel], None], tmp_path: Path
+) -> None:
+    machine(HERE)
+    theirs = run(Experiment.from_dict(TABLES), tmp_path / "theirs")
+    machine(ELSEWHERE)
+    cost = theirs.manifest["cost_model"]
+    stated = Experiment.from_dict({**TABLES, "training": {"epochs": 1, "cost": cost}})
+    assert without_times(run(stated, tmp_path / "mine")) == without_times(theirs)
+
+
+def test_a_run_goes_on_with_the_constants_that_it_began_with(
+    machine: Callable[[CostModel], None], tmp_path: Path
+) -> None:
+    machine(HERE)
+    experiment = Experiment.from_dict(TABLES)
+    whole = run(experiment, tmp_path / "whole")
+    told: list[object] = []
+    run(experiment, tmp_path / "cut", on_told=told.append, should_stop=lambda: len(told) >= 8)
+    machine(ELSEWHERE)
+    assert without_times(resume(tmp_path / "cut")) == without_times(whole)
