@@ -1,29 +1,23 @@
-"""Runs: start one, resume one, read one."""
+"""Starting a run and going on with one."""
 
 import sys
 import warnings
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from evocnn.config import Experiment, Parts, build_parts, to_plain
-from evocnn.errors import ExperimentError, JournalError, ReplayError
-from evocnn.evaluation import Objective, Objectives
+from evocnn.errors import JournalError, ReplayError
 from evocnn.genotype import CostModel
-from evocnn.search import Driver, Ending, RejectionReport
-from evocnn.store import Front, Journal, Record, environment, front_of, is_locked, locked
+from evocnn.runs.folder import RUNNING, Run, open_run
+from evocnn.runs.workers import Workers, executor_of
+from evocnn.search import Driver, Ending
+from evocnn.store import Journal, Record, environment, locked
 from evocnn.training.cost_measurement import machine_cost_model
-from evocnn.training.lanes import lanes_of, trains_on_gpus
-from evocnn.training.memory import typical_bytes
-from evocnn.workers import Executor, SerialExecutor
-from evocnn.workers.plan import Plan
 
-RUNNING = "running"
 DECISIVE = ("python", "processor", "torch", "numpy", "deap", "moocore", "evocnn")  # of the environment
-DEADLINE_GRACE = 30.0  # seconds beyond a candidate's own timeout before its worker is ended
 
 
 def _ignore(_: object) -> None:
@@ -32,36 +26,6 @@ def _ignore(_: object) -> None:
 
 def _never() -> bool:
     return False
-
-
-@dataclass(frozen=True)
-class Workers:
-    """Where candidates are trained; no part of the experiment, for it changes no result.
-
-    Attributes:
-        count: Ray workers; 0 trains in this process, without Ray, None has as many as there is room
-            for: one a GPU, or one a core.
-        gpus_per_worker: Share of a GPU for each Ray worker; None for a whole one as long as there are such.
-        address: Address of a running Ray cluster; a local one is started otherwise.
-    """
-
-    count: int | None = 0
-    gpus_per_worker: float | None = None
-    address: str | None = None
-
-    def __post_init__(self) -> None:
-        """Check that Ray can meet the numbers.
-
-        Raises:
-            ExperimentError: It cannot.
-        """
-        share = self.gpus_per_worker or 0.0
-        if (self.count or 0) < 0 or share < 0 or (share > 1 and share != int(share)):
-            message = (
-                "workers must be 0 or more, each with a share of a GPU up to 1 or a whole number of them, "
-                f"but were {self.count} with {share}; correct either"
-            )
-            raise ExperimentError(message)
 
 
 @dataclass(frozen=True)
@@ -75,83 +39,6 @@ class Progress:
 
     record: Record
     is_replayed: bool
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run as its folder holds it; reading one imports no code that it names.
-
-    Attributes:
-        folder: The run folder.
-        status: `running`, `finished`, `exhausted` or `interrupted`.
-        records: Every evaluation, in order of tickets.
-        manifest: Experiment, data, versions, hardware.
-    """
-
-    folder: Path
-    status: str
-    records: tuple[Record, ...]
-    manifest: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        """The experiment's name."""
-        return str(self.manifest["experiment"]["name"])
-
-    @cached_property
-    def candidates(self) -> tuple[Record, ...]:
-        """Every candidate that was looked at, as it was judged last; duplicates aside."""
-        continued = {record.continues for record in self.records}
-        return tuple(r for r in self.records if r.reused_from is None and r.ticket not in continued)
-
-    def donors(self, record: Record) -> tuple[int, ...]:
-        """Return the tickets along the line of donors whose weights a candidate started from, last first."""
-        by_ticket = {known.ticket: known for known in self.records}
-        line: list[int] = []
-        while record.donor is not None:
-            line.append(record.donor)
-            record = by_ticket[record.donor]
-        return tuple(line)
-
-    @property
-    def n_epochs(self) -> int:
-        """Epochs that were trained, as they are charged to the budget."""
-        return sum(record.n_epochs for record in self.records)
-
-    @property
-    def rejection(self) -> RejectionReport | None:
-        """What rejections rested on when the search last ended; None where nothing is rejected."""
-        report = self.manifest.get("rejection")
-        return None if report is None else RejectionReport(**report)
-
-    @cached_property
-    def objectives(self) -> Objectives:
-        """The objectives, with the floors and references that followed from the data."""
-        return Objectives(tuple(Objective(**values) for values in self.manifest["objectives"]))
-
-    @cached_property
-    def front(self) -> Front:
-        """The Pareto front of all that was trained in full."""
-        return front_of(self.records, self.objectives)
-
-    @cached_property
-    def experiment(self) -> Experiment:
-        """The experiment; this imports the code that it names.
-
-        Raises:
-            ExperimentError: That code cannot be imported any more.
-        """
-        home = self.manifest["experiment_folder"]
-        try:
-            return Experiment.from_dict(
-                self.manifest["experiment"], folder=Path(home), source=f"experiment of {self.folder}"
-            )
-        except ExperimentError as error:
-            message = (
-                f"the run's experiment must be importable again, but:\n{error}\n"
-                "put the modules back, or give the experiment in Python: evocnn.resume(folder, experiment)"
-            )
-            raise ExperimentError(message) from error
 
 
 def run(
@@ -277,22 +164,6 @@ def resume(
     return open_run(folder)
 
 
-def open_run(folder: str | Path) -> Run:
-    """Return a run as its folder holds it, also while it is running.
-
-    Raises:
-        JournalError: The folder holds no readable run.
-    """
-    folder = Path(folder)
-    with Journal.open(folder, read_only=True) as journal:
-        manifest: dict[str, Any] = journal.manifest()
-        records = tuple(journal.records())
-    status = str(manifest.pop("status"))
-    if status == RUNNING and not is_locked(folder):
-        status = Ending.INTERRUPTED.value  # its process is gone
-    return Run(folder, status, records, manifest)
-
-
 def _continued(known: Run, experiment: Experiment, budget: str | int | None) -> Experiment:
     """Return the experiment of a run with another budget.
 
@@ -340,7 +211,7 @@ def _search(
     replayed = {record.ticket for record in journal.records()}
     journal.set("status", RUNNING)
     on_start(parts)
-    with closing(_executor(experiment, parts, workers, tell_plan)) as executor:
+    with closing(executor_of(experiment, parts, workers, tell_plan)) as executor:
         driver = Driver(
             parts.algorithm,
             parts.space,
@@ -358,30 +229,6 @@ def _search(
         if parts.rejection is not None:
             journal.set("rejection", asdict(parts.rejection.report()))
         journal.set("status", ending.value)
-
-
-def _executor(
-    experiment: Experiment, parts: Parts, workers: Workers, on_plan: Callable[[str, int], None]
-) -> Executor:
-    """Return what evaluates candidates; `on_plan` is told once of more than one at a time."""
-    if workers.count == 0:
-        lanes = lanes_of(parts.evaluator, typical_bytes(parts.space))
-        if lanes is None:
-            return SerialExecutor(parts.evaluator)
-        on_plan(Plan(1, 1, (1.0,)).describe(lanes.n_idle), lanes.n_idle)
-        return lanes
-    from evocnn.workers.ray_executor import RayExecutor  # noqa: PLC0415 - serial runs need no Ray
-
-    share = workers.gpus_per_worker
-    return RayExecutor(
-        parts.evaluator,
-        workers.count,
-        gpus_per_worker=0.0 if share is None and not trains_on_gpus() else share,
-        address=workers.address,
-        deadline=experiment.training.timeout + DEADLINE_GRACE,
-        candidate_bytes=typical_bytes(parts.space),
-        on_plan=on_plan,
-    )
 
 
 def _check_same(known: Run, parts: Parts) -> None:
