@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from evocnn import Experiment, Run, resume, run, runs
+from evocnn import Experiment, Run, resume, run
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status
 from evocnn.genotype import CostModel, Shape
+from evocnn.runs import search as searching
 from evocnn.store import Record, environment
 from evocnn.training.cost_measurement import constants_file, keep
 from evocnn.training.evaluator import TrainingEvaluator
@@ -73,7 +74,7 @@ def test_stated_constants_need_no_measuring(tmp_path: Path, monkeypatch: pytest.
     def measure(machine: object) -> CostModel:
         raise AssertionError
 
-    monkeypatch.setattr(runs, "machine_cost_model", measure)
+    monkeypatch.setattr(searching, "machine_cost_model", measure)
     stated = Experiment.from_dict({**TABLES, "training": {"epochs": 1, "cost": asdict(HERE)}})
     assert run(stated, tmp_path / "run").manifest["cost_model"] == asdict(HERE)
 

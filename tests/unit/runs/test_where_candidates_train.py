@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import torch
 
-from evocnn import load_experiment, run, runs
+from evocnn import load_experiment, run
 from evocnn.cli.progress import ProgressDisplay
 from evocnn.errors import ExperimentError
 from evocnn.runs import Workers
+from evocnn.runs import workers as crews
 from evocnn.search import Budget
 from evocnn.training.lanes import Lanes
 from evocnn.workers import SerialExecutor
@@ -41,7 +42,7 @@ def three_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
         assert candidate_bytes > 2**20
         return Lanes(evaluator, 3, torch.device("cpu"), memory=3, memory_of=lambda request: 1)
 
-    monkeypatch.setattr(runs, "lanes_of", lanes_of)
+    monkeypatch.setattr(crews, "lanes_of", lanes_of)
 
 
 def told(path: Path, lines: list[str]) -> list[Any]:
@@ -61,7 +62,7 @@ def test_a_search_in_lanes_is_the_search_of_one_worker(
         in_lanes = told(tmp_path / "lanes", lines)
     assert lines == ["1 node, 1 GPU, 3 lanes each: 3 candidates at a time"]
     monkeypatch.undo()
-    monkeypatch.setattr(runs, "lanes_of", lambda evaluator, candidate_bytes: None)
+    monkeypatch.setattr(crews, "lanes_of", lambda evaluator, candidate_bytes: None)
     assert told(tmp_path / "serial", lines) == in_lanes
     assert len(in_lanes) >= 5
     assert len(lines) == 1  # one candidate at a time is no plan
@@ -83,7 +84,7 @@ def test_without_a_pytorch_for_gpus_only_who_asks_for_one_gets_it(
         return SerialExecutor(evaluator)
 
     monkeypatch.setattr(ray_executor, "RayExecutor", executor)
-    monkeypatch.setattr(runs, "trains_on_gpus", lambda: False)
+    monkeypatch.setattr(crews, "trains_on_gpus", lambda: False)
     (tmp_path / "tiny.toml").write_text(TINY, encoding="utf-8")
     run(load_experiment(tmp_path / "tiny.toml", ["search.budget=1"]), tmp_path / "run", workers=workers)
     assert (asked["n_workers"], asked["gpus_per_worker"]) == (workers.count, share)
