@@ -19,7 +19,6 @@ from evocnn.phenotype import Network, build
 from evocnn.phenotype.inheritance import inherit
 from evocnn.phenotype.matching import inherit_matching
 from evocnn.rng import derive_seed
-from evocnn.training.allocator import keep_freed_memory
 from evocnn.training.data import ImageSet, training_subset
 from evocnn.training.images import Images, resident
 from evocnn.training.initialization import initialize
@@ -205,7 +204,6 @@ class TrainingEvaluator:
     def _images(self) -> tuple[Images, Images, Images]:
         """Return training, validation and training-subset images, on the device, loaded once a process."""
         if self._resident is None:
-            keep_freed_memory()
             device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
             if device.type == "cuda":  # pragma: no cover - GPU branch
                 torch.cuda.set_per_process_memory_fraction(self.gpu_share)

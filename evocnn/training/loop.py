@@ -121,7 +121,7 @@ def training_steps(
 
 
 def drain(steps: Generator[None, None, Result]) -> Result:
-    """Return what training comes to that is not interrupted."""
+    """Run a training to its end and return what it came to."""
     while True:
         try:
             next(steps)
