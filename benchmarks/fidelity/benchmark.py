@@ -25,8 +25,8 @@ from pathlib import Path
 from statistics import median
 
 import evocnn
-from evocnn.config import Experiment
-from evocnn.errors import JournalError
+from evocnn.config import Experiment, to_plain
+from evocnn.errors import JournalError, ReplayError
 from evocnn.search import Ending
 from evocnn.store import environment, front_of
 
@@ -86,10 +86,10 @@ def searched(experiment: Experiment, folder: Path, workers: int, data: Path | No
         known = evocnn.open_run(folder)
     except JournalError:
         return evocnn.run(experiment, folder, workers=workers, data=data)
-    if (
-        known.status == Ending.FINISHED
-        and known.manifest["experiment"]["search"] == experiment.tables["search"]
-    ):
+    if known.manifest["experiment"] != to_plain(experiment.tables):
+        message = f"run '{folder}' must be of the settings above, but it was of others; give another --runs"
+        raise ReplayError(message)
+    if known.status == Ending.FINISHED:
         return known
     return evocnn.resume(folder, experiment, workers=workers, data=data)
 

@@ -13,7 +13,6 @@ from evocnn.errors import ExperimentError
 from evocnn.evaluation import Objective, Objectives
 from evocnn.genotype import CostModel, Fidelity, Limits, SearchSpace, Shape
 from evocnn.genotype.descriptors import descriptors
-from evocnn.genotype.memory import BYTES
 from evocnn.operators import RATES, Variation
 from evocnn.search import (
     Algorithm,
@@ -35,6 +34,9 @@ _STANDARD_ERRORS = 3.0  # above the majority share, in the validation accuracy's
 # Compared by their logarithms, unless the experiment says otherwise.
 LOG_METRICS = ("parameters", "flops", "model_bytes", "activation_memory", "training_seconds", "latency")
 _PARAMETERS_REFERENCE = 10_000_000.0
+# Most a parameter: batch normalization of one channel saves 2 parameters and 2 statistics of 4 bytes, and a
+# count of 8 bytes.
+_MODEL_BYTES = 12
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ def objectives_of(experiment: Experiment, majority_share: float, n_validation: i
         "parameters": float(experiment.space.limits.parameters or _PARAMETERS_REFERENCE),
         "training_seconds": experiment.training.timeout,
     }
-    worst["model_bytes"] = BYTES * worst["parameters"]
+    worst["model_bytes"] = _MODEL_BYTES * worst["parameters"]
     if experiment.space.limits.flops:
         worst["flops"] = float(experiment.space.limits.flops)
     items = []
@@ -219,9 +221,9 @@ def algorithm_of(
 
 
 def rejection_of(experiment: Experiment, space: SearchSpace, training: ImageSet) -> Rejection | None:
-    """Return what judges offspring ahead of training; None where all are trained."""
+    """Return what judges offspring ahead of training; None where all are trained, as in random search."""
     name = experiment.search.reject
-    if name is None:
+    if name is None or experiment.search.algorithm == "random":
         return None
     score = (
         Predictor(lambda chromosome: descriptors(chromosome, space))

@@ -97,10 +97,4 @@ class SearchSettings(Settings):
                 "a search must have at least one mutation, but mutation was []; name one or leave the key out"
             )
             raise ValueError(message)
-        if self.reject is not None and self.algorithm == "random":
-            message = (
-                f"reject must stand in a search that breeds, but it was {self.reject} in a random one; take "
-                "it out"
-            )
-            raise ValueError(message)
         return self

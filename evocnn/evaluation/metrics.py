@@ -11,8 +11,11 @@ METRICS = {
     "activation_memory": "most bytes of feature maps at once, for one image in inference, float32",
     "epochs": "epochs trained, fewer than asked for after an early stop",
     "lineage_epochs": "the same along the line of donors whose weights it started from, its own included",
-    "training_seconds": "seconds of training, over all rungs, validation after each epoch included",
+    "training_seconds": "wall-clock seconds of training over all rungs, validation after each epoch "
+    "included; of lanes on a GPU, the turns of the others too",
     "latency": "median seconds for a batch in inference; `latency_spread` is the interquartile range",
 }
 # Read off a clock, where an experiment selects them: a run that does repeats through its journal alone.
 TIMED = ("training_seconds", "latency")
+# What training does not change: known of a candidate as soon as it is looked at.
+UNTRAINED = ("parameters", "flops", "model_bytes", "activation_memory", "latency")

@@ -9,6 +9,7 @@ import numpy as np
 from evocnn.errors import ExperimentError
 from evocnn.evaluation.evaluation import Evaluation
 from evocnn.evaluation.fitness import Fitness
+from evocnn.evaluation.metrics import UNTRAINED
 
 LEAST = 1e-6  # smaller values are alike on a log scale
 
@@ -79,12 +80,21 @@ class Objectives:
         """The hypervolume's corner as losses, shape `(n_objectives,)`."""
         return self.losses([objective.scaled(objective.reference) for objective in self.items])
 
-    def fitness(self, evaluation: Evaluation) -> Fitness:
-        """Return the DEAP fitness of an evaluation whose status is ok."""
+    def fitness(self, evaluation: Evaluation, *, is_full: bool = True) -> Fitness:
+        """Return the DEAP fitness of an evaluation whose status is ok.
+
+        Args:
+            evaluation: The evaluation.
+            is_full: Whether training went to its end; before, floors and ceilings count only where
+                training changes nothing any more.
+        """
         raw = [objective.raw(evaluation.metrics) for objective in self.items]
         values = [o.scaled(value) for o, value in zip(self.items, raw, strict=True)]
-        violation = sum(o.violation(value) for o, value in zip(self.items, raw, strict=True))
-        return Fitness(self.weights, values, violation)
+        violations = [o.violation(value) for o, value in zip(self.items, raw, strict=True)]
+        counted = [is_full or objective.name in UNTRAINED for objective in self.items]
+        return Fitness(
+            self.weights, values, sum(v for v, counts in zip(violations, counted, strict=True) if counts)
+        )
 
     def losses(self, values: list[float] | tuple[float, ...]) -> np.ndarray:
         """Return scaled values as losses, lower is better, in units of the scale, shape `(n_objectives,)`."""

@@ -86,6 +86,10 @@ class Space(Protocol[GenomeType]):
         """
         ...
 
+    def fidelity(self, genome: GenomeType, fidelity: Fidelity, /) -> Fidelity:
+        """Return a fidelity with what a genome itself says of it, such as epochs of its own."""
+        ...
+
     def cost(self, genome: GenomeType, fidelity: Fidelity, /) -> float:
         """Return the predicted seconds of evaluating a genome, above 0."""
         ...

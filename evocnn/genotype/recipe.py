@@ -16,8 +16,8 @@ AUGMENTATIONS = ("flip", "shift", "rotate", "elastic", "noise", "cutout", "mixup
 class Recipe(Gene):
     """Optimizer, learning rate and its schedule, regularization, initialization, augmentation.
 
-    Each kind of augmentation has a strength of its own; at 0 it is absent. All are drawn for each
-    training image anew.
+    Each kind of augmentation has a strength of its own; at 0 it is absent. All are drawn anew for each
+    training image in each epoch, but for mixup's weight, which is one for a batch.
 
     Attributes:
         optimizer: `sgd` (Nesterov momentum 0.9), `adam`, `adamw`, `nadam`, `rmsprop` or `muon`

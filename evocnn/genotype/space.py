@@ -210,10 +210,14 @@ class SearchSpace:
         """Return the nearest chromosome within the limits, in canonical form, and what was changed."""
         return repair(chromosome, self)
 
+    def fidelity(self, chromosome: Chromosome, fidelity: Fidelity) -> Fidelity:
+        """Return a fidelity with the epochs of a chromosome's recipe, where it has such."""
+        return chromosome.recipe.at(fidelity)
+
     def cost(self, chromosome: Chromosome, fidelity: Fidelity) -> float:
         """Return the predicted seconds of training a chromosome."""
         counts, recipe = chromosome.counts(self.input_shape, self.n_classes), chromosome.recipe
-        return self.cost_model.seconds(counts, recipe.at(fidelity), recipe.batch_size)
+        return self.cost_model.seconds(counts, self.fidelity(chromosome, fidelity), recipe.batch_size)
 
     def from_json(self, value: JSON) -> Chromosome:
         """Return the chromosome that `to_json` wrote; gene types resolve through this space alone."""

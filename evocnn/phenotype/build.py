@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from evocnn.genotype import Chromosome, Head, Shape
 from evocnn.genotype.pool_order import pools_within
 from evocnn.phenotype.layers import layer_module
-from evocnn.phenotype.parts import activation
+from evocnn.phenotype.parts import ChannelMeans, Flatten, activation
 
 
 class Network(nn.Module):
@@ -35,7 +34,7 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return class scores, `(n, n_classes)`, of images `(n, channels, height, width)`."""
-        x = images.to(memory_format=torch.channels_last)  # which those of one channel do not tell themselves
+        x = images
         kept = {0: x} if 0 in self._kept else {}
         for block, end, read in zip(self.blocks, self.ends, self.reads, strict=True):
             x = block(x) if read is None else block(x, kept[read])
@@ -87,10 +86,10 @@ def build(chromosome: Chromosome, shape: Shape, n_classes: int, *, pool_order: s
 
 def head_module(head: Head, shape: Shape, n_classes: int) -> nn.Sequential:
     """Return the head's module: features `(n, c, h, w)` to class scores `(n, n_classes)`."""
-    pooling: list[nn.Module] = [nn.AdaptiveAvgPool2d(1)] if head.pooling == "gap" else []
+    features = [ChannelMeans(), nn.Flatten()] if head.pooling == "gap" else [Flatten()]
     widths = (head.features(shape), *head.units)
     dense: list[nn.Module] = []
     for fan_in, fan_out in pairwise(widths):
         dense += [nn.Linear(fan_in, fan_out), activation(head.activation)]
     dropout = [nn.Dropout(head.dropout)] if head.dropout > 0 else []
-    return nn.Sequential(*pooling, nn.Flatten(), *dense, *dropout, nn.Linear(widths[-1], n_classes))
+    return nn.Sequential(*features, *dense, *dropout, nn.Linear(widths[-1], n_classes))

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from evocnn.phenotype.build import Network
 from evocnn.phenotype.parts import (
+    ChannelMeans,
     DenseConcatenation,
     DropPath,
+    Flatten,
     GroupNormalization,
     Join,
     Pointwise,
@@ -165,6 +167,10 @@ def _convolution(module: nn.Conv2d, n: int) -> nn.Conv2d:
     )
 
 
+def _flatten(module: nn.Flatten, n: int) -> nn.Module:
+    return nn.Sequential(module, nn.Unflatten(1, (n, -1)))
+
+
 def _join(module: Join, n: int) -> nn.Module:
     return _with_grouped_parts(module, n) if module.is_sum else GroupedConcatenatingJoin(module.size, n)
 
@@ -172,7 +178,7 @@ def _join(module: Join, n: int) -> nn.Module:
 _UNCHANGED: frozenset[type[nn.Module]] = frozenset(
     {
         *(Network, nn.Sequential, nn.ModuleList, nn.Identity, nn.Dropout, Sum, SqueezeExcitation),
-        *(nn.ReLU, nn.GELU, nn.SiLU, nn.LeakyReLU, nn.Tanh, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d),
+        *(nn.ReLU, nn.GELU, nn.SiLU, nn.LeakyReLU, nn.Tanh, nn.MaxPool2d, nn.AvgPool2d, ChannelMeans),
     }
 )  # they treat every channel alike, or are made of others
 _CHANGED: dict[type[nn.Module], Callable[[Any, int], nn.Module]] = {
@@ -181,7 +187,8 @@ _CHANGED: dict[type[nn.Module], Callable[[Any, int], nn.Module]] = {
     nn.BatchNorm2d: lambda module, n: nn.BatchNorm2d(n * module.num_features),
     GroupNormalization: lambda module, n: GroupNormalization(n * module.num_groups, n * module.num_channels),
     nn.Linear: lambda module, n: GroupedLinear(module.in_features, module.out_features, n),
-    nn.Flatten: lambda _, n: nn.Sequential(nn.Flatten(), nn.Unflatten(1, (n, -1))),
+    nn.Flatten: _flatten,
+    Flatten: _flatten,
     DropPath: lambda module, n: GroupedDropPath(module.rate, n),
     DenseConcatenation: lambda module, n: GroupedDenseConcatenation(_grouped(module.layer, n), n),
     Join: _join,

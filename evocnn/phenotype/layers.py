@@ -30,6 +30,7 @@ from evocnn.phenotype.parts import (
     SqueezeExcitation,
     Sum,
     activation,
+    convolution,
     convolution_unit,
     late_pooled,
     normalization,
@@ -148,7 +149,7 @@ def _(gene: DenseConcat, shape: Shape) -> nn.Module:
     parts: dict[str, nn.Module] = {
         "normalization": normalization(gene.normalization, shape.channels),
         "activation": activation(gene.activation, inplace=gene.normalization != "none"),
-        "convolution": nn.Conv2d(
+        "convolution": convolution(
             shape.channels,
             gene.filters,
             gene.kernel,
@@ -175,8 +176,10 @@ def _(gene: Dropout, shape: Shape) -> nn.Module:
 def _(gene: Link, shape: Shape, source: Shape) -> nn.Module:
     projection = None
     if gene.projects(shape, source):
-        convolution = nn.Conv2d(source.channels, shape.channels, 1, bias=gene.normalization == "none")
-        parts = {"convolution": convolution}
+        bias = gene.normalization == "none"
+        parts: dict[str, nn.Module] = {
+            "convolution": convolution(source.channels, shape.channels, 1, bias=bias)
+        }
         if gene.normalization != "none":
             parts["normalization"] = normalization(gene.normalization, shape.channels)
         projection = nn.Sequential(OrderedDict(parts))

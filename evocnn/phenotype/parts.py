@@ -58,11 +58,8 @@ def convolution_unit(
     """
     padding = dilation * (kernel // 2) if padding is None else padding
     bias = style.normalization == "none"
-    is_pointwise = kernel == 1 and padding == 0 and (stride > 1 or fan_in == 1)
-    kind = Pointwise if is_pointwise else nn.Conv2d
-    parts: dict[str, nn.Module] = {
-        "convolution": kind(fan_in, fan_out, kernel, stride, padding, dilation, groups, bias=bias)
-    }
+    geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    parts: dict[str, nn.Module] = {"convolution": convolution(fan_in, fan_out, kernel, bias=bias, **geometry)}
     if early is not None:
         parts["pool"] = early
     if not bias:
@@ -72,6 +69,23 @@ def convolution_unit(
     if is_active:
         parts["activation"] = activation(style.activation)
     return nn.Sequential(OrderedDict(parts))
+
+
+def convolution(
+    fan_in: int,
+    fan_out: int,
+    kernel: int,
+    *,
+    bias: bool,
+    stride: int = 1,
+    padding: int = 0,
+    dilation: int = 1,
+    groups: int = 1,
+) -> nn.Conv2d:
+    """Return a convolution; the arguments are torch's."""
+    is_pointwise = kernel == 1 and padding == 0 and (stride > 1 or fan_in == 1)
+    kind = Pointwise if is_pointwise else nn.Conv2d
+    return kind(fan_in, fan_out, kernel, stride, padding, dilation, groups, bias=bias)
 
 
 def normalization(name: str, channels: int) -> nn.Module:
@@ -97,20 +111,21 @@ def late_pooled(pool: nn.Module | None, name: str) -> nn.Module:
 
 
 class Pointwise(nn.Conv2d):
-    """A 1x1 convolution with a stride or of one channel, without two flaws of torch's on a CPU.
+    """A 1x1 convolution that has a stride or reads one channel, without two flaws of torch's on a CPU.
 
-    Every `stride`-th row and column is taken first. With torch 2.13 the gradient of the weights of
-    torch's own strided 1x1 convolution of 2 to 7 channels, channels last, is written beyond its
-    memory: the process crashes. And torch takes images of one channel for channels-first, where
-    weights do not tell either; then this layer and all that follow take half as long again.
+    Every `stride`-th row and column is taken first: with torch 2.13 the gradient of the weights of
+    torch's own strided 1x1 convolution of 2 to 7 channels, channels last, is written beyond its memory,
+    and the process crashes. And it is told that it reads channels-last: one channel and some slices are
+    channels-first to torch, where weights do not tell either, and so is all that follows, up to 1.4 times
+    slower.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `(n, c', ceil(h / stride), ceil(w / stride))` for `(n, c, h, w)`."""
         down, across = self.stride
-        x = x[..., ::down, ::across]
-        if self.in_channels == 1:
-            x = x.to(memory_format=torch.channels_last)
+        if self.stride != (1, 1):  # permuted, so that the gradient is channels-last, too
+            x = x.permute(0, 2, 3, 1)[:, ::down, ::across].permute(0, 3, 1, 2)
+        x = x.to(memory_format=torch.channels_last)
         return functional.conv2d(x, self.weight, self.bias, groups=self.groups)
 
 
@@ -122,7 +137,7 @@ class GroupNormalization(nn.GroupNorm):
         if torch.is_grad_enabled() and not x.requires_grad:
             # With torch 2.13 on a CPU, the gradient of channels-last images that need none themselves
             # reads memory that is not there: the process crashes.
-            x = x.contiguous()
+            x = x.to(memory_format=torch.contiguous_format)
         return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
 
@@ -166,18 +181,46 @@ class DropPath(nn.Module):
         return x * (kept / (1 - self.rate))
 
 
+class ChannelMeans(nn.Module):
+    """The mean of each channel.
+
+    With torch 2.13 on a CPU, the gradient of torch's own global pooling is channels-first, and the
+    operation that takes it next takes 5 to 12 times as long.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `(n, c)` for `(n, c, h, w)`."""
+        return x.permute(0, 2, 3, 1).flatten(1, 2).mean(dim=1)
+
+
+class Flatten(nn.Flatten):
+    """An image's values in a row, channel by channel; the gradient is channels-last, as of `ChannelMeans`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `(n, c * h * w)` for `(n, c, h, w)`."""
+        if x.requires_grad:
+            x.register_hook(partial(Tensor.contiguous, memory_format=torch.channels_last))
+        return super().forward(x)
+
+
 class SqueezeExcitation(nn.Module):
     """Scales each channel by a function of all channels' means (Hu et al. 2018, figure 2)."""
 
     def __init__(self, channels: int, squeezed: int) -> None:
         super().__init__()
+        self.mean = ChannelMeans()
         self.squeeze = nn.Conv2d(channels, squeezed, 1)
         self.excite = nn.Conv2d(squeezed, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `(n, c, h, w)` of the same shape."""
-        mean = functional.adaptive_avg_pool2d(x, 1)  # (n, c, 1, 1)
+        mean = self.mean(x)[..., None, None]  # (n, c, 1, 1)
         return x * self.excite(self.squeeze(mean).relu()).sigmoid()
+
+
+def concatenated(first: Tensor, second: Tensor) -> Tensor:
+    """Return the channels of both; channels-last where one is a single channel, too, see `Pointwise`."""
+    return torch.cat([x.to(memory_format=torch.channels_last) for x in (first, second)], dim=1)
 
 
 class DenseConcatenation(nn.Module):
@@ -189,7 +232,7 @@ class DenseConcatenation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `(n, c + growth, h, w)` for `(n, c, h, w)`."""
-        return torch.cat([x, self.layer(x)], dim=1)
+        return concatenated(x, self.layer(x))
 
 
 class Join(nn.Module):
@@ -218,7 +261,7 @@ class Join(nn.Module):
         if self.is_sum:
             result: Tensor = self.drop_path(x) + self.projection(source)
             return result
-        return torch.cat([x, source], dim=1)
+        return concatenated(x, source)
 
 
 _ACTIVATIONS: dict[str, Callable[[bool], nn.Module]] = {

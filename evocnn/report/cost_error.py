@@ -15,7 +15,7 @@ class CostError(NamedTuple):
     """Real seconds against predicted ones.
 
     Attributes:
-        n: Trainings.
+        n: Trainings, from their start to their end or their first rung.
         rank_correlation: Spearman's, of real and predicted seconds: 1 where the virtual clock has them
             in the right order.
         ratio: Real over predicted seconds in the median. It slows the clock and changes no order.
@@ -39,12 +39,14 @@ def cost_error(records: Iterable[Record]) -> CostError | None:
     """Return how well the seconds of successful trainings were predicted; None for too few of them.
 
     Args:
-        records: Of a run; those that reuse another's evaluation are passed over.
+        records: Of a run. Passed over are those that reuse another's evaluation, and continuations: they
+            are charged with what they add, but must build and begin again, so their ratio is another.
     """
     pairs = [
         (record.evaluation.seconds, record.cost)
         for record in records
-        if record.reused_from is None and record.evaluation.status is Status.OK
+        if record.reused_from is None and record.continues is None
+        if record.evaluation.status is Status.OK
         if record.cost > 0 < record.evaluation.seconds
     ]
     if len(pairs) < LEAST:

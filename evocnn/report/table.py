@@ -16,6 +16,7 @@ from evocnn.store import Record
 
 INCIDENTS = ("timed_out", "crashed", "out_of_memory")  # which depend on the machine
 FRACTIONS = ("accuracy", "gap")
+WIDE = 4  # objectives; with more, networks stand below the table
 
 
 def front_table(run: Run) -> None:
@@ -31,12 +32,19 @@ def front_table(run: Run) -> None:
     table.add_column("ticket", justify="right")
     for objective in run.objectives.items:
         table.add_column(Text(objective.name.replace("_", "\n")), justify="right", vertical="top")
-    table.add_column("network", overflow="fold", ratio=1)
-    for record in front.members:
-        mark = " ◀ knee" if record is front.knee else ""
+    is_wide = len(run.objectives.items) > WIDE
+    if not is_wide:
+        table.add_column("network", overflow="fold", ratio=1)
+    networks = [Text(record.text, overflow="fold") for record in front.members]
+    for record, network in zip(front.members, networks, strict=True):
+        if record is front.knee:
+            network.append(" ◀ knee").stylize("bold")
         values = [_format(objective, objective.raw(record.metrics)) for objective in run.objectives.items]
-        table.add_row(str(record.ticket), *values, Text(record.text + mark, style="bold" if mark else ""))
+        table.add_row(str(record.ticket), *values, *([] if is_wide else [network]))
     console.print(table)
+    for record, network in zip(front.members, networks, strict=True):
+        if is_wide:
+            console.print(Text(f"{record.ticket:>6}  ").append_text(network))
     reference = ", ".join(f"{o.name} {_format(o, o.reference)}" for o in run.objectives.items)
     console.print(f"hypervolume {front.hypervolume:.4g} up to {reference}", highlight=False, markup=False)
 
@@ -143,10 +151,13 @@ def _why_empty(run: Run) -> str:
         return "the front is empty: nothing has been evaluated yet"
     if not any(record.evaluation.status is Status.OK for record in run.records):
         return "the front is empty: no candidate trained without failure"
+    go_on = f"evocnn resume {run.folder}"
+    if run.status in ("running", "interrupted"):
+        return f"the front is empty so far; {'wait' if run.status == 'running' else f'go on with: {go_on}'}"
     if not _n_full(run):
         return (
-            "the front is empty: no candidate has been trained in full yet; raise the budget (--budget), or "
-            "set search.rungs = [1]"
+            "the front is empty: no candidate has been trained in full yet; go on with a larger budget: "
+            f"{go_on} --budget ..., lower search.population, or set search.rungs = [1]"
         )
     bounds = [
         f"{o.name} {word} {bound:g}"

@@ -38,7 +38,8 @@ class Run:
     @cached_property
     def candidates(self) -> tuple[Record, ...]:
         """Every candidate that was looked at, as it was judged last; duplicates aside."""
-        continued = {record.continues for record in self.records}
+        evaluated = {r.ticket: r.ticket if r.reused_from is None else r.reused_from for r in self.records}
+        continued = {evaluated[r.continues] for r in self.records if r.continues is not None}
         return tuple(r for r in self.records if r.reused_from is None and r.ticket not in continued)
 
     def donors(self, record: Record) -> tuple[int, ...]:

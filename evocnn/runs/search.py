@@ -140,7 +140,8 @@ def resume(
     folder = Path(folder)
     crew = workers if isinstance(workers, Workers) else Workers(workers)
     known = open_run(folder)  # before the lock, which would make a file in any folder
-    if known.status in (Ending.FINISHED, Ending.EXHAUSTED) and budget is None and data is None:
+    is_asked_more = any(asked is not None for asked in (experiment, budget, data))
+    if known.status in (Ending.FINISHED, Ending.EXHAUSTED) and not is_asked_more:
         return known
     with locked(folder), Journal.open(folder) as journal:
         experiment = _continued(known, experiment or known.experiment, budget)

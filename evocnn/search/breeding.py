@@ -67,7 +67,8 @@ class Breeding:
     def _candidate(
         self, genome: Any, repairs: Any, parents: tuple[int, ...] = (), operators: tuple[str, ...] = ()
     ) -> Candidate:
-        return Candidate(EvaluationRequest(genome, self._fidelity), parents, operators, repairs)
+        request = EvaluationRequest(genome, self._space.fidelity(genome, self._fidelity))
+        return Candidate(request, parents, operators, repairs)
 
     def _heir(self, candidate: Candidate, donor: Individual) -> Candidate:
         """Return a candidate that starts from a donor's weights, if offspring do."""

@@ -324,8 +324,11 @@ class Driver:
     def _drop_states(self) -> None:
         """Delete the states of told tickets that neither algorithm nor uncommitted tickets can need.
 
-        What is halted at a rung needs its donor's, too: should its own be lost, it is trained anew.
+        What is halted at a rung needs its donor's, too: should its own be lost, it is trained anew. Once
+        the budget is spent nothing is deleted: with a larger one, the next ticket would have been asked now.
         """
+        if self._is_spent():
+            return
         uncommitted = [self._asked[t].candidate.request for _, t in self._in_flight if t not in self._known]
         needed = set(self._algorithm.needed_states())
         requests = [self._asked[ticket].candidate.request for ticket in needed]

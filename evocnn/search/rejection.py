@@ -69,11 +69,12 @@ class RejectionReport:
     @property
     def text(self) -> str:
         """One line for people."""
-        found = f"{self.correlation:+.2f} over {self.n_pairs} pairs" if self.n_pairs else "unknown"
+        enough = f" of at least {LEAST_PAIRS}" if self.n_pairs < LEAST_PAIRS else ""
+        found = f"{self.correlation:+.2f}" if self.n_pairs else "unknown"
         return (
             f"{self.score} rejected {self.n_rejected} of {self.n_considered} offspring and is "
             f"{'on' if self.is_on else 'off'}; its rank correlation with validation accuracy within equal "
-            f"sizes is {found}"
+            f"sizes is {found}, over {self.n_pairs}{enough} pairs"
         )
 
 

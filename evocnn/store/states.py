@@ -1,7 +1,7 @@
 """Saved states of evaluations: a file each in the run folder, named by identity.
 
-A file is durable before the row that names its digest. A state that is lost costs time, no result:
-training anew finds the same.
+A file is durable before the row that names its digest. A lost state of a candidate that is continued
+costs time, no result: training anew finds the same. Weights that children inherit are not found again.
 """
 
 import hashlib
@@ -70,8 +70,8 @@ class States:
         if not self._has_warned:
             self._has_warned = True
             warnings.warn(
-                f"saved states in '{self._folder}' are missing or damaged; their candidates are trained "
-                "anew, which finds the same",
+                f"saved states in '{self._folder}' are missing or damaged; candidates that go on from one "
+                "are trained anew, which finds the same",
                 stacklevel=2,
             )
         return None

@@ -1,5 +1,6 @@
 """One optimization step as a CUDA graph: recorded once, then replayed with one call from the host."""
 
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor, nn
 
 from evocnn.genotype import Recipe
 from evocnn.training.images import Images
-from evocnn.training.step import EagerStep, training_loss
+from evocnn.training.step import EagerStep
 
 N_EAGER = 3  # steps ahead of the capture: libraries choose their kernels, optimizers make their state
 
@@ -39,10 +40,9 @@ class CapturedStep:
         self.recipe = recipe
         self.images = images
         self.n_steps = 0
-        self.obstacle = ""
+        n_whole = len(images) // recipe.batch_size
+        self.obstacle = "" if n_whole else f"{len(images)} images are less than a batch"
         self._eager = EagerStep(network, recipe, images)
-        self._weights = list(network.parameters())
-        self._loss = torch.zeros((), dtype=torch.float64, device=images.device)
         self._index = torch.zeros(recipe.batch_size, dtype=torch.int64, device=images.device)
         self._learning_rate = torch.zeros((), device=images.device)
         self._generator = torch.Generator(images.device)
@@ -75,14 +75,11 @@ class CapturedStep:
         self._learning_rate.fill_(learning_rate)
         self._generator.manual_seed(seed)
         self._graph.replay()
-        if self._eager.average is not None:
-            self._eager.average.update()
+        self._eager.update_average()
 
     def take_loss(self) -> Tensor:
         """Return the sum of all images' losses since it was last taken."""
-        taken = self._eager.take_loss() + self._loss
-        self._loss.zero_()
-        return taken
+        return self._eager.take_loss()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of an `EagerStep`, so that any device can go on from it."""
@@ -93,45 +90,63 @@ class CapturedStep:
         self._eager.load_state_dict(_with_groups(state, capturable=self._is_gpu))
 
     def _try_capture(self) -> None:
-        """Capture the step, or note what stands in the way."""
-        try:
-            self._graph = self._capture()
-        except (RuntimeError, AssertionError) as error:
-            cause = error.__context__ or error  # ending the capture fails as well, and hides why
-            if isinstance(cause, torch.OutOfMemoryError):
-                raise cause from None
-            self.obstacle = f"{type(cause).__name__}: {cause}".splitlines()[0]
+        """Capture the step, or note what stands in the way.
+
+        While it captures, the allocator gives no cached memory back by itself: where that is
+        exhausted, the cache is emptied and the capture tried once more.
+        """
+        for is_last in (False, True):
+            try:
+                self._graph = self._capture()
+            except (RuntimeError, AssertionError) as error:
+                cause = error.__context__ or error  # ending the capture fails as well, and hides why
+                if not isinstance(cause, torch.OutOfMemoryError):
+                    self.obstacle = f"{type(cause).__name__}: {cause}".splitlines()[0]
+                    return
+                if is_last:
+                    raise cause from None
+                del cause  # its frames hold tensors
+            else:
+                return
+            torch.cuda.empty_cache()
 
     def _capture(self) -> Any:  # pragma: no cover - GPU branch
-        """Return the graph of a step; nothing is computed."""
-        graph = torch.cuda.CUDAGraph()
+        """Return the graph of a step; nothing is computed.
+
+        `torch.cuda.graph` would wait for the device and empty its cache, at the cost of all lanes.
+        """
+        graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
         default = torch.cuda.default_generators[self.images.device.index or 0]
         state = default.graphsafe_get_state()
         default.graphsafe_set_state(self._generator)  # operations draw from the default one
         try:
             # Only this thread puts work to the device.
-            with torch.cuda.graph(
-                graph, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"
-            ):
+            graph.capture_begin(pool=pool, capture_error_mode="thread_local")
+            try:
                 self._operate()
+            finally:
+                _end_capture(graph, self.images.device.index or 0, pool)
         finally:
             default.graphsafe_set_state(state)
         return graph
 
     def _operate(self) -> None:
-        """Do what `EagerStep` does between seeding and averaging, on the tensors that are filled."""
-        images, labels = self.images.batch(self._index)  # (b, c, h, w), (b,)
-        loss = training_loss(self.network, images, labels, self.recipe)
-        for weight in self._weights:
-            weight.grad = None  # so that the gradients are made anew, in the graph's memory
-        loss.backward()
-        if self.recipe.clip > 0:
-            nn.utils.clip_grad_norm_(self._weights, self.recipe.clip, foreach=True)
-        for optimizer in self._eager.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = self._learning_rate
-            optimizer.step()
-        self._loss += loss.detach() * len(self._index)
+        """Do what is captured, on the tensors that are filled before a replay."""
+        self._eager.operate(self._index, self._learning_rate)
+
+
+def _end_capture(graph: Any, device: int, pool: Any) -> None:  # pragma: no cover - GPU branch
+    """End a capture; PyTorch ends a failed one too late for its allocator, which is done here then.
+
+    Otherwise that would ask the graph, once it is gone, for the rest of the process.
+    """
+    try:
+        graph.capture_end()
+    except RuntimeError:
+        with suppress(RuntimeError):  # had ended before the failure: then the graph releases its pool itself
+            torch._C._cuda_endAllocateToPool(device, pool)  # noqa: SLF001
+            torch._C._cuda_releasePool(device, pool)  # noqa: SLF001
+        raise
 
 
 def _with_groups(state: dict[str, Any], **values: Any) -> dict[str, Any]:

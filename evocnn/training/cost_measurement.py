@@ -9,8 +9,9 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from hashlib import sha256
+from math import inf
 from pathlib import Path
 from time import perf_counter, thread_time
 from typing import NamedTuple
@@ -62,8 +63,8 @@ class Observation(NamedTuple):
 def machine_cost_model(machine: Mapping[str, object]) -> CostModel:
     """Return the constants of this machine, measured if they were not before, in two or three seconds.
 
-    They are kept in the cache. Of processes that measure at once, the first to finish gives the
-    constants of all.
+    They are kept in the cache; what cannot be constants is replaced. Of processes that measure at once,
+    the first to finish gives the constants of all.
 
     Args:
         machine: What the constants hold for, besides the device: `processor` and the version of `torch`.
@@ -75,19 +76,26 @@ def machine_cost_model(machine: Mapping[str, object]) -> CostModel:
 
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     path = constants_file(machine, device)
-    if not path.exists():
-        model = measured_cost_model()
-        try:
-            keep(model, path)
-        except OSError as error:
-            warnings.warn(
-                f"the machine's cost constants could not be kept in {path.parent} ({error.strerror}): other "
-                f"runs will measure others and take another course; set {CACHE_VARIABLE} to a folder that "
-                "can be written, or state [training.cost]",
-                stacklevel=2,
-            )
-            return model
-    return _read(path)
+    kept = _read(path)
+    if kept is not None:
+        return kept
+    if path.exists():
+        warnings.warn(
+            f"file {path} must hold the constants of a cost model, but it did not; they are measured anew",
+            stacklevel=2,
+        )
+    model = measured_cost_model()
+    try:
+        keep(model, path)
+    except OSError as error:
+        warnings.warn(
+            f"the machine's cost constants could not be kept in {path.parent} ({error.strerror}): other "
+            f"runs will measure others and take another course; set {CACHE_VARIABLE} to a folder that "
+            "can be written, or state [training.cost]",
+            stacklevel=2,
+        )
+        return model
+    return _read(path) or model
 
 
 def constants_file(machine: Mapping[str, object], device: str = "cpu") -> Path:
@@ -102,7 +110,7 @@ def constants_file(machine: Mapping[str, object], device: str = "cpu") -> Path:
 
 
 def keep(model: CostModel, path: Path) -> None:
-    """Write constants to a file as a whole, unless it is there by now."""
+    """Write constants to a file as a whole, unless it holds some by now."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         written = Path(scratch) / "constants"
@@ -110,15 +118,28 @@ def keep(model: CostModel, path: Path) -> None:
         try:
             os.link(written, path)
         except FileExistsError:
-            return
+            if _read(path) is None:
+                written.replace(path)
 
 
-def _read(path: Path) -> CostModel:
+def _read(path: Path) -> CostModel | None:
+    """Return the constants in a file; None where there is none, or none that a model can have.
+
+    Raises:
+        DataError: There is one, but it cannot be read.
+    """
     try:
-        return CostModel(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        message = f"file {path} must hold the constants of a cost model, but: {error}; remove it"
+        found = json.loads(path.read_bytes(), parse_int=float)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    except OSError as error:
+        message = f"file {path} must be readable, but: {error}; remove it"
         raise DataError(message) from error
+    if not isinstance(found, dict) or found.keys() != {field.name for field in fields(CostModel)}:
+        return None
+    if not all(isinstance(value, float) and 0 <= value < inf for value in found.values()):
+        return None
+    return CostModel(**found) if found["start"] > 0 else None
 
 
 def measured_cost_model() -> CostModel:

@@ -89,7 +89,9 @@ class TrainingEvaluator:
         network = self._network(chromosome, request.replicate)
         earlier = Trained(n_inherited=self._inherit(network, chromosome, request))
         step = make_step(network, chromosome.recipe, training)
-        name = identity(replace(request, fidelity=replace(fidelity, share=1.0)), self.context)
+        donor = _donor(request)
+        whole = replace(request, fidelity=replace(fidelity, share=1.0))
+        name = identity(whole, self.context, "" if donor is None else donor.key)
         if request.state is not None:
             earlier = load_state(request.state, step, name, fidelity.stop)
         trained = yield from training_steps(
@@ -101,7 +103,7 @@ class TrainingEvaluator:
             protocol=self.protocol,
             earlier=earlier,
         )
-        curves = {name: tuple(getattr(epoch, name) for epoch in trained.epochs) for name in Epoch._fields}
+        curves = {curve: tuple(getattr(epoch, curve) for epoch in trained.epochs) for curve in Epoch._fields}
         if trained.status is not Status.OK:
             return Evaluation(trained.status, {}, curves, perf_counter() - start, trained.reason)
         figures = measure(step.measured, subset)
@@ -148,15 +150,11 @@ class TrainingEvaluator:
             GeneError: The donor's state or genome is missing.
             JournalError: The donor's state is none.
         """
-        if request.donor is None or request.state is not None:
+        donor = _donor(request)
+        if donor is None or request.state is not None:
             return 0
-        donor = request.donor_genome
-        if request.donor_state is None or not isinstance(donor, Chromosome):
-            message = (
-                f"a request that inherits must bring the state and the Chromosome of its donor, ticket "
-                f"{request.donor}, but it did not; leave the donor out to start anew"
-            )
-            raise GeneError(message)
+        if request.donor_state is None:
+            raise _missing_donor(request)
         weights, n_epochs = load_weights(request.donor_state)
         shape, pool_order = Shape(*self.training.shape), self.protocol.pool_order
         trained = build(donor, shape, self.training.n_classes, pool_order=pool_order)
@@ -219,6 +217,27 @@ class TrainingEvaluator:
     def __getstate__(self) -> dict[str, Any]:
         """Leave the tensors behind: every process makes its own."""
         return {**self.__dict__, "_resident": None}
+
+
+def _donor(request: EvaluationRequest) -> Chromosome | None:
+    """Return the chromosome whose weights a request starts from, if it does; part of its training's name.
+
+    Raises:
+        GeneError: It is missing.
+    """
+    if request.donor is None:
+        return None
+    if not isinstance(request.donor_genome, Chromosome):
+        raise _missing_donor(request)
+    return request.donor_genome
+
+
+def _missing_donor(request: EvaluationRequest) -> GeneError:
+    message = (
+        f"a request that inherits must bring the state and the Chromosome of its donor, ticket "
+        f"{request.donor}, but it did not; leave the donor out to start anew"
+    )
+    return GeneError(message)
 
 
 def _check_parameters(network: nn.Module, chromosome: Chromosome, n_counted: int) -> None:

@@ -93,6 +93,7 @@ class Lanes:
         device: Where.
         memory: Bytes of the device that they may take together.
         memory_of: Predicts the bytes that a request takes.
+        make_step: Makes what takes the steps; captured ones on a GPU if not given.
     """
 
     def __init__(
@@ -103,18 +104,14 @@ class Lanes:
         *,
         memory: float,
         memory_of: Callable[[EvaluationRequest], int],
+        make_step: MakeStep | None = None,
     ) -> None:
         self._evaluator = evaluator
         self._n_lanes = n_lanes
         self._memory = memory
         self._memory_of = memory_of
         self._is_gpu = device.type == "cuda"
-        is_half_fast = self._is_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
-        # Without a cache, for a graph must not hold weights that were cast outside of it.
-        self._precision = torch.autocast(
-            device.type, torch.bfloat16, enabled=is_half_fast, cache_enabled=False
-        )
-        self._make_step: MakeStep = CapturedStep if self._is_gpu else EagerStep
+        self._make_step: MakeStep = make_step or (CapturedStep if self._is_gpu else EagerStep)
         self._streams = [torch.cuda.Stream(device) if self._is_gpu else None for _ in range(n_lanes)]
         self._waiting: deque[tuple[int, EvaluationRequest]] = deque()
         self._to_repeat: deque[tuple[int, EvaluationRequest]] = deque()
@@ -164,8 +161,8 @@ class Lanes:
             return
         while self._waiting and len(self._lanes) < self._n_lanes:
             taken = sum(lane.memory for lane in self._lanes)
-            is_company = any(lane.is_alone for lane in self._lanes)
-            if self._lanes and (is_company or taken + self._memory_of(self._waiting[0][1]) > self._memory):
+            is_reserved = any(lane.is_alone for lane in self._lanes)
+            if self._lanes and (is_reserved or taken + self._memory_of(self._waiting[0][1]) > self._memory):
                 return  # one that is too large for the estimate is tried alone
             self._open(*self._waiting.popleft())
 
@@ -186,7 +183,7 @@ class Lanes:
         if lane.is_reading and not lane.stream.query():
             return None
         try:
-            with torch.cuda.stream(lane.stream), self._precision:
+            with torch.cuda.stream(lane.stream):
                 for _ in range(STEPS_A_TURN):
                     n_steps = lane.n_steps
                     next(lane.steps)

@@ -29,7 +29,7 @@ class Latency(NamedTuple):
 def measure_latency(
     network: nn.Module, images: Tensor, n_threads: int, clock: Callable[[], float] = perf_counter
 ) -> Latency:
-    """Return how long a network takes for a batch in eval mode.
+    """Return how long a network takes for a batch in eval mode, in float32 on every device.
 
     What other lanes of this process have put to the device is waited for first, and they put
     nothing there before this returns.

@@ -26,6 +26,7 @@ DELAY = round(KEEP / (1 - KEEP))  # steps by which it lags behind
 ALARM = 4.0  # times the least averaged loss: nothing is learned any more (fastai, Howard and Gugger 2020)
 SHARE = 0.1  # of the fall, from which on the loss counts as falling
 LEAST_FALL = 0.05  # of the loss; what is less may be noise
+RELAPSE = 0.5  # of the fall: where the loss climbs by as much, training was lost, whatever comes after
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class LearningRateRange:
 
     The bounds follow Smith 2017, section 3.3, on the loss instead of the accuracy: the lower one is the
     rate at which the averaged loss has fallen by a tenth of its whole fall, the upper one the rate at
-    which it is least; beyond, it rises or becomes ragged. Where it rises at once, the average turns at
-    once, too, and the upper bound lies up to a factor of 2 below that.
+    which it is least, before it climbs again by half of that fall; beyond, it becomes ragged. Where it
+    rises at once, the average turns at once, too, and the upper bound lies up to a factor of 2 below that.
 
     Attributes:
         rates: The learning rate of each step.
@@ -119,10 +120,16 @@ def _bounds(
     n_first = N_STEPS // 10  # at rates too low to train
     if len(averages) <= n_first:
         return None, None
-    start, least = fmean(losses[:n_first]), min(averages[n_first:])
+    start, lowest = fmean(losses[:n_first]), n_first
+    for n in range(n_first, len(averages)):
+        fall = start - averages[lowest]
+        if fall >= LEAST_FALL * start and averages[n] - averages[lowest] > RELAPSE * fall:
+            break
+        if averages[n] < averages[lowest]:
+            lowest = n
+    least = averages[lowest]
     if least > (1 - LEAST_FALL) * start:
         return None, None
-    lowest = averages.index(least, n_first)
     falling = max((n for n in range(lowest) if averages[n] > start - SHARE * (start - least)), default=0)
     return rates[falling], rates[lowest]
 

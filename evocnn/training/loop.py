@@ -15,7 +15,7 @@ from evocnn.rng import derive_seed
 from evocnn.training.images import Images
 from evocnn.training.protocol import Protocol
 from evocnn.training.schedule import learning_rate_share
-from evocnn.training.step import Step
+from evocnn.training.step import Step, precision
 
 EVALUATION_BATCH = 256  # more leave the processor's caches: 1.5 times slower at 512 and 64 filters
 Result = TypeVar("Result")
@@ -146,7 +146,8 @@ def measure(network: nn.Module, images: Images) -> Tensor:
     total = torch.zeros(2, dtype=torch.float64, device=images.device)
     for index in torch.arange(len(images), device=images.device).split(EVALUATION_BATCH):
         batch, labels = images.batch(index)
-        scores = network(batch)  # (b, n_classes)
-        loss = functional.cross_entropy(scores, labels, reduction="sum")
+        with precision(images.device):
+            scores = network(batch)  # (b, n_classes)
+            loss = functional.cross_entropy(scores, labels, reduction="sum")
         total += torch.stack([loss, (scores.argmax(dim=1) == labels).sum()])
     return total / len(images)

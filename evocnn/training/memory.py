@@ -19,8 +19,8 @@ def training_bytes(chromosome: Chromosome, shape: Shape, n_classes: int) -> int:
     """Return the predicted bytes that training a network takes at its peak, resident images aside.
 
     That is weights, gradients, copies in half precision, the optimizer's state and the average, and
-    every value that the forward pass writes for the images of a batch; or, where that is more than
-    the latter, what is alive while validation images are measured.
+    every value that the forward pass writes for the images of a batch, which the captured graph
+    keeps. Beside it there is, at a time, a smaller batch, or what measuring validation images takes.
 
     Args:
         chromosome: The chromosome.
@@ -31,7 +31,7 @@ def training_bytes(chromosome: Chromosome, shape: Shape, n_classes: int) -> int:
     n_copies = 2.5 + OPTIMIZER_VALUES.get(recipe.optimizer, 2) + (recipe.average > 0)
     step = recipe.batch_size * VALUE * (counts.activations + IMAGE_COPIES * shape.size)
     measuring = EVALUATION_BATCH * (activation_memory(chromosome, shape, n_classes) + 2 * VALUE * shape.size)
-    return round(VALUE * n_copies * counts.parameters) + max(step, measuring) + WORKSPACE
+    return round(VALUE * n_copies * counts.parameters) + step + max(step, measuring) + WORKSPACE
 
 
 def typical_bytes(space: SearchSpace) -> int:

@@ -28,8 +28,9 @@ class Protocol:
         least_improvement: Rise in validation accuracy that counts as one.
         warmup: Share of the steps in which the learning rate rises to its peak, ahead of the recipe's
             schedule.
-        timeout: Seconds after which a candidate is given up; None for never.
-        is_timed: Whether the seconds of training are a metric.
+        timeout: Wall-clock seconds of training after which a candidate is given up; None for never.
+            Of lanes on a GPU, the turns of the others count too.
+        is_timed: Whether the seconds of training are a metric, by the same clock.
         latency: On what latency is measured; None where it is no metric.
     """
 

@@ -3,18 +3,21 @@
 Their networks become groups of one, `evocnn.phenotype.grouped`: each operation is called once for all of
 them, which is most of the cost of small networks on small images. All else is each evaluation's own:
 initial weights, order, augmentation, schedule, early stopping, figures.
+
+A part of the Python API: no command and no search calls it yet.
 """
 
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
+from math import isfinite
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from evocnn.evaluation import Evaluation, EvaluationRequest
+from evocnn.evaluation import Evaluation, EvaluationRequest, evaluate_safely
 from evocnn.genotype import Chromosome, Recipe, Shape
 from evocnn.phenotype import build
 from evocnn.phenotype.grouped import grouped, is_groupable, share
@@ -41,7 +44,8 @@ def evaluate_replicates(jobs: Sequence[Job]) -> list[Evaluation]:
     times faster on a CPU.
 
     Together, each result is that of its request alone but for rounding, which training amplifies. What
-    dropout draws differs. A timeout counts the time of all.
+    dropout draws differs. A timeout counts the time of all. One that raises does so alone, and is a failed
+    evaluation.
 
     Args:
         jobs: Requests with the evaluators that train them; an evaluator of its own for each fold.
@@ -49,16 +53,20 @@ def evaluate_replicates(jobs: Sequence[Job]) -> list[Evaluation]:
     Returns:
         The evaluations, in the order of the jobs.
     """
-    if pays(jobs) and is_possible(jobs):
-        return evaluate_grouped(jobs)
-    return [evaluator(request) for evaluator, request in jobs]
+    try:
+        is_group = pays(jobs) and is_possible(jobs)
+    except Exception:  # noqa: BLE001 - a gene's own code; alone, its evaluation tells
+        is_group = False
+    return evaluate_grouped(jobs) if is_group else [evaluate_safely(*job) for job in jobs]
 
 
 def pays(jobs: Sequence[Job]) -> bool:
     """Return whether training together was measured to be faster for chromosomes such as the first."""
+    if len(jobs) < FEWEST:
+        return False
     evaluator, request = jobs[0]
     chromosome, training = request.genome, evaluator.training
-    if len(jobs) < FEWEST or not isinstance(chromosome, Chromosome):
+    if not isinstance(chromosome, Chromosome):
         return False
     counts = chromosome.counts(Shape(*training.shape), training.n_classes)
     return counts.activations * chromosome.recipe.batch_size <= MOST_VALUES
@@ -66,6 +74,8 @@ def pays(jobs: Sequence[Job]) -> bool:
 
 def is_possible(jobs: Sequence[Job]) -> bool:
     """Return whether all jobs can be trained as one network."""
+    if not jobs:
+        return False
     first_evaluator, first = jobs[0]
     chromosome, training = first.genome, first_evaluator.training
     pool_order = first_evaluator.protocol.pool_order
@@ -85,7 +95,17 @@ def is_possible(jobs: Sequence[Job]) -> bool:
 
 
 def evaluate_grouped(jobs: Sequence[Job]) -> list[Evaluation]:
-    """Evaluate requests together that `is_possible` has looked at."""
+    """Evaluate requests together that `is_possible` has looked at.
+
+    One that raises leaves the others alone; where the step of all raises, none of them can go on. What was
+    not found together is evaluated alone, where an exception becomes a status.
+    """
+    found = _found_together(jobs)
+    return [found[n] if n in found else evaluate_safely(*job) for n, job in enumerate(jobs)]
+
+
+def _found_together(jobs: Sequence[Job]) -> dict[int, Evaluation]:
+    """Return the evaluations of those that did not raise, by their number."""
     group = _Group()
     running = {n: evaluator.steps(request, group.join) for n, (evaluator, request) in enumerate(jobs)}
     found: dict[int, Evaluation] = {}
@@ -95,10 +115,16 @@ def evaluate_grouped(jobs: Sequence[Job]) -> list[Evaluation]:
                 try:
                     next(steps)
                 except StopIteration as end:
-                    found[number] = replace(end.value, seconds=end.value.seconds / len(jobs))
+                    if all(isfinite(value) for value in end.value.metrics.values()):
+                        found[number] = replace(end.value, seconds=end.value.seconds / len(jobs))
                     del running[number]
-            group.step()
-    return [found[number] for number in range(len(jobs))]
+                except (Exception, SystemExit):  # noqa: BLE001 - a bad candidate never ends the others
+                    del running[number]
+            try:
+                group.step()
+            except Exception:  # noqa: BLE001 - such as exhausted memory
+                return found
+    return found
 
 
 class _Asked(NamedTuple):

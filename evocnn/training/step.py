@@ -1,6 +1,6 @@
 """One optimization step: a batch by index, augmentation, forward, backward, optimizer."""
 
-from functools import partial
+from functools import cache, partial
 from typing import Any, Protocol
 
 import torch
@@ -81,10 +81,15 @@ class EagerStep:
     def __call__(self, index: Tensor, learning_rate: float, seed: int) -> None:
         """Take a step; see `Step`."""
         seed_generators(seed, self.images.device)
+        self.operate(index, learning_rate)
+        self.update_average()
+
+    def operate(self, index: Tensor, learning_rate: float | Tensor) -> None:
+        """Do all of a step between seeding and averaging; what differs lies in the arguments' values."""
         images, labels = self.images.batch(index)  # (b, c, h, w), (b,)
         loss = training_loss(self.network, images, labels, self.recipe)
         for weight in self._weights:
-            weight.grad = None
+            weight.grad = None  # so that a captured step makes the gradients in its graph's memory
         loss.backward()
         if self.recipe.clip > 0:
             nn.utils.clip_grad_norm_(self._weights, self.recipe.clip, foreach=True)
@@ -92,13 +97,17 @@ class EagerStep:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate
             optimizer.step()
+        self._loss += loss.detach() * len(index)
+
+    def update_average(self) -> None:
+        """Take the weights into the average, where the recipe keeps one."""
         if self.average is not None:
             self.average.update()
-        self._loss += loss.detach() * len(index)
 
     def take_loss(self) -> Tensor:
         """Return the sum of all images' losses since it was last taken."""
-        taken, self._loss = self._loss, torch.zeros_like(self._loss)
+        taken = self._loss.clone()
+        self._loss.zero_()  # in place: a graph holds its address
         return taken
 
     def state_dict(self) -> dict[str, Any]:
@@ -124,6 +133,19 @@ def seed_generators(seed: int, device: torch.device) -> None:
         torch.cuda.default_generators[device.index or 0].manual_seed(seed)
 
 
+def precision(device: torch.device) -> torch.autocast:
+    """Return the context in which networks are trained and measured: bf16 where a GPU computes in it.
+
+    It has no cache, for a graph must not hold weights that were cast outside of it.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=_is_half_fast(device), cache_enabled=False)
+
+
+@cache
+def _is_half_fast(device: torch.device) -> bool:
+    return device.type == "cuda" and bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
 def training_loss(network: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
     """Return the loss on a batch after augmentation, with smoothed labels.
 
@@ -136,7 +158,9 @@ def training_loss(network: nn.Module, images: Tensor, labels: Tensor, recipe: Re
     loss = partial(functional.cross_entropy, label_smoothing=recipe.smoothing)
     images = augmented(images, recipe)
     if recipe.mixup == 0:
-        return loss(network(images), labels)
+        with precision(images.device):
+            return loss(network(images), labels)
     images, others, weight = mixed(images, labels, recipe.mixup)
-    scores = network(images)  # (b, n_classes)
-    return weight * loss(scores, labels) + (1 - weight) * loss(scores, others)
+    with precision(images.device):
+        scores = network(images)  # (b, n_classes)
+        return weight * loss(scores, labels) + (1 - weight) * loss(scores, others)

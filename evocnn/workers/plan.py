@@ -28,7 +28,7 @@ class Plan:
     """The workers to start.
 
     Attributes:
-        n_nodes: Machines that have room for such.
+        n_nodes: Machines that they fill, one after the other.
         n_gpus: GPUs that they use.
         gpus: What each worker asks for, those with a GPU first; 0 for one that trains on a core.
     """
@@ -72,10 +72,21 @@ def plan_workers(nodes: Sequence[Node], n_workers: int | None, gpus_per_worker: 
     if n_workers is not None:
         n_gpu_workers = n_workers if gpus_per_worker else min(n_gpu_workers, n_workers)
         n_cpu_workers = n_workers - n_gpu_workers
-    n_nodes = sum(room + n > 0 for room, n in zip(rooms, cores, strict=True))
     gpus = (share,) * n_gpu_workers + (0.0,) * n_cpu_workers
     n_gpus = min(sum(node.n_gpus for node in nodes), ceil(share * n_gpu_workers))
-    return Plan(max(1, min(n_nodes, len(gpus))), n_gpus, gpus)
+    n_nodes, n_left = 0, [n_gpu_workers, n_cpu_workers]
+    for node, room in zip(nodes, rooms, strict=True):
+        on_gpus = min(room, n_left[0])
+        has_cores = n_workers is not None or not on_gpus  # by default cores beside a GPU feed that
+        on_cores = min(node.n_cpus - on_gpus, n_left[1]) if has_cores else 0
+        n_nodes += on_gpus + on_cores > 0
+        n_left = [n_left[0] - on_gpus, n_left[1] - on_cores]
+    return Plan(max(1, n_nodes), n_gpus, gpus)
+
+
+def n_places(nodes: Sequence[Node], gpus_per_worker: float | None) -> int:
+    """Return how many workers at most can run on a cluster; see `plan_workers`."""
+    return sum(node.room(gpus_per_worker) if gpus_per_worker else node.n_cpus for node in nodes)
 
 
 def _counted(n: int, noun: str) -> str:

@@ -23,7 +23,7 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskErr
 
 from evocnn.errors import WorkerError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Evaluator, Status, evaluate_safely
-from evocnn.workers.plan import Node, plan_workers
+from evocnn.workers.plan import Node, n_places, plan_workers
 from evocnn.workers.shared import SharedExecutor
 
 START_SECONDS = 180.0  # a cluster that starts no worker within this time has no room for one
@@ -113,7 +113,7 @@ class RayExecutor:
         declared_gpus: GPUs that a local cluster is told it has, where Ray shall not look itself.
 
     Raises:
-        WorkerError: The cluster cannot be reached, or has no room for a worker.
+        WorkerError: The cluster cannot be reached, or has no room for so many workers.
     """
 
     def __init__(
@@ -143,6 +143,16 @@ class RayExecutor:
             message = (
                 f"a worker must get a core and {gpus_per_worker or 0:g} of a GPU, but Ray found {nodes}; "
                 "leave out --gpus-per-worker or see that PyTorch and Ray find the GPU"
+            )
+            raise WorkerError(message)
+        places = n_places(nodes, gpus_per_worker)
+        if len(self._plan.gpus) > places:
+            if self._owns_cluster:
+                ray.shutdown()
+            message = (
+                f"workers must have a place each, with a core and {gpus_per_worker or 0:g} of a GPU, but "
+                f"{len(self._plan.gpus)} were asked for and Ray found {places}; ask for at most {places}, or "
+                "for a smaller share of a GPU"
             )
             raise WorkerError(message)
         self._evaluator = ray.put(evaluator)

@@ -14,7 +14,8 @@ from evocnn.config import Experiment, build_parts, load_experiment, space_of
 from evocnn.config.parts import load_data, objectives_of
 from evocnn.errors import DataError, ExperimentError, SpaceError
 from evocnn.evaluation import METRICS, TIMED, EvaluationRequest
-from evocnn.genotype import Fidelity, Shape
+from evocnn.genotype import LAYERS, Chromosome, Fidelity, Shape
+from evocnn.phenotype import build
 from evocnn.search import GenerationalNSGA2, RandomSearch, SteadyStateNSGA2
 from evocnn.training.data.sources import FASHION_MNIST_CLASSES
 
@@ -157,6 +158,28 @@ def test_parameters_without_a_limit_have_a_reference_all_the_same(tables: dict[s
     del tables["space"]["limits"]["parameters"]
     found = objectives_of(experiment_of(tables, parameters={"weight": -1}), 0.1, 100)
     assert found.reference_point == {"parameters": 10_000_000.0}
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "conv1k1",
+        "res1k1 > neck1k1",
+        "dws1k1 > inv1k1e1 > inv1k1e1",
+        "dense1k1 > link1",
+        "conv64k1 > dws64k3 > dense8k1",
+    ],
+)
+def test_a_network_of_as_many_parameters_as_the_limit_lies_within_the_bytes_reference(
+    layers: str, tables: dict[str, Any]
+) -> None:
+    """Statistics count too, which many normalizations of few weights have the most of."""
+    chromosome = Chromosome.parse(" > ".join([layers] * 20) + " | gap | sgd lr=.05", LAYERS)
+    shape = Shape(1, 8, 8)
+    tables["space"]["limits"]["parameters"] = n = chromosome.counts(shape, 2).parameters
+    (objective,) = objectives_of(experiment_of(tables, model_bytes={"weight": -1}), 0.1, 100).items
+    found = sum(tensor.nbytes for tensor in build(chromosome, shape, 2).state_dict().values())
+    assert 4 * n < found < objective.reference
 
 
 @pytest.mark.parametrize("name", ["validation_loss", "epochs", "flops", "beauty"])

@@ -73,3 +73,12 @@ def test_a_missing_metric_is_named_beside_those_that_exist() -> None:
     message = r"objective 'latency' must be a metric among \['accuracy', 'size'\]; correct the name"
     with pytest.raises(ExperimentError, match=message):
         objectives.fitness(ok(**METRICS))
+
+
+def test_before_the_end_of_training_only_bounds_of_what_it_does_not_change_count() -> None:
+    accuracy = Objective("validation_accuracy", 1.0, floor=0.8)
+    objectives = Objectives((accuracy, Objective("parameters", -1.0, ceiling=100.0)))
+    small, large = ok(validation_accuracy=0.4, parameters=50.0), ok(validation_accuracy=0.4, parameters=150.0)
+    assert objectives.fitness(small).violation == pytest.approx(0.5)
+    assert objectives.fitness(small, is_full=False).violation == 0
+    assert objectives.fitness(large, is_full=False).violation == pytest.approx(0.5)

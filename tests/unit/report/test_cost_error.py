@@ -59,6 +59,17 @@ def test_only_successes_that_were_trained_count(make_record: Make) -> None:
     assert cost_error([*good[:2], failed, reused]) is None
 
 
+def test_continuations_have_another_ratio_and_do_not_count(make_record: Make) -> None:
+    """Each is charged with what it adds, without the start that it takes all the same."""
+    first = records_of(make_record, [2, 4, 8], [1, 2, 4])
+    rest = [
+        make_record(3 + n, continues=n, cost=1.0, evaluation=Evaluation(Status.OK, seconds=90.0))
+        for n in range(3)
+    ]
+    assert cost_error([*first, *rest]) == cost_error(first)
+    assert cost_error(rest) is None
+
+
 def test_it_reads_as_a_sentence() -> None:
     assert str(CostError(40, 0.956, 1.312, 1.164)) == (
         "40 trainings took 1.3 times the predicted seconds, half of them within a factor of 1.16 of that; "

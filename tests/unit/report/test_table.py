@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -165,6 +165,34 @@ def test_the_json_has_these_keys_and_no_others(example: Run) -> None:
     }
 
 
+def test_an_interrupted_run_without_a_front_says_how_to_go_on(
+    make_record: MakeRecord, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    front_table(make_run(make_record(0, 0.9, 10, share=0.1), status="interrupted"))
+    assert "the front is empty so far; go on with: evocnn resume runs/mine" in capsys.readouterr().out
+
+
+def test_with_many_objectives_networks_stand_below_the_table(
+    make_record: MakeRecord, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("validation_accuracy", "parameters", "generalization_gap", "flops", "epochs")
+    record = make_record(7, 0.9, 10, text="conv8 · pool")
+    metrics = {**record.metrics, "flops": 5.0, "epochs": 3.0}
+    record = replace(record, evaluation=replace(record.evaluation, metrics=metrics))
+    objectives = {name: {"weight": -1, "reference": 9} for name in names}
+    front_table(make_run(record, objectives=objectives))
+    assert "     7  conv8 · pool ◀ knee" in capsys.readouterr().out.splitlines()
+
+
+def test_a_network_that_was_asked_again_and_went_on_is_one_candidate(
+    make_record: MakeRecord, make_run: MakeRun
+) -> None:
+    again = replace(make_record(1, 0.5, 1, share=0.1), reused_from=0)
+    on = replace(make_record(2, 0.9, 1), continues=1)
+    found = make_run(make_record(0, 0.5, 1, share=0.1), again, on)
+    assert [record.ticket for record in found.candidates] == [2]
+
+
 def test_rejections_are_no_candidates_looked_at_and_say_what_they_rest_on(
     make_record: MakeRecord, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -240,8 +268,8 @@ def test_a_run_in_which_nobody_was_trained_in_full_says_so(
     assert capsys.readouterr().out.splitlines()[1:] == [
         "1 looked at, 0 trained in full, 1 epochs",
         (
-            "the front is empty: no candidate has been trained in full yet; raise the budget (--budget), or "
-            "set search.rungs = [1]"
+            "the front is empty: no candidate has been trained in full yet; go on with a larger budget: "
+            "evocnn resume runs/mine --budget ..., lower search.population, or set search.rungs = [1]"
         ),
     ]
 

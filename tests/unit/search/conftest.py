@@ -78,6 +78,10 @@ class BitSpace:
         flipped = genome.text.translate(str.maketrans("01", "10"))
         return Repaired(Bits(flipped), {"flipped": len(flipped)})
 
+    def fidelity(self, genome: Bits, fidelity: Fidelity, /) -> Fidelity:
+        """Bits say nothing of it."""
+        return fidelity
+
     def cost(self, genome: Bits, fidelity: Fidelity, /) -> float:
         spread = hashlib.sha256(genome.text.encode()).digest()[0] / 256  # in [0, 1)
         return fidelity.stop * self.costs.get(genome.text, 8**spread)

@@ -15,7 +15,7 @@ from evocnn.store import Journal, Record, front_of
 from evocnn.workers import Executor, SerialExecutor, SimulatedExecutor
 
 FORMS = ("generational with rungs", "steady with rungs")
-LOST = "saved states in '.*' are missing or damaged; their candidates are trained anew, which finds the same"
+LOST = "saved states in '.*' are missing or damaged; candidates that go on from one are trained anew, which"
 MakeJournal = Callable[[], Journal]
 
 
@@ -117,19 +117,21 @@ def test_states_are_dropped_once_nobody_can_ask_for_them(toy: Any, journal: Jour
     seen: list[list[str]] = []
     toy.search(journal, script, window=1, epochs=11, should_stop=look)
     assert seen == [[], ["1 1"], ["1 1"], ["1 3"]]  # while each of the four tickets runs
-    assert list(states_of(journal).iterdir()) == []
+    left = sorted(path.read_text() for path in states_of(journal).iterdir())
+    assert left == ["1 3"]  # with a larger budget it might have been needed
 
 
 @pytest.mark.parametrize("algorithm", FORMS)
 @pytest.mark.parametrize("executor", [SerialExecutor, scattered])
-def test_only_what_a_larger_budget_can_need_is_left(
+def test_whatever_a_larger_budget_can_need_is_left(
     toy: Any, journal: Journal, algorithm: str, executor: Callable[[Any], Executor]
 ) -> None:
     searched = toy.algorithm(algorithm, toy.BitSpace())
     outcome = toy.search(journal, searched, executor, evaluations=20)
     needed = set(searched.needed_states())
     by_ticket = {record.ticket: record for record in outcome.records}
-    assert {path.name for path in states_of(journal).iterdir()} == {by_ticket[t].identity for t in needed}
+    assert {path.name for path in states_of(journal).iterdir()} >= {by_ticket[t].identity for t in needed}
+    assert len(list(states_of(journal).iterdir())) < len(needed) + 8  # those in flight at most
     table = toy.Table()
     more = toy.search(journal, algorithm, executor, table=table, evaluations=30)
     assert table.anew == []

@@ -160,7 +160,7 @@ def test_heirs_are_given_their_donors_states(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_states_of_a_population_are_kept_and_no_others(toy: Any, journal: Journal, form: Any) -> None:
+def test_the_states_of_a_population_are_kept(toy: Any, journal: Journal, form: Any) -> None:
     algorithm = algorithm_of(form, toy)
     records = toy.search(journal, algorithm, evaluations=40).records
     by_ticket = {record.ticket: record for record in records}
@@ -169,7 +169,7 @@ def test_the_states_of_a_population_are_kept_and_no_others(toy: Any, journal: Jo
     assert len(full) >= 8
     needed |= {by_ticket[t].donor for t in needed if not by_ticket[t].is_full} - {None}
     kept = {path.name for path in (journal.path.parent / "states").iterdir()}
-    assert kept == {by_ticket[ticket].identity for ticket in needed}
+    assert kept >= {by_ticket[ticket].identity for ticket in needed}
 
 
 @pytest.mark.parametrize("executor", [SerialExecutor, scattered])
@@ -194,6 +194,22 @@ def test_after_a_crash_the_journal_becomes_that_of_an_uninterrupted_run(
         second = search(journal)
         assert toy.timeless(second.records) == toy.timeless(whole.records)
         assert second.log == whole.log
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_larger_budget_goes_on_as_one_long_search(toy: Any, new_journal: MakeJournal, form: Any) -> None:
+    def search(journal: Journal, evaluations: int) -> Any:
+        return toy.search(
+            journal, algorithm_of(form, toy), table=Legacy(toy.Table()), evaluations=evaluations
+        )
+
+    whole = search(new_journal(), 30)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # no state is missing
+        for first in range(12, 28, 2):
+            journal = new_journal()
+            search(journal, first)
+            assert toy.timeless(search(journal, 30).records) == toy.timeless(whole.records)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -161,6 +161,23 @@ def test_what_cannot_be_captured_is_trained_eagerly_and_says_so(failure: Excepti
     assert torch.equal(step.take_loss(), eager.take_loss())
 
 
+def test_images_that_fill_no_batch_are_trained_eagerly_and_say_so() -> None:
+    recipe = Recipe(batch_size=N_IMAGES + 1, learning_rate=LEARNING_RATE)
+    assert Captured(network(), recipe, images()).obstacle == "28 images are less than a batch"
+    recipe = Recipe(batch_size=N_IMAGES, learning_rate=LEARNING_RATE)
+    assert Captured(network(), recipe, images()).obstacle == ""
+
+
+def test_memory_that_is_exhausted_once_while_capturing_is_found_in_the_cache(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    step = Captured(network(), recipe_of(), images())
+    step.failure = torch.OutOfMemoryError("CUDA out of memory")
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: setattr(step, "failure", None))
+    assert taken(step, 5)._graph.n_replays == 1
+    assert step.obstacle == ""
+
+
 def test_the_obstacle_is_what_stopped_the_capture_and_not_the_failed_end_of_it() -> None:
     step = Captured(network(), recipe_of(), images())
     step.failure = RuntimeError("operation failed due to a previous error during capture")

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import astuple
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -169,14 +169,54 @@ def test_a_cache_that_cannot_be_written_is_told(
         assert machine_cost_model(MACHINE) == measured[0]
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"start": 1, "per_byte": 2}', "\x00"])
-def test_constants_that_cannot_be_read_are_named(
+def constants(**changes: object) -> str:
+    return json.dumps({**asdict(MODEL), **changes})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        "\x00",
+        '{"start": 1, "per_byte": 2}',
+        constants(per_byte=2),
+        constants(start=0),
+        constants(start=True),
+        constants(per_flop="1e-9"),
+        constants(per_flop=None),
+        constants(per_activation=-1e-9),
+        constants(per_operation=float("nan")),
+        constants(per_operation=float("inf")),
+        constants(per_operation=10**400),
+    ],
+)
+def test_what_cannot_be_constants_is_measured_anew(
     content: str, cache: Path, measured: list[CostModel]
 ) -> None:
     path = constants_file(MACHINE)
     path.parent.mkdir()
     path.write_text(content)
-    with pytest.raises(
-        DataError, match=rf"file {path} must hold the constants of a cost model, .*; remove it"
-    ):
+    with pytest.warns(UserWarning, match=rf"file {path} must hold the constants of .*, but it did not; they"):
+        found = machine_cost_model(MACHINE)
+    assert machine_cost_model(MACHINE) == found == measured[0]
+    assert len(measured) == 1
+    assert [p.name for p in path.parent.iterdir()] == [path.name]  # nothing is left behind
+
+
+def test_constants_may_be_whole_numbers_or_nothing_but_for_the_start(
+    cache: Path, measured: list[CostModel]
+) -> None:
+    path = constants_file(MACHINE)
+    path.parent.mkdir()
+    path.write_text(constants(start=1, per_flop=0))
+    assert machine_cost_model(MACHINE) == replace(MODEL, start=1.0, per_flop=0.0)
+    assert not measured
+
+
+def test_a_file_of_constants_that_cannot_be_read_is_named(cache: Path, measured: list[CostModel]) -> None:
+    path = constants_file(MACHINE)
+    path.mkdir(parents=True)
+    with pytest.raises(DataError, match=rf"file {path} must be readable, but: .*; remove it"):
         machine_cost_model(MACHINE)

@@ -56,8 +56,10 @@ def evaluator_of(**changes: Any) -> TrainingEvaluator:
     return TrainingEvaluator(**settings)
 
 
-def asking(chromosome: Any = CHROMOSOME, epochs: int = 2, **changes: Any) -> EvaluationRequest:
-    return EvaluationRequest(chromosome, Fidelity(epochs, len(TRAINING)), **changes)
+def asking(
+    chromosome: Any = CHROMOSOME, epochs: int = 2, share: float = 1.0, **changes: Any
+) -> EvaluationRequest:
+    return EvaluationRequest(chromosome, Fidelity(epochs, len(TRAINING), share), **changes)
 
 
 def figures(evaluation: Evaluation) -> tuple[Any, ...]:
@@ -267,6 +269,18 @@ def test_rungs_equal_full_training_with_and_without_their_states() -> None:
         state = found.state
         assert state is not None
     assert figures(found) == figures(whole)
+
+
+def test_a_continuation_may_have_nothing_left_to_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 3 epochs, 10 and 30 % are one."""
+    first, direct = (evaluator_of()(asking(epochs=3, share=share, saves_state=True)) for share in (0.1, 0.3))
+    monkeypatch.setattr(EagerStep, "__call__", None)  # no step is taken
+    found = evaluator_of()(asking(epochs=3, share=0.3, saves_state=True, continues=5, state=first.state))
+    assert figures(found) == figures(direct)
+    assert found.metrics["epochs"] == 1
+    monkeypatch.undo()
+    ends = [evaluator_of()(asking(epochs=3, state=state)) for state in (found.state, None)]
+    assert figures(ends[0]) == figures(ends[1])
 
 
 def test_a_rung_is_a_share_of_a_recipes_own_epochs() -> None:

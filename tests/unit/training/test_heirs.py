@@ -110,20 +110,37 @@ def test_a_donors_early_stop_counts_as_what_it_was_trained() -> None:
     assert evaluator(inheriting(WIDER, donor)).metrics["lineage_epochs"] == 4
 
 
-@pytest.mark.parametrize("is_donor_there", [True, False])
+@pytest.mark.parametrize("is_donors_state_there", [True, False])
 def test_an_heir_that_is_continued_equals_one_that_never_stopped(
-    donor: Evaluation, *, is_donor_there: bool
+    donor: Evaluation, *, is_donors_state_there: bool
 ) -> None:
     """Its own state is enough: the donor's is not read any more."""
     whole = EVALUATOR(inheriting(WIDER, donor, epochs=3))
     first = EVALUATOR(inheriting(WIDER, donor, epochs=3, share=0.4))
     assert (first.metrics["epochs"], first.metrics["lineage_epochs"]) == (1, 5)
     request = inheriting(WIDER, donor, epochs=3, continues=8, state=first.state)
-    if not is_donor_there:
-        request = replace(request, donor_state=None, donor_genome=None)
+    if not is_donors_state_there:
+        request = replace(request, donor_state=None)
     found = EVALUATOR(request)
     assert (found.metrics, found.curves) == (whole.metrics, whole.curves)
     assert found.metrics["lineage_epochs"] == 7
+
+
+def test_the_state_of_an_heir_is_that_of_no_other_training(donor: Evaluation) -> None:
+    """Neither from scratch nor from another donor."""
+    heir = EVALUATOR(inheriting(WIDER, donor, epochs=3, share=0.4))
+    scratch = EVALUATOR(asking(WIDER, 3, share=0.4))
+    rest, own = asking(WIDER, 3, continues=8), inheriting(WIDER, donor, epochs=3, continues=8)
+    message = r"^a saved state must be of the training that goes on, \w+, but it was of \w+; leave it out"
+    for request, state in (
+        (rest, heir.state),
+        (own, scratch.state),
+        (replace(own, donor_genome=OTHER), heir.state),
+    ):
+        with pytest.raises(JournalError, match=message):
+            EVALUATOR(replace(request, state=state))
+    with pytest.raises(GeneError, match="must bring the state and the Chromosome of its donor"):
+        EVALUATOR(replace(own, donor_genome=None, state=heir.state))
 
 
 @pytest.mark.parametrize("missing", ["donor_state", "donor_genome"])

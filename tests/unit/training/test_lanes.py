@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ import torch
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status
 from evocnn.genotype import Chromosome, Conv, Fidelity, Head, Pool, Recipe
 from evocnn.training import lanes as lanes_module
+from evocnn.training.captured_step import CapturedStep
 from evocnn.training.data import ImageSet, image_set
 from evocnn.training.evaluator import TrainingEvaluator
 from evocnn.training.lanes import MAX_LANES, STEPS_A_TURN, Lanes, lanes_of, n_lanes_within
 from evocnn.training.protocol import Protocol
+from evocnn.training.step import EagerStep
 
 CPU = torch.device("cpu")
 LAYERS = (Conv(filters=4, kernel=3), Pool(), Conv(filters=6, kernel=3))
@@ -249,6 +252,22 @@ def test_memory_exhausted_where_nobody_else_runs_is_not_tried_again() -> None:
     assert len(stage.seen) == STEPS_A_TURN
 
 
+def test_a_success_says_why_its_steps_were_not_captured(evaluator: TrainingEvaluator) -> None:
+    whole, small = (training(Recipe(batch_size=n, learning_rate=0.05)) for n in (61, 64))
+
+    def evaluated(request: EvaluationRequest, make_step: Any) -> Evaluation:
+        lanes = Lanes(evaluator, 1, CPU, memory=1, memory_of=lambda request: 0, make_step=make_step)
+        lanes.submit(0, request)
+        ((_, evaluation),) = lanes.wait(60)
+        assert evaluation.status is Status.OK
+        return evaluation
+
+    obstacle = "trained without a CUDA graph: 61 images are less than a batch"
+    assert evaluated(small, CapturedStep).reason == obstacle
+    assert evaluated(small, EagerStep).reason == evaluated(small, None).reason == ""
+    assert evaluated(whole, EagerStep).reason == ""
+
+
 def test_a_failure_says_how_long_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter((10.0, 17.5, 20.0, 20.0, 20.0))
     monkeypatch.setattr(lanes_module, "perf_counter", lambda: next(times))
@@ -257,6 +276,20 @@ def test_a_failure_says_how_long_it_took(monkeypatch: pytest.MonkeyPatch) -> Non
     ((ticket, evaluation),) = lanes.wait(10)
     assert (ticket, evaluation.status, evaluation.seconds) == (5, Status.CRASHED, 7.5)
     assert evaluation.reason.startswith("ValueError: bad at ")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the stream is a stand-in")
+def test_a_lane_that_reads_figures_waits_until_its_stream_is_through() -> None:
+    stage, is_through = Stage(), [False]
+    lanes = Lanes(stage, 1, CPU, memory=1, memory_of=lambda request: 1)
+    lanes.submit(0, EvaluationRequest(Script("a", 1), Fidelity(1, 1)))
+    lanes._admit()
+    (lane,) = lanes._lanes
+    lane.is_reading, lane.stream = True, SimpleNamespace(query=lambda: is_through[0])
+    assert lanes.wait(0.01) == []
+    assert stage.seen == []
+    is_through[0] = True
+    assert len(lanes.wait(10)) == 1
 
 
 def test_closing_drops_what_runs_and_what_waits() -> None:

@@ -160,6 +160,29 @@ def test_what_synchronizes_is_trained_eagerly_and_says_so(
     assert_near(first, second)
 
 
+@pytest.mark.usefixtures("own_stream")
+def test_a_failed_capture_leaves_the_allocator_as_it_was(
+    evaluator: TrainingEvaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = torch.nn.Flatten.forward
+
+    def waiting(self: Any, images: torch.Tensor) -> torch.Tensor:
+        images.sum().item()
+        return forward(self, images)
+
+    monkeypatch.setattr(torch.nn.Flatten, "forward", waiting)
+    images, recipe = images_on_gpu(evaluator), recipe_of()
+    step = CapturedStep(network_of(recipe), recipe, images)
+    for number in range(N_EAGER + 1):
+        step(torch.arange(64).cuda(), 0.01, number)
+    assert step.obstacle
+    much = torch.empty(2**28, dtype=torch.uint8, device="cuda")
+    before = torch.cuda.memory_reserved()
+    del much
+    torch.cuda.empty_cache()
+    assert torch.cuda.memory_reserved() <= before - 2**28
+
+
 @pytest.fixture
 def one_gigabyte(evaluator: TrainingEvaluator) -> Iterator[None]:
     """Let this process have one gigabyte of the device."""

@@ -1,5 +1,6 @@
 """Replicates that are trained together: each ends as its solo run does."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -119,6 +120,49 @@ def test_times_add_up_to_those_of_all(evaluator: TrainingEvaluator, monkeypatch:
     assert [evaluation.seconds for evaluation in evaluate_grouped(jobs)] == [1.0, 1.0]  # 0 to 2, 1 to 3
 
 
+def test_one_that_raises_fails_alone(digits: ImageSet, evaluator: TrainingEvaluator) -> None:
+    def fail(metrics: Mapping[str, float], chromosome: Chromosome) -> float:
+        raise ValueError("no such thing")
+
+    failing = fold(digits, 0)
+    failing.measures = {"own": fail}
+    jobs = [job(evaluator), job(failing, replicate=1), job(evaluator, replicate=2)]
+    found = evaluate_grouped(jobs)
+    assert [evaluation.status for evaluation in found] == [Status.OK, Status.CRASHED, Status.OK]
+    assert found[1].reason.startswith("ValueError: no such thing at ")
+    assert_alike([found[0], found[2]], [jobs[0], jobs[2]])
+    asked_too_much = changed(job(evaluator), fidelity=Fidelity(EPOCHS, 7))  # raises ahead of the first step
+    found = evaluate_grouped([asked_too_much, *jobs[::2]])
+    assert [evaluation.status for evaluation in found] == [Status.CRASHED, Status.OK, Status.OK]
+    assert_alike(found[1:], jobs[::2])
+
+
+def test_a_figure_that_is_not_finite_is_a_divergence(digits: ImageSet, evaluator: TrainingEvaluator) -> None:
+    odd = fold(digits, 0)
+    odd.measures = {"own": lambda metrics, chromosome: float("nan")}
+    found = evaluate_grouped([job(evaluator), job(odd)])
+    assert [evaluation.status for evaluation in found] == [Status.OK, Status.DIVERGED]
+
+
+@pytest.mark.parametrize("last", [0, 5])
+def test_where_the_step_of_all_raises_each_is_trained_alone(
+    evaluator: TrainingEvaluator, monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    step, numbers = replicates._Group.step, iter(range(100))
+
+    def fail(group: Any) -> None:
+        if next(numbers) == last:
+            raise MemoryError
+        step(group)
+
+    monkeypatch.setattr(replicates._Group, "step", fail)
+    jobs = [job(evaluator, replicate=number) for number in range(2)]
+    found = evaluate_grouped(jobs)
+    alone = [evaluator(request) for _, request in jobs]
+    assert [evaluation.metrics for evaluation in found] == [evaluation.metrics for evaluation in alone]
+    assert next(numbers) == last + 1
+
+
 def changed(job: Job, **changes: Any) -> Job:
     return job[0], replace(job[1], **changes)
 
@@ -188,3 +232,23 @@ def test_what_does_not_pay_is_evaluated_one_after_the_other(
     found = evaluate_replicates(jobs)
     assert [evaluation.curves for evaluation in found] == [evaluation.curves for evaluation in alone]
     assert len(asked) == 1
+    failing = changed(jobs[1], fidelity=Fidelity(EPOCHS, 7))
+    found = evaluate_replicates([jobs[0], failing])
+    assert [evaluation.status for evaluation in found] == [Status.OK, Status.CRASHED]
+
+
+def test_nothing_is_evaluated_to_nothing() -> None:
+    assert evaluate_replicates([]) == evaluate_grouped([]) == []
+    assert not pays([])
+    assert not is_possible([])
+
+
+def test_a_gene_that_raises_when_looked_at_fails_each_evaluation_by_itself(
+    evaluator: TrainingEvaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise ValueError("in its module")
+
+    monkeypatch.setattr(replicates, "build", fail)
+    found = evaluate_replicates([job(evaluator, replicate=number) for number in range(3)])
+    assert [evaluation.status for evaluation in found] == [Status.OK] * 3

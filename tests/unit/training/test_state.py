@@ -122,6 +122,13 @@ def test_the_state_of_another_training_is_refused() -> None:
         load_state(state, step, "this", 10)
 
 
+def test_a_state_from_the_end_of_the_rung_leaves_nothing_to_train() -> None:
+    step = step_of(RECIPE)
+    expected = trained(step, 3)
+    found = load_state(save_state(step, expected, "this"), step, "this", 3)
+    assert trained(step, 3, found).epochs == found.epochs == expected.epochs
+
+
 def test_a_state_from_beyond_the_rung_is_refused() -> None:
     step = step_of(RECIPE)
     state = save_state(step, trained(step, 3), "this")

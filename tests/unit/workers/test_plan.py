@@ -2,7 +2,7 @@
 
 import pytest
 
-from evocnn.workers.plan import Node, Plan, plan_workers
+from evocnn.workers.plan import Node, Plan, n_places, plan_workers
 
 DESK = Node(8)
 GPU_SERVER = Node(32, 4)
@@ -48,9 +48,20 @@ def test_workers_are_chosen_by_resources(
         ),
         (plan_workers([GPU_SERVER], 2, 0.5), 6, "1 node, 1 GPU, 6 lanes each: 6 candidates at a time"),
         (plan_workers([GPU_SERVER], 3, None), 20, "1 node, 3 GPUs, 6.67 lanes each: 20 candidates at a time"),
+        (
+            plan_workers([GPU_SERVER, GPU_SERVER, DESK], 4, None),
+            24,
+            "1 node, 4 GPUs, 6 lanes each: 24 candidates at a time",
+        ),
+        (plan_workers([DESK, DESK, DESK], 9, 0), 0, "2 nodes, 9 CPU workers: 9 candidates at a time"),
         (plan_workers([DESK], 1, None), 0, "1 node, 1 CPU worker: 1 candidate at a time"),
         (plan_workers([Node(4, 1)], None, None), 1, "1 node, 1 GPU, 1 lane each: 1 candidate at a time"),
     ],
 )
 def test_a_plan_in_a_line(plan: Plan, n_lanes: int, line: str) -> None:
     assert plan.describe(n_lanes) == line
+
+
+@pytest.mark.parametrize(("gpus_per_worker", "n"), [(None, 40), (0, 40), (0.5, 8), (1, 4), (2, 2), (8, 0)])
+def test_as_many_workers_as_there_are_places(gpus_per_worker: float | None, n: int) -> None:
+    assert n_places([GPU_SERVER, DESK], gpus_per_worker) == n
