@@ -332,6 +332,7 @@ def test_show_as_json(evocnn: Call, finished: Path) -> None:
         "candidates",
         "repairs",
         "operators",
+        "rejection",
         "cost_model",
         "reference_point",
         "hypervolume",
