@@ -33,7 +33,7 @@ from evocnn.genotype import (
 from evocnn.genotype.gene import Gene
 
 EXAMPLE = Chromosome((Conv(32, 3), Pool(), Residual(64, 3)), Head(), Recipe())
-EXAMPLE_KEY = "9e40ccfaabfc8a30efd482508983f370"
+EXAMPLE_KEY = "7bed1da62b3bdf642bb59407aca15e66"
 
 
 def of(*layers: LayerGene) -> Chromosome:
@@ -104,6 +104,8 @@ VARIANTS = [
             0.2,
             "he",
             *(0.5, 0.1, 15.0, 0.1, 0.2, 0.3, 0.4, 0.25),  # a strength for each kind of augmentation
+            1.0,
+            0.9,
         ),
     ),
 ]

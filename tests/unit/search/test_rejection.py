@@ -282,11 +282,11 @@ def test_the_report_says_what_was_found() -> None:
     rejection = new()
     assert rejection.report().text == (
         "written rejected 0 of 0 offspring and is off; its rank correlation with validation accuracy within "
-        "equal sizes is unknown"
+        "equal sizes is unknown, over 0 of at least 30 pairs"
     )
     shown(rejection, things(10))
     judged(rejection, Thing("a", -1.0))
     assert rejection.report().text == (
         "written rejected 1 of 11 offspring and is on; its rank correlation with validation accuracy within "
-        "equal sizes is +1.00 over 45 pairs"
+        "equal sizes is +1.00, over 45 pairs"
     )

@@ -10,7 +10,7 @@ import pytest
 from evocnn.errors import JournalError
 from evocnn.store import States
 
-LOST = r"saved states in '.*states' are missing or damaged; their candidates are trained anew"
+LOST = r"saved states in '.*states' are missing or damaged; candidates that go on from one are trained anew"
 
 
 @pytest.fixture
