@@ -11,7 +11,7 @@ import typer
 from evocnn.cli.progress import ProgressDisplay
 from evocnn.config import Experiment, parse_budget
 from evocnn.report.table import front_table
-from evocnn.runs import Run, Workers, open_run, resume, run
+from evocnn.runs import Observer, Run, Workers, open_run, resume, run
 from evocnn.search import Ending
 
 EXIT_INTERRUPTED = 130
@@ -56,10 +56,7 @@ def run_search(experiment: Experiment, folder: Path, workers: Workers, data: Pat
             folder,
             workers=workers,
             data=data,
-            on_start=display.start,
-            on_workers=display.workers,
-            on_told=display.told,
-            should_stop=stop,
+            observer=Observer(display.start, display.workers, display.told, stop),
         )
     _conclude(found)
 
@@ -76,10 +73,7 @@ def resume_search(folder: Path, workers: Workers, data: Path | None, budget: str
             workers=workers,
             data=data,
             budget=budget,
-            on_start=display.start,
-            on_workers=display.workers,
-            on_told=display.told,
-            should_stop=stop,
+            observer=Observer(display.start, display.workers, display.told, stop),
         )
     if known.status in (Ending.FINISHED, Ending.EXHAUSTED) and budget is None and data is None:
         typer.echo("this run was finished already; give it a larger --budget to go on", err=True)

@@ -71,7 +71,7 @@ class SearchSpace:
         founder_depth: Least and greatest number of layer genes that are drawn.
         limits: The largest permitted network.
         pool_order: `early` computes a pool right after the convolution ahead of it, before
-            normalization and activation (about twice as fast on a CPU); `textbook` after them.
+            normalization and activation, which is less work; `textbook` after them.
         cost_model: The formula that predicts training seconds.
 
     Raises:

@@ -2,9 +2,8 @@
 
 import sys
 import warnings
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +11,13 @@ from evocnn.config import Experiment, Parts, build_parts, to_plain
 from evocnn.errors import JournalError, ReplayError
 from evocnn.genotype import CostModel
 from evocnn.runs.folder import RUNNING, Run, open_run
+from evocnn.runs.observer import NOBODY, Observer, Progress
 from evocnn.runs.workers import Workers, executor_of
 from evocnn.search import Driver, Ending
-from evocnn.store import Journal, Record, environment, locked
+from evocnn.store import Journal, environment, locked
 from evocnn.training.cost_measurement import machine_cost_model
 
 DECISIVE = ("python", "processor", "torch", "numpy", "deap", "moocore", "evocnn")  # of the environment
-
-
-def _ignore(_: object) -> None:
-    """Do nothing with what is observed."""
-
-
-def _never() -> bool:
-    return False
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What an observer of a running search sees.
-
-    Attributes:
-        record: The record told last.
-        is_replayed: Whether it came from the journal of an earlier session.
-    """
-
-    record: Record
-    is_replayed: bool
 
 
 def run(
@@ -47,10 +26,7 @@ def run(
     *,
     workers: int | Workers = 0,
     data: str | Path | None = None,
-    on_start: Callable[[Parts], None] = _ignore,
-    on_workers: Callable[[str], None] = _ignore,
-    on_told: Callable[[Progress], None] = _ignore,
-    should_stop: Callable[[], bool] = _never,
+    observer: Observer = NOBODY,
 ) -> Run:
     """Search, and return the run.
 
@@ -59,10 +35,7 @@ def run(
         folder: The run folder, `runs/NAME` by default; it must not hold a run.
         workers: Ray workers, 0 for none, or a `Workers` with more to say.
         data: Images in place of the experiment's own.
-        on_start: Called once with the objects of the search.
-        on_workers: Called with what the workers are, in a line, once all have started.
-        on_told: Called after each evaluation was told.
-        should_stop: Asked often; once true, nothing new starts and what runs is finished.
+        observer: Hears how it goes, and may stop it.
 
     Raises:
         EvocnnError: Experiment, data, workers or folder are not as they must be.
@@ -95,16 +68,7 @@ def run(
         "workers": asdict(crew),
     }
     with locked(folder), Journal.create(folder, manifest) as journal:
-        _search(
-            experiment,
-            parts,
-            journal,
-            crew,
-            on_start=on_start,
-            on_workers=on_workers,
-            on_told=on_told,
-            should_stop=should_stop,
-        )
+        _search(experiment, parts, journal, crew, observer)
     return open_run(folder)
 
 
@@ -115,10 +79,7 @@ def resume(
     workers: int | Workers = 0,
     data: str | Path | None = None,
     budget: str | int | None = None,
-    on_start: Callable[[Parts], None] = _ignore,
-    on_workers: Callable[[str], None] = _ignore,
-    on_told: Callable[[Progress], None] = _ignore,
-    should_stop: Callable[[], bool] = _never,
+    observer: Observer = NOBODY,
 ) -> Run:
     """Go on with a run where it was left, and return it; a finished one is returned as it is.
 
@@ -128,10 +89,7 @@ def resume(
         workers: As in `run`; they need not be those of the first session.
         data: Where the same images lie now.
         budget: A new budget, in evaluations, as `500 epochs` or as a time such as `10m`.
-        on_start: As in `run`.
-        on_workers: As in `run`.
-        on_told: As in `run`; evaluations of earlier sessions are told again first.
-        should_stop: As in `run`.
+        observer: As in `run`; it hears evaluations of earlier sessions again first.
 
     Raises:
         ReplayError: Data or experiment are not those of the run.
@@ -152,16 +110,7 @@ def resume(
         _check_same(known, parts)
         journal.set("experiment", to_plain(experiment.tables))
         journal.set("data_path", None if path is None else str(path))
-        _search(
-            experiment,
-            parts,
-            journal,
-            crew,
-            on_start=on_start,
-            on_workers=on_workers,
-            on_told=on_told,
-            should_stop=should_stop,
-        )
+        _search(experiment, parts, journal, crew, observer)
     return open_run(folder)
 
 
@@ -188,20 +137,12 @@ def _without_budget(tables: Any) -> dict[str, Any]:
 
 
 def _search(
-    experiment: Experiment,
-    parts: Parts,
-    journal: Journal,
-    workers: Workers,
-    *,
-    on_start: Callable[[Parts], None],
-    on_workers: Callable[[str], None],
-    on_told: Callable[[Progress], None],
-    should_stop: Callable[[], bool],
+    experiment: Experiment, parts: Parts, journal: Journal, workers: Workers, observer: Observer
 ) -> None:
     window = experiment.search.window
 
     def tell_plan(plan: str, n_candidates: int) -> None:
-        on_workers(plan)
+        observer.on_workers(plan)
         if 2 * n_candidates > window:
             warnings.warn(
                 f"search.window should be about four times the {n_candidates} candidates that are trained at "
@@ -211,7 +152,7 @@ def _search(
 
     replayed = {record.ticket for record in journal.records()}
     journal.set("status", RUNNING)
-    on_start(parts)
+    observer.on_start(parts)
     with closing(executor_of(experiment, parts, workers, tell_plan)) as executor:
         driver = Driver(
             parts.algorithm,
@@ -223,8 +164,8 @@ def _search(
             window=window,
             budget=experiment.search.budget,
             rejection=parts.rejection,
-            on_told=lambda record: on_told(Progress(record, record.ticket in replayed)),
-            should_stop=should_stop,
+            on_told=lambda record: observer.on_told(Progress(record, record.ticket in replayed)),
+            should_stop=observer.should_stop,
         )
         ending = driver.run()
         if parts.rejection is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import evocnn as package
+from evocnn.runs import Observer
 
 Call = Callable[..., Any]
 
@@ -38,7 +39,11 @@ def test_a_stopped_search_with_inheritance_goes_on_as_if_it_had_not_been(tiny: P
     experiment = package.load_experiment(tiny, settings)
     whole = package.run(experiment, tmp_path / "whole")
     told: list[Any] = []
-    half = package.run(experiment, tmp_path / "half", on_told=told.append, should_stop=lambda: len(told) >= 8)
+    half = package.run(
+        experiment,
+        tmp_path / "half",
+        observer=Observer(on_told=told.append, should_stop=lambda: len(told) >= 8),
+    )
     assert len(half.records) < len(whole.records)
     found = package.resume(half.folder)
     assert any(record.donor is not None for record in found.records[len(half.records) :])

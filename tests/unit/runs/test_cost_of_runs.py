@@ -10,6 +10,7 @@ import pytest
 from evocnn import Experiment, Run, resume, run
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status
 from evocnn.genotype import CostModel, Shape
+from evocnn.runs import Observer
 from evocnn.runs import search as searching
 from evocnn.store import Record, environment
 from evocnn.training.cost_measurement import constants_file, keep
@@ -97,6 +98,10 @@ def test_a_run_goes_on_with_the_constants_that_it_began_with(
     experiment = Experiment.from_dict(TABLES)
     whole = run(experiment, tmp_path / "whole")
     told: list[object] = []
-    run(experiment, tmp_path / "cut", on_told=told.append, should_stop=lambda: len(told) >= 8)
+    run(
+        experiment,
+        tmp_path / "cut",
+        observer=Observer(on_told=told.append, should_stop=lambda: len(told) >= 8),
+    )
     machine(ELSEWHERE)
     assert without_times(resume(tmp_path / "cut")) == without_times(whole)

@@ -12,6 +12,7 @@ from evocnn.config import presets, space_of, to_plain
 from evocnn.errors import ReplayError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status
 from evocnn.genotype import Conv, Pool, Shape
+from evocnn.runs import Observer
 from evocnn.store import Record
 from evocnn.training.evaluator import TrainingEvaluator
 
@@ -144,7 +145,11 @@ def test_a_resumed_run_is_the_run_in_one_go(tmp_path: Path, algorithm: str, rate
     experiment = load_experiment(path, settings)
     whole = run(experiment, tmp_path / "whole")
     told: list[object] = []
-    first = run(experiment, tmp_path / "cut", on_told=told.append, should_stop=lambda: len(told) >= 13)
+    first = run(
+        experiment,
+        tmp_path / "cut",
+        observer=Observer(on_told=told.append, should_stop=lambda: len(told) >= 13),
+    )
     assert (first.status, len(first.records)) == ("interrupted", len(told))
     second = resume(tmp_path / "cut")
     assert without_times(second) == without_times(whole)

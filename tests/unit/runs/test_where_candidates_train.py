@@ -9,7 +9,7 @@ import torch
 from evocnn import load_experiment, run
 from evocnn.cli.progress import ProgressDisplay
 from evocnn.errors import ExperimentError
-from evocnn.runs import Workers
+from evocnn.runs import Observer, Workers
 from evocnn.runs import workers as crews
 from evocnn.search import Budget
 from evocnn.training.lanes import Lanes
@@ -48,7 +48,7 @@ def three_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
 def told(path: Path, lines: list[str]) -> list[Any]:
     """Return what a search finds, without times."""
     (path.parent / "tiny.toml").write_text(TINY, encoding="utf-8")
-    found = run(load_experiment(path.parent / "tiny.toml"), path, on_workers=lines.append)
+    found = run(load_experiment(path.parent / "tiny.toml"), path, observer=Observer(on_workers=lines.append))
     return [
         (r.ticket, r.identity, dict(r.evaluation.metrics), dict(r.evaluation.curves)) for r in found.records
     ]
