@@ -22,7 +22,6 @@ from evocnn.config import Experiment
 from evocnn.config.parts import load_data, space_of
 from evocnn.evaluation import EvaluationRequest, Status
 from evocnn.genotype import Chromosome, Fidelity, SearchSpace
-from evocnn.genotype.descriptors import descriptors
 from evocnn.search.predictor import Predictor
 from evocnn.search.rank_correlation import correlation_within_sizes
 from evocnn.store import environment
@@ -119,7 +118,7 @@ def predictor_row(
     for draw in range(DRAWS):
         order = np.random.default_rng((SEED, draw)).permutation(len(chromosomes))
         known, other = order[:n], order[n:]
-        predictor = Predictor(lambda chromosome: descriptors(chromosome, space))
+        predictor = Predictor(space.describe)
         predictor.fit([chromosomes[k] for k in known], accuracies[known])
         scores, ms = timed(predictor, [chromosomes[k] for k in other])
         times.append(ms)

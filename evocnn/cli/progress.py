@@ -59,7 +59,8 @@ class ProgressDisplay:
         crew = "this process" if workers.count == 0 else f"{n}Ray workers"
         self._budget = budget
         self._say(
-            f"{experiment.name}: {experiment.search.algorithm}, seed {experiment.seed}, {crew}, into {folder}"
+            f"{experiment.name}: {experiment.search.algorithm.name}, seed {experiment.seed}, {crew}, "
+            f"into {folder}"
         )
 
     def start(self, parts: Parts) -> None:

@@ -12,17 +12,13 @@ from evocnn.config.operator_names import default_crossovers, default_mutations
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Objective, Objectives
 from evocnn.genotype import CostModel, Fidelity, Limits, SearchSpace, Shape
-from evocnn.genotype.descriptors import descriptors
 from evocnn.operators import RATES, Variation
 from evocnn.search import (
     Algorithm,
     Breeding,
-    GenerationalNSGA2,
     Predictor,
-    RandomSearch,
     Rejection,
     Rungs,
-    SteadyStateNSGA2,
 )
 from evocnn.training.data import ImageSet, load, split
 from evocnn.training.data.sources import matching
@@ -200,33 +196,38 @@ def objectives_of(experiment: Experiment, majority_share: float, n_validation: i
     return Objectives(tuple(items))
 
 
+def variation_of(experiment: Experiment) -> Variation:
+    """Return how offspring are made."""
+    settings, evolve = experiment.search, experiment.space.evolve
+    return Variation(
+        default_crossovers(evolve) if settings.crossover is None else settings.crossover,
+        default_mutations(evolve) if settings.mutation is None else settings.mutation,
+        settings.crossover_rate,
+        settings.mutation_rate,
+        RATES[settings.rates](),
+    )
+
+
 def algorithm_of(
     experiment: Experiment, space: SearchSpace, objectives: Objectives, fidelity: Fidelity
 ) -> Algorithm:
     """Return a fresh algorithm."""
     settings = experiment.search
-    variation = Variation(
-        default_crossovers(experiment.space.evolve) if settings.crossover is None else settings.crossover,
-        default_mutations(experiment.space.evolve) if settings.mutation is None else settings.mutation,
-        settings.crossover_rate,
-        settings.mutation_rate,
-        RATES[settings.rates](),
+    return settings.algorithm.made(
+        breeding=Breeding(space, variation_of(experiment), fidelity, settings.inherit),
+        objectives=objectives,
+        population=settings.population,
+        rungs=Rungs(settings.rungs, saves_last=settings.inherit is not None),
     )
-    breeding = Breeding(space, variation, fidelity, settings.inherit)
-    if settings.algorithm == "random":
-        return RandomSearch(breeding)
-    form = GenerationalNSGA2 if settings.algorithm == "nsga2-generational" else SteadyStateNSGA2
-    rungs = Rungs(settings.rungs, saves_last=settings.inherit is not None)
-    return form(breeding, objectives, settings.population, rungs)
 
 
 def rejection_of(experiment: Experiment, space: SearchSpace, training: ImageSet) -> Rejection | None:
     """Return what judges offspring ahead of training; None where all are trained, as in random search."""
     name = experiment.search.reject
-    if name is None or experiment.search.algorithm == "random":
+    if name is None or experiment.search.algorithm.name == "random":
         return None
     score = (
-        Predictor(lambda chromosome: descriptors(chromosome, space))
+        Predictor(space.describe)
         if name == "predictor"
         else InitialScore(name, training, experiment.seed, space.pool_order)
     )

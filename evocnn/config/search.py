@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 
+from evocnn.config.algorithm_names import ALGORITHMS, AlgorithmChoice, algorithm_named
 from evocnn.config.operator_names import crossover_named, mutation_named
 from evocnn.config.settings import Settings, folder_of, guarded
 from evocnn.config.toml import Mistakes
@@ -75,7 +76,9 @@ def _distinctly_named(operators: list[Weighted[Any]]) -> tuple[Weighted[Any], ..
 class SearchSettings(Settings):
     """The algorithm, its operators and its budget."""
 
-    algorithm: Literal["nsga2", "nsga2-generational", "random"] = "nsga2"
+    algorithm: Annotated[
+        AlgorithmChoice, guarded(lambda value, info: algorithm_named(value, folder_of(info)))
+    ] = AlgorithmChoice("nsga2", ALGORITHMS["nsga2"])
     population: int = Field(default=24, ge=2, le=100_000)
     window: int = Field(default=8, ge=1, le=100_000)
     budget: Annotated[
@@ -92,7 +95,7 @@ class SearchSettings(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.mutation == () and self.algorithm != "random":
+        if self.mutation == () and self.algorithm.name != "random":
             message = (
                 "a search must have at least one mutation, but mutation was []; name one or leave the key out"
             )

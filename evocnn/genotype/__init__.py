@@ -1,10 +1,11 @@
 """Genes, chromosomes and the space they are drawn from; nothing here needs torch."""
 
-from evocnn.genotype.alleles import Choice, GeneAlleles, Range
+from evocnn.genotype.alleles import Alleles, Choice, Range
 from evocnn.genotype.chromosome import ActiveGene, Chromosome, parse_gene, parse_layers
 from evocnn.genotype.cost import CostModel
 from evocnn.genotype.gene import Counts, LayerGene, Shape, number, word
-from evocnn.genotype.genome import JSON, Fidelity, Genome, Repaired, Space
+from evocnn.genotype.gene_alleles import GeneAlleles
+from evocnn.genotype.genome import JSON, Choose, Fidelity, Genome, Repaired, Space
 from evocnn.genotype.head import Head
 from evocnn.genotype.layers import (
     LAYERS,
@@ -28,8 +29,10 @@ __all__ = [
     "LAYERS",
     "REFERENCE_NETWORKS",
     "ActiveGene",
+    "Alleles",
     "Bottleneck",
     "Choice",
+    "Choose",
     "Chromosome",
     "Conv",
     "CostModel",

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evocnn.genotype.alleles import Choice, GeneAlleles, drawn
+from evocnn.genotype.alleles import Choice
 from evocnn.genotype.chromosome import Chromosome
 from evocnn.genotype.gene import LayerGene, Shape
+from evocnn.genotype.gene_alleles import GeneAlleles, drawn
 from evocnn.genotype.text_form import Value
 
 if TYPE_CHECKING:

@@ -1,10 +1,12 @@
 """What search, store and clock know of a candidate: a `Genome` in a `Space`, nothing of layers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
+
+from evocnn.genotype.alleles import Alleles
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
@@ -53,6 +55,7 @@ class Fidelity:
 
 
 GenomeType = TypeVar("GenomeType", bound=Genome)
+Choose: TypeAlias = Callable[[str, Alleles], Any]  # from a decision and its alleles to one of them
 
 
 class Repaired(NamedTuple, Generic[GenomeType]):
@@ -77,6 +80,26 @@ class Space(Protocol[GenomeType]):
 
     def draw(self, rng: np.random.Generator, /) -> GenomeType:
         """Return a random genome, before repair."""
+        ...
+
+    def compose(self, choose: Choose, /) -> GenomeType:
+        """Return the genome that decisions lead to, before repair.
+
+        Every genome of the space can be reached. What is asked may depend on what was answered, so the
+        space is a tree of decisions: a grid walks all of it, and a sampler that knows named values,
+        such as Optuna's, walks where it likes.
+
+        Args:
+            choose: Called with the name of each decision and its alleles; returns one of them. A name
+                stands for the same alleles wherever it is asked.
+        """
+        ...
+
+    def describe(self, genome: GenomeType, /) -> Mapping[str, float]:
+        """Return numbers that describe a repaired genome, by name; the same names for each genome.
+
+        They are what a surrogate learns from, and what importance is reported of.
+        """
         ...
 
     def repair(self, genome: GenomeType, /) -> Repaired[GenomeType]:

@@ -7,9 +7,10 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from evocnn.genotype.alleles import Alleles, Choice, GeneAlleles, Range
+from evocnn.genotype.alleles import Alleles, Choice, Range
 from evocnn.genotype.chromosome import Chromosome
 from evocnn.genotype.gene import Counts, Gene, LayerGene, Shape
+from evocnn.genotype.gene_alleles import GeneAlleles
 from evocnn.genotype.space import SearchSpace
 from evocnn.genotype.text_form import Value
 

@@ -8,12 +8,14 @@ from functools import cached_property
 import numpy as np
 
 from evocnn.errors import GeneError, SpaceError
-from evocnn.genotype.alleles import GeneAlleles, GeneType, drawn
 from evocnn.genotype.chromosome import ActiveGene, Chromosome, counts_of
+from evocnn.genotype.compose import composed
 from evocnn.genotype.cost import CostModel
+from evocnn.genotype.descriptors import descriptors
 from evocnn.genotype.founders import PRIORS, informed, uniform
 from evocnn.genotype.gene import LayerGene, Shape
-from evocnn.genotype.genome import JSON, Fidelity, Repaired
+from evocnn.genotype.gene_alleles import GeneAlleles, GeneType, drawn
+from evocnn.genotype.genome import JSON, Choose, Fidelity, Repaired
 from evocnn.genotype.head import Head
 from evocnn.genotype.limits import Limits, repair
 from evocnn.genotype.pool_order import POOL_ORDERS
@@ -181,6 +183,14 @@ class SearchSpace:
         """Return a founder, drawn by this space's prior, before repair."""
         founder = informed(self, rng) if self.founder_prior == "informed" else uniform(self, rng)
         return self.held.applied(founder)
+
+    def compose(self, choose: Choose) -> Chromosome:
+        """Return the chromosome that decisions lead to, before repair; see `composed`."""
+        return composed(self, choose)
+
+    def describe(self, chromosome: Chromosome) -> dict[str, float]:
+        """Return numbers that describe a repaired chromosome; see `descriptors`."""
+        return descriptors(chromosome, self)
 
     def sample(self, rng: np.random.Generator) -> Chromosome:
         """Return a founder, repaired."""

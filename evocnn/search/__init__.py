@@ -1,12 +1,11 @@
 """The algorithms (ask/tell) and the driver (tickets, virtual clock, journal)."""
 
 from evocnn.search.algorithm import Algorithm, Candidate, Variation
+from evocnn.search.algorithms import GenerationalNSGA2, RandomSearch, SteadyStateNSGA2
 from evocnn.search.breeding import Breeding
 from evocnn.search.budget import Budget, Ending
 from evocnn.search.driver import Driver
-from evocnn.search.nsga2 import GenerationalNSGA2, SteadyStateNSGA2
 from evocnn.search.predictor import Predictor
-from evocnn.search.random_search import RandomSearch
 from evocnn.search.rejection import Rejection, RejectionReport
 from evocnn.search.rungs import Rungs
 

@@ -23,18 +23,25 @@ class Breeding:
         fidelity: The fidelity of every request.
         inherit: Share of the epochs for offspring, which then start from the weights of the parent that
             they take after; full training must save its state. Not given, all start from their own.
+
+    Attributes:
+        space: The search space.
     """
 
     def __init__(
         self, space: Space[Any], variation: Variation, fidelity: Fidelity, inherit: float | None = None
     ) -> None:
-        self._space = space
+        self.space = space
         self._variation = variation
         self._fidelity = fidelity
         self._inherit = inherit
         self._asked: set[str] = set()
         self._repeated: set[str] = set()  # asked again; no donors, for their states may be gone
         self._founders = list(space.founders)  # not yet asked
+
+    def is_asked(self, genome: Any) -> bool:
+        """Return whether a repaired genome has been asked."""
+        return genome.key in self._asked
 
     def founder(self, rng: np.random.Generator) -> Candidate:
         """Return the next of the space's given founders; a draw where all have been asked."""
@@ -45,12 +52,18 @@ class Breeding:
 
         def breed() -> Candidate:
             mother, father = tournament(population, rng), tournament(population, rng)
-            child = self._variation.breed(mother.genome, father.genome, self._space, rng)
+            child = self._variation.breed(mother.genome, father.genome, self.space, rng)
             parents = tuple(dict.fromkeys((mother.ticket, father.ticket)[: child.n_parents]))
             candidate = self._candidate(child.genome, child.repairs, parents, child.operators)
             return self._heir(candidate, father if child.takes_after else mother)
 
         return self._first_unseen(breed, lambda: self._newcomer(rng))
+
+    def given(self, genome: Any) -> Candidate:
+        """Return a genome that an algorithm made by itself, repaired, as a candidate; asked before or not."""
+        repaired = self.space.repair(genome)
+        self._asked.add(repaired.genome.key)
+        return self._candidate(*repaired)
 
     def learn(self, candidate: Candidate, *, succeeded: bool) -> None:
         """Take whether a candidate survived selection."""
@@ -58,16 +71,16 @@ class Breeding:
 
     def _next_founder(self, rng: np.random.Generator) -> Candidate:
         if self._founders:
-            return self._candidate(*self._space.repair(self._founders.pop(0)))
+            return self._candidate(*self.space.repair(self._founders.pop(0)))
         return self._newcomer(rng)
 
     def _newcomer(self, rng: np.random.Generator) -> Candidate:
-        return self._candidate(*self._space.repair(self._space.draw(rng)))
+        return self._candidate(*self.space.repair(self.space.draw(rng)))
 
     def _candidate(
         self, genome: Any, repairs: Any, parents: tuple[int, ...] = (), operators: tuple[str, ...] = ()
     ) -> Candidate:
-        request = EvaluationRequest(genome, self._space.fidelity(genome, self._fidelity))
+        request = EvaluationRequest(genome, self.space.fidelity(genome, self._fidelity))
         return Candidate(request, parents, operators, repairs)
 
     def _heir(self, candidate: Candidate, donor: Individual) -> Candidate:

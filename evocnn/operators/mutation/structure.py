@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from evocnn.genotype import Choice, Chromosome, LayerGene, SearchSpace
-from evocnn.genotype.alleles import Alleles, drawn
+from evocnn.genotype.alleles import Alleles
+from evocnn.genotype.gene_alleles import drawn
 from evocnn.genotype.splicing import spliced
 from evocnn.genotype.text_form import Value
 

@@ -47,25 +47,34 @@ def test_a_chromosome_in_numbers() -> None:
     shape = [3, log(32), log(4 * 3)]
     convolutions = [2, (1 + 2) / 2, 1, 0, 1]  # how many, mean place of filters, how many of each word
     pools, head, recipe = [1], [1], [0.5]
-    assert descriptors(CHROMOSOME, SPACE) == pytest.approx(
-        (*counts, *shape, *convolutions, *pools, *head, *recipe)
+    assert [*descriptors(CHROMOSOME, SPACE).values()] == pytest.approx(
+        [*counts, *shape, *convolutions, *pools, *head, *recipe]
     )
+
+
+def test_numbers_are_named_by_what_they_are() -> None:
+    assert list(descriptors(CHROMOSOME, SPACE)) == [
+        *("log parameters", "log flops", "log activations", "log operations"),
+        *("depth", "log channels", "log positions"),
+        *("conv", "conv.filters", "conv.activation=relu", "conv.activation=silu", "conv.activation=tanh"),
+        *("pool", "head.units", "recipe.learning_rate"),
+    ]
 
 
 def test_what_is_not_there_is_zero() -> None:
     bare = replace(CHROMOSOME, layers=())
-    assert descriptors(bare, SPACE)[4:13] == pytest.approx((0, log(1), log(48), 0, 0, 0, 0, 0, 0))
+    assert [*descriptors(bare, SPACE).values()][4:13] == pytest.approx([0, log(1), log(48), 0, 0, 0, 0, 0, 0])
 
 
 def test_a_value_beside_the_alleles_counts_as_the_nearest() -> None:
     given = replace(CHROMOSOME, head=Head(units=(14,)), recipe=Recipe(learning_rate=5.0))
-    assert descriptors(given, SPACE)[-2:] == (1, 1)
+    assert [*descriptors(given, SPACE).values()][-2:] == [1, 1]
 
 
 def test_all_chromosomes_of_a_space_have_as_many_finite_numbers(
     space: SearchSpace, random_chromosomes: Callable[..., list[Chromosome]]
 ) -> None:
     described = [descriptors(space.repair(one).genome, space) for one in random_chromosomes(space, 30)]
-    assert len({len(numbers) for numbers in described}) == 1
-    assert all(isfinite(number) for numbers in described for number in numbers)
-    assert len(set(described)) > 20
+    assert len({tuple(numbers) for numbers in described}) == 1  # the same names in the same order
+    assert all(isfinite(number) for numbers in described for number in numbers.values())
+    assert len({tuple(numbers.values()) for numbers in described}) > 20

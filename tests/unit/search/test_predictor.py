@@ -10,14 +10,18 @@ GENOMES = [tuple(row) for row in RNG.random((60, 3)) * (1.0, 100.0, 1.0)]  # uni
 ACCURACIES = np.array([0.3 * a + 0.006 * b for a, b, _ in GENOMES])
 
 
+def described(genome: tuple[float, ...]) -> dict[str, float]:
+    return dict(zip("abc", genome, strict=True))
+
+
 def fitted(accuracies: np.ndarray = ACCURACIES) -> Predictor:
-    predictor = Predictor(lambda genome: genome)
+    predictor = Predictor(described)
     assert predictor.fit(GENOMES, accuracies)
     return predictor
 
 
 def test_before_it_has_learned_it_says_nothing() -> None:
-    assert Predictor(lambda genome: genome)(GENOMES[0]) is None
+    assert Predictor(described)(GENOMES[0]) is None
 
 
 def test_it_learns_what_makes_accuracy() -> None:

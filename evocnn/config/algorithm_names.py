@@ -1,0 +1,89 @@
+"""Algorithms by the names that experiment files use, with options of their own."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Any
+
+from evocnn.config.references import reference_of
+from evocnn.config.user_code import load_object
+from evocnn.errors import ExperimentError, did_you_mean
+from evocnn.search import Algorithm, GenerationalNSGA2, RandomSearch, SteadyStateNSGA2
+
+ALGORITHMS: Mapping[str, Callable[..., Algorithm]] = {
+    "nsga2": SteadyStateNSGA2,
+    "nsga2-generational": GenerationalNSGA2,
+    "random": RandomSearch,
+}
+# What every algorithm may have by naming it as an argument; see `evocnn.config.parts.algorithm_of`.
+GIVEN = ("breeding", "objectives", "population", "rungs")
+
+
+@dataclass(frozen=True)
+class AlgorithmChoice:
+    """An algorithm that is not made yet.
+
+    Attributes:
+        name: As the file says it.
+        make: The class, or a function that returns an algorithm.
+        options: Arguments from the file.
+    """
+
+    name: str
+    make: Callable[..., Algorithm]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def made(self, **given: Any) -> Algorithm:
+        """Return the algorithm; of `given` it gets what its arguments name.
+
+        Raises:
+            ExperimentError: It cannot be made with these options.
+        """
+        named = signature(self.make).parameters
+        arguments = {**{name: value for name, value in given.items() if name in named}, **self.options}
+        try:
+            return self.make(**arguments)
+        except TypeError as error:
+            message = (
+                f"algorithm '{self.name}' must accept its options {dict(self.options)}, but: {error}; "
+                "correct them"
+            )
+            raise ExperimentError(message) from error
+
+
+def algorithm_named(value: object, folder: Path | None) -> AlgorithmChoice:
+    """Return an algorithm from a name, a table with `use` and options, or the class itself.
+
+    Raises:
+        ExperimentError: There is no such algorithm, or it has no such option.
+    """
+    options: dict[str, Any] = dict(value) if isinstance(value, Mapping) else {"use": value}
+    use = options.pop("use", None)
+    make = _resolved(use, folder)
+    name = use if isinstance(use, str) else reference_of(use) or repr(use)
+    parameters = signature(make).parameters.values()
+    own = [p.name for p in parameters if p.name not in GIVEN and p.kind is not Parameter.VAR_KEYWORD]
+    takes_any = any(p.kind is Parameter.VAR_KEYWORD for p in parameters)
+    wrong = next((option for option in options if option not in own), None)
+    if wrong is not None and not takes_any:
+        hint = did_you_mean(wrong, own) or "; leave it out"
+        message = f"an option of algorithm '{name}' must be among {own}, but one was '{wrong}'{hint}"
+        raise ExperimentError(message)
+    return AlgorithmChoice(name, make, options)
+
+
+def _resolved(use: object, folder: Path | None) -> Callable[..., Algorithm]:
+    if isinstance(use, str) and ":" not in use and use not in ALGORITHMS:
+        hint = did_you_mean(use, ALGORITHMS) or "; name your own as module:Class"
+        message = f"an algorithm must be one of {list(ALGORITHMS)}, but it was '{use}'{hint}"
+        raise ExperimentError(message)
+    found: Any = ALGORITHMS.get(use) or load_object(use, folder) if isinstance(use, str) else use
+    if not callable(found):
+        message = (
+            f"an algorithm must be a name, a class or a table such as {{ use = 'nsga2' }}, but it was "
+            f"{use!r}; name one"
+        )
+        raise ExperimentError(message)
+    make: Callable[..., Algorithm] = found
+    return make
