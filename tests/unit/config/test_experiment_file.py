@@ -55,7 +55,7 @@ def test_every_key_arrives(write: Write) -> None:
     assert (space.recipe.gene, space.recipe.fields["learning_rate"]) == (Recipe, Range(0.01, 0.1, log=True))
     assert experiment.objectives["parameters"].reference == 30_000
     assert (experiment.training.epochs, experiment.training.timeout) == (2, 30.0)
-    assert (search.algorithm, search.population, search.window) == ("nsga2", 4, 4)
+    assert (search.algorithm.name, search.population, search.window) == ("nsga2", 4, 4)
     assert search.budget == Budget(evaluations=6)
     assert search.crossover == (Weighted("one_point", OnePoint()), Weighted("uniform", Uniform(0.3)))
     assert search.mutation == (
@@ -71,7 +71,7 @@ def test_what_is_left_out_has_a_default(tables: dict[str, Any]) -> None:
     )
     assert list(experiment.objectives) == ["validation_accuracy", "parameters", "generalization_gap"]
     assert (experiment.seed, experiment.data.validation, experiment.training.patience) == (0, 0.2, None)
-    assert (experiment.search.algorithm, experiment.search.budget) == ("nsga2", Budget(evaluations=100))
+    assert (experiment.search.algorithm.name, experiment.search.budget) == ("nsga2", Budget(evaluations=100))
     assert (experiment.search.crossover, experiment.search.mutation) == (None, None)  # those of the space
     space = experiment.space
     assert (space.source, space.evolve, space.founders) == ("", ("layers", "head", "recipe"), ())
