@@ -12,13 +12,25 @@ from evocnn.runs import Run
 from evocnn.store import Record
 
 PREFERRED_AXES = ("parameters", "validation_accuracy")
-BLUE, GREY, ORANGE = "#0060a8", "#9aa4ad", "#d55e00"  # told apart by the colour-blind, too
+BLUE, GREY, DARK, ORANGE, GREEN = (
+    "#0060a8",
+    "#9aa4ad",
+    "#4d565e",
+    "#d55e00",
+    "#009e73",
+)  # for the colour-blind
 
 
-def plot_front(run: Run, path: Path) -> None:
+def plot_front(run: Run, path: Path, picked: Record | None = None) -> None:
     """Draw the front over every candidate, by size and accuracy where these are objectives.
 
-    Those that went no further than a rung are paler, with the figures that they had there.
+    Those that went no further than a rung are rings, with the figures that they had there. Bars are the
+    standard deviations of members that were trained more than once.
+
+    Args:
+        run: The run.
+        path: A .png, .svg or .pdf file.
+        picked: A network to mark.
 
     Raises:
         ExperimentError: The file's ending names no format, or it cannot be written.
@@ -29,22 +41,40 @@ def plot_front(run: Run, path: Path) -> None:
     axes = figure.add_subplot()
     succeeded = [r for r in run.candidates if r.evaluation.status is Status.OK]
     in_full = [r for r in succeeded if r.is_full]
-    for records, alpha, label in (
-        ([r for r in succeeded if not r.is_full], 0.25, "stopped at a rung"),
-        (in_full, 0.6, "trained in full"),
+    at_rung = [r for r in succeeded if not r.is_full]
+    for records, fill_colour, edge, label in (
+        (at_rung, "none", GREY, "stopped at a rung"),
+        (in_full, DARK, "none", "trained in full"),
     ):
         if records:
             xs, ys = _points(records, across, up)
-            axes.scatter(xs, ys, s=18, color=GREY, alpha=alpha, linewidths=0, label=label)
+            axes.scatter(xs, ys, s=16, facecolors=fill_colour, edgecolors=edge, alpha=0.7, label=label)
     members = sorted(run.front.members, key=lambda record: across.raw(record.metrics))
     xs, ys = _points(members, across, up)
     axes.plot(
         xs, ys, "o", color=BLUE, markersize=7, label=f"Pareto front of {len(run.objectives.items)} objectives"
     )
     axes.plot(*_staircase(xs, ys, up), color=BLUE, linewidth=1, alpha=0.7)
-    if run.front.knee is not None:
-        x, y = (objective.raw(run.front.knee.metrics) for objective in (across, up))
-        axes.plot([x], [y], "D", color=ORANGE, markersize=10, label=f"knee: {fill(run.front.knee.text, 70)}")
+    for member in members:
+        if member.ticket in run.front.repeats:
+            spread = run.front.repeats[member.ticket].spread
+            axes.errorbar(
+                *_points([member], across, up),
+                spread[up.name],
+                spread[across.name],
+                color=BLUE,
+                linewidth=1,
+                capsize=2,
+            )
+    for record, marker, colour, what in (
+        (run.front.knee, "D", ORANGE, "knee"),
+        (picked, "*", GREEN, f"picked, ticket {picked.ticket}" if picked else ""),
+    ):
+        if record is not None:
+            x, y = _points([record], across, up)
+            size = 10 if marker == "D" else 17
+            label = f"{what}: {fill(record.text, 70)}"
+            axes.plot(x, y, marker, color=colour, markersize=size, markeredgecolor="white", label=label)
     for objective, axis, set_scale in (
         (across, axes.xaxis, axes.set_xscale),
         (up, axes.yaxis, axes.set_yscale),
@@ -54,9 +84,9 @@ def plot_front(run: Run, path: Path) -> None:
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.set_xlabel(across.name.replace("_", " "), parse_math=False)
     axes.set_ylabel(up.name.replace("_", " "), parse_math=False)
+    looked_at = "1 network" if len(succeeded) == 1 else f"{len(succeeded)} networks"
     axes.set_title(
-        f"{run.name}: {len(succeeded)} networks looked at, {len(in_full)} trained in full, "
-        f"{len(members)} on the front",
+        f"{run.name}: {looked_at} looked at, {len(in_full)} trained in full, {len(members)} on the front",
         parse_math=False,
     )
     axes.grid(alpha=0.25)

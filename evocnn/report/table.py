@@ -11,6 +11,7 @@ from rich.text import Text
 from evocnn.evaluation import TIMED, Objective, Status
 from evocnn.genotype.limits import LIMITING
 from evocnn.report.cost_error import cost_error
+from evocnn.report.network import network_entries
 from evocnn.runs import Run
 from evocnn.store import Record
 
@@ -20,7 +21,10 @@ WIDE = 4  # objectives; with more, networks stand below the table
 
 
 def front_table(run: Run) -> None:
-    """Print the front, best in the first objective first; the knee is marked."""
+    """Print the front, best in the first objective first; the knee is marked.
+
+    A network that was trained more than once stands with means, standard deviations and their number.
+    """
     console = Console(emoji=False)
     front = run.front
     for line in summary(run):
@@ -32,6 +36,8 @@ def front_table(run: Run) -> None:
     table.add_column("ticket", justify="right")
     for objective in run.objectives.items:
         table.add_column(Text(objective.name.replace("_", "\n")), justify="right", vertical="top")
+    if front.repeats:
+        table.add_column("n", justify="right")
     is_wide = len(run.objectives.items) > WIDE
     if not is_wide:
         table.add_column("network", overflow="fold", ratio=1)
@@ -39,8 +45,7 @@ def front_table(run: Run) -> None:
     for record, network in zip(front.members, networks, strict=True):
         if record is front.knee:
             network.append(" ◀ knee").stylize("bold")
-        values = [_format(objective, objective.raw(record.metrics)) for objective in run.objectives.items]
-        table.add_row(str(record.ticket), *values, *([] if is_wide else [network]))
+        table.add_row(str(record.ticket), *_values(run, record), *([] if is_wide else [network]))
     console.print(table)
     for record, network in zip(front.members, networks, strict=True):
         if is_wide:
@@ -97,18 +102,7 @@ def front_json(run: Run) -> str:
             "reference_point": front.reference_point,
             "hypervolume": front.hypervolume,
             "knee": front.knee.ticket if front.knee else None,
-            "front": [
-                {
-                    "ticket": record.ticket,
-                    "key": record.key,
-                    "text": record.text,
-                    "metrics": dict(record.metrics),
-                    "parents": list(record.parents),
-                    "donors": list(run.donors(record)),
-                    "operators": list(record.operators),
-                }
-                for record in front.members
-            ],
+            "front": [network_entries(run, record) for record in front.members],
         },
         indent=2,
         ensure_ascii=False,
@@ -137,6 +131,18 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours}h {minutes:02d}m"
     return f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"
+
+
+def _values(run: Run, record: Record) -> list[str]:
+    """Return a member's objectives, and where any member was trained more than once spreads and n."""
+    repeats = run.front.repeats.get(record.ticket)
+    values = []
+    for objective in run.objectives.items:
+        spread = 0.0 if repeats is None else repeats.spread[objective.name]
+        beside = f" ± {_format(objective, spread)}" if spread else ""
+        values.append(_format(objective, objective.raw(record.metrics)) + beside)
+    n = 1 if repeats is None else len(repeats.tickets)
+    return [*values, *([str(n)] if run.front.repeats else [])]
 
 
 def _format(objective: Objective, value: float) -> str:

@@ -165,11 +165,11 @@ def test_an_empty_front_is_drawn_all_the_same(
     figure = drawn(make_run(make_record(0, 0.2, 10)))
     figure.draw_without_rendering()
     assert legend(figure) == ["trained in full", "Pareto front of 3 objectives"]
-    assert figure.axes[0].get_title() == "mine: 1 networks looked at, 1 trained in full, 0 on the front"
+    assert figure.axes[0].get_title() == "mine: 1 network looked at, 1 trained in full, 0 on the front"
     drawn(make_run()).draw_without_rendering()
 
 
-def test_who_was_stopped_at_a_rung_is_paler_and_no_part_of_the_front(
+def test_who_was_stopped_at_a_rung_is_a_ring_and_no_part_of_the_front(
     make_record: MakeRecord, make_run: MakeRun, drawn: Callable[[Run], Figure]
 ) -> None:
     figure = drawn(
@@ -180,9 +180,9 @@ def test_who_was_stopped_at_a_rung_is_paler_and_no_part_of_the_front(
         )
     )
     (axes,) = figure.axes
-    paler, in_full = axes.collections
-    assert [points.get_offsets().tolist() for points in (paler, in_full)] == [[[1, 0.99]], [[64, 0.8]]]
-    assert paler.get_alpha() < in_full.get_alpha()
+    rings, in_full = axes.collections
+    assert [points.get_offsets().tolist() for points in (rings, in_full)] == [[[1, 0.99]], [[64, 0.8]]]
+    assert (len(rings.get_facecolors()), len(in_full.get_facecolors())) == (0, 1)
     assert axes.lines[0].get_xdata().tolist() == [64]
     assert legend(figure)[:2] == ["stopped at a rung", "trained in full"]
     assert axes.get_title() == "mine: 2 networks looked at, 1 trained in full, 1 on the front"
@@ -196,3 +196,40 @@ def test_stairs_keep_the_best_so_far(weight: float, expected: list[float]) -> No
     assert xs == [1.0, 2.0, 2.0, 4.0, 4.0]
     assert ys == expected
     assert np.all(np.diff(np.sign(weight) * np.array(ys)) >= 0)
+
+
+def test_a_picked_network_is_marked(example: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figures.append(figure))
+    plot_front(example, tmp_path / "front.png", example.records[0])
+    (figure,) = figures
+    assert legend(figure)[-1] == "picked, ticket 0: network 0"
+    mark = figure.axes[0].lines[-1]
+    assert ([*mark.get_xdata()], [*mark.get_ydata()]) == ([4000], [0.5])
+
+
+def test_networks_that_were_trained_again_have_bars(
+    make_record: MakeRecord, make_run: MakeRun, drawn: Callable[[Run], Figure]
+) -> None:
+    figure = drawn(
+        make_run(
+            make_record(0, 0.9, 64, key="again"),
+            make_record(1, 0.7, 64, key="again", replicate=1),
+            make_record(2, 0.5, 16),
+        )
+    )
+    (bar,) = figure.axes[0].containers
+    _, _, (across, up) = bar.lines
+    (x_segment,), (y_segment,) = across.get_segments(), up.get_segments()
+    assert x_segment[:, 0].tolist() == [64, 64]
+    assert y_segment[:, 1].tolist() == pytest.approx([0.8 - 0.02**0.5, 0.8 + 0.02**0.5])
+    assert len(legend(figure)) == 3
+
+
+@pytest.mark.parametrize("n_layers", [1, 30])
+def test_the_legend_of_a_single_network_covers_no_point(
+    n_layers: int, make_record: MakeRecord, make_run: MakeRun, drawn: Callable[[Run], Figure]
+) -> None:
+    figure = drawn(make_run(make_record(0, 0.5, 10, text=" · ".join(["conv8k3"] * n_layers))))
+    figure.draw_without_rendering()
+    assert not figure.legends[0].get_window_extent().overlaps(figure.axes[0].get_tightbbox())

@@ -153,6 +153,8 @@ def test_the_json_has_these_keys_and_no_others(example: Run) -> None:
                 "text": f"network {ticket}",
                 "metrics": {"validation_accuracy": accuracy, "parameters": size, "generalization_gap": gap},
                 "parents": [ticket - 1],
+                "trainings": [ticket],
+                "spread": {},
                 "operators": ["add_gene"],
                 "donors": [],
             }

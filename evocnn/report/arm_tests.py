@@ -1,0 +1,72 @@
+"""Arms held against the first one: a rank test, and in a sentence what may be claimed and what not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+
+from evocnn.report.rank_test import holm, least_p, mann_whitney
+
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class ArmTest:
+    """The first arm against another one, in one measure at the shared end.
+
+    Attributes:
+        measure: The measure's name.
+        other: The other arm's name.
+        p: Two-sided, Mann-Whitney.
+        p_corrected: The same by Holm's correction for all arms that are held against the first.
+        superiority: Probability that a run of the other arm is better than one of the first.
+        claim: What may be claimed and what not, in a sentence.
+    """
+
+    measure: str
+    other: str
+    p: float
+    p_corrected: float
+    superiority: float
+    claim: str
+
+
+def arm_tests(measure: str, ends: Mapping[str, np.ndarray], at: str) -> tuple[ArmTest, ...]:
+    """Hold arms against the first.
+
+    Args:
+        measure: The measure's name.
+        ends: What the runs of each arm reached, higher is better, by the arm's name.
+        at: The cost at which they did, in words.
+    """
+    (first, reference), *others = ends.items()
+    results = [mann_whitney(list(end), list(reference)) for _, end in others]
+    corrected = holm([result.p for result in results])
+    least = holm([least_p(len(end), len(reference)) for _, end in others])
+    family = f", corrected for {len(others)} arms" if len(others) > 1 else ""
+    tests = []
+    for (other, end), result, p, lowest in zip(others, results, corrected, least, strict=True):
+        n, chance = f"n = {len(reference)} and {len(end)}", result.superiority
+        if lowest >= SIGNIFICANT:
+            enough = next(n for n in count(2) if len(others) * least_p(n, n) < SIGNIFICANT)
+            claim = (
+                f"nothing may be claimed of '{other}' against '{first}', neither a difference nor that "
+                f"there is none: with {n}{family}, p cannot fall below {lowest:.2g}; {enough} seeds each "
+                "could show one"
+            )
+        elif p < SIGNIFICANT:
+            better, worse = (other, first) if chance > 0.5 else (first, other)
+            claim = (
+                f"'{better}' may be claimed to be better than '{worse}' at {at}, where a run of it beats "
+                f"one of the other with probability {max(chance, 1 - chance):.2f} ({n}, "
+                f"p = {p:.2g}{family}); nothing is said of other data, spaces or budgets"
+            )
+        else:
+            claim = (
+                f"no difference may be claimed between '{first}' and '{other}' at {at} ({n}, "
+                f"p = {p:.2g}{family}), nor that they are equal: a run of '{other}' beats one of '{first}' "
+                f"with probability {chance:.2f}"
+            )
+        tests.append(ArmTest(measure, other, result.p, p, chance, f"{measure}: {claim}"))
+    return tuple(tests)

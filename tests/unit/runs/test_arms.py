@@ -1,0 +1,88 @@
+"""Folders of runs become arms."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from evocnn.errors import ExperimentError, JournalError
+from evocnn.runs.arms import Arm, arms_of, differing
+
+Write = Callable[..., Path]
+
+
+def folders(arm: Arm) -> list[str]:
+    return [run.folder.name for run in arm.runs]
+
+
+def test_seeds_of_one_experiment_are_one_arm_whatever_name_and_budget(written: Write, tmp_path: Path) -> None:
+    paths = [
+        written(tmp_path / str(seed), name=f"mine-{seed}", seed=seed, search={"budget": 10 * seed})
+        for seed in (1, 2)
+    ]
+    (arm,) = arms_of(paths)
+    assert folders(arm) == ["1", "2"]
+
+
+def test_experiments_that_differ_are_arms_named_by_what_they_state(written: Write, tmp_path: Path) -> None:
+    paths = [
+        written(tmp_path / f"{word}-{seed}", seed=seed, search={"algorithm": word} if word != "nsga2" else {})
+        for seed in (1, 2)
+        for word in ("nsga2", "random")
+    ]
+    arms = arms_of(paths)
+    assert [arm.name for arm in arms] == ["mine", "mine search.algorithm=random"]
+    assert [folders(arm) for arm in arms] == [["nsga2-1", "nsga2-2"], ["random-1", "random-2"]]
+
+
+def test_a_folder_of_seeds_is_an_arm_of_its_name_even_beside_its_equal(
+    written: Write, tmp_path: Path
+) -> None:
+    for arm in ("a", "b"):
+        for seed in (1, 2):
+            written(tmp_path / arm / f"seed-{seed}", seed=seed)
+    arms = arms_of([tmp_path / "b", tmp_path / "a"])
+    assert [(arm.name, folders(arm)) for arm in arms] == [
+        ("b", ["seed-1", "seed-2"]),
+        ("a", ["seed-1", "seed-2"]),
+    ]
+
+
+def test_a_folder_of_several_experiments_is_divided(written: Write, tmp_path: Path) -> None:
+    written(tmp_path / "all" / "one", training={"epochs": 5})
+    written(tmp_path / "all" / "deeper" / "two", training={"epochs": 6})
+    arms = arms_of([tmp_path / "all"])
+    assert [arm.name for arm in arms] == ["mine training.epochs=6", "mine training.epochs=5"]
+
+
+def test_names_that_are_alike_are_numbered(written: Write, tmp_path: Path) -> None:
+    for home in ("one", "two"):
+        written(tmp_path / home / "seeds" / "1")
+    arms = arms_of([tmp_path / "one" / "seeds", tmp_path / "two" / "seeds"])
+    assert [arm.name for arm in arms] == ["seeds #1", "seeds #2"]
+
+
+def test_a_run_counts_once_and_a_seed_once_in_an_arm(written: Write, tmp_path: Path) -> None:
+    first, second = written(tmp_path / "first", seed=3), written(tmp_path / "second", seed=3)
+    (arm,) = arms_of([first, tmp_path / "second" / ".." / "first", second])
+    assert folders(arm) == ["first"]
+    assert arm.left_out == (second,)
+
+
+def test_long_values_are_shortened_in_names(written: Write, tmp_path: Path) -> None:
+    paths = [written(tmp_path / str(n), space={"founders": [str(n) * 100]}) for n in (1, 2)]
+    assert arms_of(paths)[0].name == f"mine space.founders=['{'1' * 38}..."
+
+
+def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match="must be a run or a folder of runs, but there was none; give"):
+        arms_of([tmp_path])
+    (tmp_path / "run.sqlite").write_text("no journal")
+    with pytest.raises(JournalError, match="must be"):
+        arms_of([tmp_path])
+
+
+def test_differences_are_told_by_dotted_keys(written: Write, tmp_path: Path) -> None:
+    paths = [written(tmp_path / "a", x={"y": 1, "z": 2}), written(tmp_path / "b", x={"y": 3, "z": 2}, w=None)]
+    runs = [arm.runs[0] for arm in arms_of(paths)]
+    assert differing(runs) == {"x.y": [1, 3]}
