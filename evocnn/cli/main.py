@@ -55,6 +55,21 @@ BudgetText = Annotated[
     str | None, typer.Option("--budget", help="200 (full trainings), '500 epochs', or 90s, 10m, 2h.")
 ]
 
+Pick = Annotated[
+    str | None,
+    typer.Option(
+        "--pick",
+        metavar="PICK",
+        help="One network: knee, best-accuracy, smallest, 'parameters<50000', a ticket or a key's start.",
+    ),
+]
+Preferences = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Rank anew, e.g. under objectives.parameters.ceiling=50000."
+    ),
+]
+
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -193,6 +208,67 @@ def learning_rate_range(
 
 
 @app.command()
+def sweep(
+    source: Annotated[
+        Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file, or the RUN of a sweep.")
+    ],
+    *,
+    gene: Annotated[
+        str | None,
+        typer.Option(
+            "--gene",
+            metavar="PATH",
+            help="recipe.batch_size, head.dropout, layers.0.filters (of a locus), conv.filters (of all of a "
+            "type) or training.epochs.",
+        ),
+    ] = None,
+    values: Annotated[
+        str | None,
+        typer.Option("--values", help="Such as 32,64,128; with ';' between lists: '64;64,32'."),
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Trainings of each value.")] = 3,
+    chromosome: Annotated[
+        str | None,
+        typer.Option(
+            "--chromosome",
+            metavar="TEXT",
+            help="The network that is varied; default: a plain one of four 3x3 convolutions.",
+        ),
+    ] = None,
+    settings: Settings = None,
+    workers: WorkerCount = None,
+    data: Data = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Run folder; default: runs/NAME-GENE.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw it into this .png, .svg or .pdf file.")
+    ] = None,
+    gpus_per_worker: Gpus = None,
+    ray_address: Address = None,
+) -> None:
+    """Vary one gene with all others held, repeated over seeds: effect on accuracy, gap, time and size.
+
+    Example: evocnn sweep experiments/digits/experiment.toml --gene recipe.batch_size --values 32,64,128
+    """
+    from evocnn.cli.sweep import run_sweep
+
+    options = {"gene": gene, "values": values, "seeds": seeds, "chromosome": chromosome}
+    crew = _workers(workers, gpus_per_worker, ray_address)
+    run_sweep(source, options, settings or [], crew, data=data, out=out, plot=plot)
+
+
+@app.command()
+def importance(folder: RunFolder) -> None:
+    """Show which genes and sizes explain the validation accuracies of a run, and how well they do.
+
+    Example: evocnn importance runs/digits
+    """
+    from evocnn.report.importance import importance_of, importance_table
+    from evocnn.runs import open_run
+
+    importance_table(importance_of(open_run(folder)))
+
+
+@app.command()
 def resume(
     folder: RunFolder,
     *,
@@ -213,25 +289,27 @@ def resume(
 
 @app.command()
 def show(
-    folder: RunFolder, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+    folder: RunFolder,
+    *,
+    pick: Pick = None,
+    settings: Preferences = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show the Pareto front of a run, also while it is running.
+    """Show the Pareto front of a run, also while it is running, or one network of it.
 
-    Example: evocnn show runs/digits --json
+    Example: evocnn show runs/digits --pick "parameters<5000"
     """
-    from evocnn.report.table import front_json, front_table
-    from evocnn.runs import open_run
+    from evocnn.cli.show import show_run
 
-    found = open_run(folder)
-    if json:
-        typer.echo(front_json(found))
-    else:
-        front_table(found)
+    show_run(folder, settings or [], pick, as_json=json)
 
 
 @app.command()
 def plot(
     folder: RunFolder,
+    *,
+    pick: Pick = None,
+    settings: Preferences = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="A .png, .svg or .pdf file; default: front.png in the run folder."),
@@ -241,12 +319,33 @@ def plot(
 
     Example: evocnn plot runs/digits --out front.svg
     """
-    from evocnn.report.plot import plot_front
-    from evocnn.runs import open_run
+    from evocnn.cli.show import plot_run
 
-    target = out or folder / "front.png"
-    plot_front(open_run(folder), target)
-    typer.echo(f"wrote {target}")
+    plot_run(folder, settings or [], pick, out or folder / "front.png")
+
+
+@app.command()
+def compare(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run folders, or folders of runs: seeds of one arm."),
+    ],
+    *,
+    by: Annotated[
+        str, typer.Option("--by", help="Cost at which they are compared: evaluations, epochs or seconds.")
+    ] = "evaluations",
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw the curves into this .png, .svg or .pdf file.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, with the curves.")] = False,
+) -> None:
+    """Compare runs at equal cost: hypervolume, best accuracy, a rank test, and what may be claimed.
+
+    Example: evocnn compare runs/nsga2 runs/random --by epochs --plot compare.png
+    """
+    from evocnn.cli.compare import compare_runs
+
+    compare_runs(folders, by, plot, as_json=json)
 
 
 def _workers(count: int | None, gpus_per_worker: float | None, address: str | None) -> Any:

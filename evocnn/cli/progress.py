@@ -13,8 +13,8 @@ from evocnn.evaluation import Status
 from evocnn.report.table import duration
 from evocnn.runs import Progress as Told
 from evocnn.runs import Workers
-from evocnn.search import Budget
-from evocnn.store import Front, Record, front_of
+from evocnn.search import Budget, Planned
+from evocnn.store import GrowingFront, Record
 
 PLAIN_SECONDS = 5.0  # between two lines where the output is no terminal
 
@@ -26,7 +26,7 @@ class ProgressDisplay:
         self._console = Console(stderr=True, emoji=False)
         self._budget = Budget()
         self._parts: Parts | None = None
-        self._front: Front | None = None
+        self._front: GrowingFront | None = None
         self._n_looked_at = 0  # candidates, duplicates aside
         self._n_full = 0  # of these, trained in full
         self._n_epochs = 0
@@ -73,6 +73,8 @@ class ProgressDisplay:
             "validation images, "
             f"{size} {kind}, {data.n_classes} classes"
         )
+        if isinstance(parts.algorithm, Planned):
+            self._say(parts.algorithm.plan(self._budget))
         self._parts, self._began = parts, monotonic()
         if self._console.is_terminal:
             self._bar = Progress(TextColumn("{task.description}"), console=self._console, transient=True)
@@ -89,8 +91,9 @@ class ProgressDisplay:
         status = record.evaluation.status
         if parts is None or record.reused_from is not None or status is Status.REJECTED:
             return
-        members = self._front.members if self._front else ()
-        self._front = front_of((*members, record), parts.objectives)
+        if self._front is None:
+            self._front = GrowingFront(parts.objectives)
+        self._front.add(record)
         self._n_looked_at += record.continues is None
         self._n_full += record.is_full and status is Status.OK
         self._n_epochs += record.n_epochs
@@ -143,10 +146,10 @@ class ProgressDisplay:
             parts.append(f"{duration(left)} left")
         if self._n_failed:
             parts.append(f"{self._n_failed} failed")
-        if self._front and self._front.members:
-            best = _best(self._front.members)
+        if self._front and self._front.front.members:
+            best = _best(self._front.front.members)
             parts.append(best.removeprefix("best ") if is_short else best)
-            parts.append(f"hypervolume {self._front.hypervolume:.4g}")
+            parts.append(f"hypervolume {self._front.front.hypervolume:.4g}")
         return " · ".join(parts)
 
     def _seconds_left(self, seconds: float) -> float | None:

@@ -12,6 +12,7 @@ from evocnn.cli.progress import ProgressDisplay
 from evocnn.config import Experiment, parse_budget
 from evocnn.report.table import front_table
 from evocnn.runs import Observer, Run, Workers, open_run, resume, run
+from evocnn.runs.search import FINAL
 from evocnn.search import Ending
 
 EXIT_INTERRUPTED = 130
@@ -48,36 +49,46 @@ class _Stop:
 
 def run_search(experiment: Experiment, folder: Path, workers: Workers, data: Path | None) -> None:
     """Run an experiment and show its front."""
+    _conclude(searched(experiment, folder, workers, data))
+
+
+def searched(experiment: Experiment, folder: Path, workers: Workers, data: Path | None) -> Run:
+    """Run an experiment, showing its progress, and return the run."""
     stop = _Stop()
     with _told_how_to_resume(folder), stop.on_signals(), ProgressDisplay() as display:
         display.announce(experiment, folder, workers, experiment.search.budget)
-        found = run(
+        return run(
             experiment,
             folder,
             workers=workers,
             data=data,
             observer=Observer(display.start, display.workers, display.told, stop),
         )
-    _conclude(found)
 
 
 def resume_search(folder: Path, workers: Workers, data: Path | None, budget: str | None) -> None:
     """Resume a run and show its front."""
+    is_final = open_run(folder).status in FINAL
+    found = resumed(folder, workers, data, budget)
+    if is_final and budget is None and data is None:
+        typer.echo("this run was finished already; give it a larger --budget to go on", err=True)
+    _conclude(found)
+
+
+def resumed(folder: Path, workers: Workers, data: Path | None, budget: str | None = None) -> Run:
+    """Resume a run, showing its progress, and return it."""
     stop = _Stop()
     known = open_run(folder)
     new_budget = known.experiment.search.budget if budget is None else parse_budget(budget)
     with _told_how_to_resume(folder), stop.on_signals(), ProgressDisplay() as display:
         display.announce(known.experiment, folder, workers, new_budget)
-        found = resume(
+        return resume(
             folder,
             workers=workers,
             data=data,
             budget=budget,
             observer=Observer(display.start, display.workers, display.told, stop),
         )
-    if known.status in (Ending.FINISHED, Ending.EXHAUSTED) and budget is None and data is None:
-        typer.echo("this run was finished already; give it a larger --budget to go on", err=True)
-    _conclude(found)
 
 
 @contextmanager
@@ -92,11 +103,22 @@ def _told_how_to_resume(folder: Path) -> Iterator[None]:
 def _conclude(found: Run) -> None:
     """Show the front and say what can be done next."""
     front_table(found)
+    if found.status == Ending.COMPLETE:
+        typer.echo("complete: the algorithm has nothing more to ask, whatever is left of the budget")
     if found.status == Ending.EXHAUSTED:
         typer.echo(
             "exhausted: a hundred candidates in a row had all been evaluated before; widen the space to go on"
         )
-    if found.status == "interrupted":
+    end_if_interrupted(found)
+    typer.echo(f"see it again: evocnn show {found.folder}   as a picture: evocnn plot {found.folder}")
+
+
+def end_if_interrupted(found: Run) -> None:
+    """Say how to go on with a run that was interrupted, and end.
+
+    Raises:
+        typer.Exit: It was.
+    """
+    if found.status == Ending.INTERRUPTED:
         typer.echo(f"interrupted; go on with: evocnn resume {found.folder}")
         raise typer.Exit(EXIT_INTERRUPTED)
-    typer.echo(f"see it again: evocnn show {found.folder}   as a picture: evocnn plot {found.folder}")

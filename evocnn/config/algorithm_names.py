@@ -9,12 +9,35 @@ from typing import Any
 from evocnn.config.references import reference_of
 from evocnn.config.user_code import load_object
 from evocnn.errors import ExperimentError, did_you_mean
-from evocnn.search import Algorithm, GenerationalNSGA2, RandomSearch, SteadyStateNSGA2
+from evocnn.search import (
+    NSGA3,
+    AgingEvolution,
+    Algorithm,
+    DepthSweep,
+    GenerationalNSGA2,
+    GeneSweep,
+    Grid,
+    Islands,
+    MapElites,
+    RandomSearch,
+    SteadyStateNSGA2,
+    TreeParzenEstimator,
+    WeightedSum,
+)
 
 ALGORITHMS: Mapping[str, Callable[..., Algorithm]] = {
     "nsga2": SteadyStateNSGA2,
     "nsga2-generational": GenerationalNSGA2,
+    "nsga3": NSGA3,
+    "weighted-sum": WeightedSum,
+    "aging": AgingEvolution,
+    "map-elites": MapElites,
+    "islands": Islands,
     "random": RandomSearch,
+    "tpe": TreeParzenEstimator,
+    "grid": Grid,
+    "depth-sweep": DepthSweep,
+    "gene-sweep": GeneSweep,
 }
 # What every algorithm may have by naming it as an argument; see `evocnn.config.parts.algorithm_of`.
 GIVEN = ("breeding", "objectives", "population", "rungs")

@@ -26,11 +26,12 @@ def nondominated_ranks(losses: np.ndarray, violations: np.ndarray) -> np.ndarray
     return ranks
 
 
-def crowding_distances(values: np.ndarray) -> np.ndarray:
-    """Return the crowding distance of each point of one front, as DEAP's `assignCrowdingDist` does.
+def crowding_distances(values: np.ndarray, ranks: np.ndarray | None = None) -> np.ndarray:
+    """Return the crowding distance of each point within its front, as DEAP's `assignCrowdingDist` does.
 
     Args:
         values: Shape `(n_points, n_objectives)`.
+        ranks: The front of each point, shape `(n_points,)`; not given, all are of one.
 
     Returns:
         Mean side of the cuboid between neighbours as a share of the front's extent, infinite at
@@ -40,14 +41,25 @@ def crowding_distances(values: np.ndarray) -> np.ndarray:
     """
     n_points, n_objectives = values.shape
     distances = np.zeros(n_points)
-    order = np.arange(n_points)
+    if n_points == 0:
+        return distances
+    order = np.arange(n_points) if ranks is None else np.argsort(ranks, kind="stable")
+    grouped = np.zeros(n_points, dtype=int) if ranks is None else ranks[order]  # the same in every column
+    cuts = np.flatnonzero(grouped[1:] != grouped[:-1])
+    starts, ends = np.array([0, *(cuts + 1)]), np.array([*cuts, n_points - 1])
+    is_inner = np.ones(n_points, dtype=bool)
+    is_inner[starts] = is_inner[ends] = False
+    inner = np.flatnonzero(is_inner)
+    group = np.searchsorted(ends, inner)  # of each inner place
     for column in values.T:
-        order = order[np.argsort(column[order], kind="stable")]  # ties keep the order before, as in DEAP
+        order = order[np.lexsort((column[order], grouped))]  # ties keep the order before, as in DEAP
         ordered = column[order]
-        distances[order[[0, -1]]] = np.inf
-        extent = ordered[-1] - ordered[0]
-        if extent > 0:
-            distances[order[1:-1]] += (ordered[2:] - ordered[:-2]) / (n_objectives * extent)
+        distances[order[starts]] = distances[order[ends]] = np.inf
+        extents = (ordered[ends] - ordered[starts])[group]
+        sides = ordered[inner + 1] - ordered[inner - 1]
+        distances[order[inner]] += np.divide(
+            sides, n_objectives * extents, out=np.zeros(len(inner)), where=extents > 0
+        )
     return distances
 
 

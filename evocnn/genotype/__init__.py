@@ -1,6 +1,7 @@
 """Genes, chromosomes and the space they are drawn from; nothing here needs torch."""
 
 from evocnn.genotype.alleles import Alleles, Choice, Range
+from evocnn.genotype.baseline import baseline
 from evocnn.genotype.chromosome import ActiveGene, Chromosome, parse_gene, parse_layers
 from evocnn.genotype.cost import CostModel
 from evocnn.genotype.gene import Counts, LayerGene, Shape, number, word
@@ -58,6 +59,7 @@ __all__ = [
     "SearchSpace",
     "Shape",
     "Space",
+    "baseline",
     "number",
     "parse_gene",
     "parse_layers",

@@ -1,7 +1,7 @@
 """Crossover, mutation and selection; the adapter for DEAP's own operators."""
 
 from evocnn.operators.crossover import BlendRecipe, Homologous, OnePoint, TwoPoint, Uniform
-from evocnn.operators.deap_adapter import DeapCrossover, DeapMutation, deap_name, deap_operator
+from evocnn.operators.deap_adapter import DeapCrossover, DeapMutation, deap_name, deap_operator, seeded_random
 from evocnn.operators.morphism import AddSkip, NetDeepen, NetWiden
 from evocnn.operators.mutation import (
     AddGene,
@@ -20,9 +20,10 @@ from evocnn.operators.mutation import (
     SwapKind,
     Widen,
 )
+from evocnn.operators.niching import reference_points, select_nsga3
 from evocnn.operators.protocols import Crossover, Mutation
 from evocnn.operators.rates import RATES, CreditRates, FixedRates, Rates, SelfAdaptiveRates, Weighted
-from evocnn.operators.selection import assign_ranks, select_nsga2, tournament
+from evocnn.operators.selection import assign_ranks, select_nsga2, select_weighted_sum, tournament
 from evocnn.operators.variation import Offspring, Variation
 
 __all__ = [
@@ -64,6 +65,10 @@ __all__ = [
     "assign_ranks",
     "deap_name",
     "deap_operator",
+    "reference_points",
+    "seeded_random",
     "select_nsga2",
+    "select_nsga3",
+    "select_weighted_sum",
     "tournament",
 ]

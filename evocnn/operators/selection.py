@@ -13,18 +13,8 @@ from evocnn.evaluation import Individual, crowding_distances, nondominated_ranks
 
 def assign_ranks(individuals: Sequence[Individual]) -> None:
     """Set `fitness.rank` and `fitness.crowding_dist` of every individual."""
-    if not individuals:
-        return
-    weights = np.array(individuals[0].fitness.weights)
-    weighted = np.array([individual.fitness.wvalues for individual in individuals])  # (n, n_objectives)
-    violations = np.array([individual.fitness.violation for individual in individuals])  # (n,)
-    ranks = nondominated_ranks(-weighted, violations)
-    values = weighted / weights  # as DEAP divides
-    for rank in range(ranks.max() + 1):
-        members = np.flatnonzero(ranks == rank)
-        for index, distance in zip(members, crowding_distances(values[members]), strict=True):
-            fitness = individuals[int(index)].fitness
-            fitness.rank, fitness.crowding_dist = rank, float(distance)
+    if individuals:
+        _ranked(individuals)
 
 
 def select_nsga2(individuals: Sequence[Individual], k: int) -> list[Individual]:
@@ -34,8 +24,25 @@ def select_nsga2(individuals: Sequence[Individual], k: int) -> list[Individual]:
         individuals: Individuals with their fitness set.
         k: How many to select, all of them where there are fewer.
     """
-    assign_ranks(individuals)
-    return sorted(individuals, key=_order)[:k]
+    if not individuals:
+        return []
+    ranks, distances = _ranked(individuals)
+    return [individuals[index] for index in np.lexsort((-distances, ranks))[:k].tolist()]
+
+
+def select_weighted_sum(individuals: Sequence[Individual], k: int) -> list[Individual]:
+    """Return the k best by the sum of weighted objectives; who misses constraints comes after all others.
+
+    Sets `fitness.rank` to the place of each, and all crowding distances to 0.
+
+    Args:
+        individuals: Individuals with their fitness set.
+        k: How many to select, all of them where there are fewer.
+    """
+    best_first = sorted(individuals, key=lambda i: (i.fitness.violation, -sum(i.fitness.wvalues)))
+    for rank, individual in enumerate(best_first):
+        individual.fitness.rank, individual.fitness.crowding_dist = rank, 0.0
+    return best_first[:k]
 
 
 def tournament(individuals: Sequence[Individual], rng: np.random.Generator) -> Individual:
@@ -47,6 +54,18 @@ def tournament(individuals: Sequence[Individual], rng: np.random.Generator) -> I
     """
     first, second = (individuals[int(index)] for index in rng.integers(len(individuals), size=2))
     return min(first, second, key=_order)
+
+
+def _ranked(individuals: Sequence[Individual]) -> tuple[np.ndarray, np.ndarray]:
+    """Set ranks and crowding distances; return them, each of shape `(n,)`."""
+    fitnesses = [individual.fitness for individual in individuals]
+    weighted = np.array([fitness.wvalues for fitness in fitnesses])  # (n, n_objectives)
+    violations = np.array([fitness.violation for fitness in fitnesses])  # (n,)
+    ranks = nondominated_ranks(-weighted, violations)
+    distances = crowding_distances(weighted / np.array(fitnesses[0].weights), ranks)  # as DEAP divides
+    for fitness, rank, distance in zip(fitnesses, ranks.tolist(), distances.tolist(), strict=True):
+        fitness.rank, fitness.crowding_dist = rank, distance
+    return ranks, distances
 
 
 def _order(individual: Individual) -> tuple[int, float]:

@@ -33,7 +33,7 @@ class Offspring(NamedTuple):
 
 @dataclass(frozen=True)
 class Variation:
-    """Crossover at a rate, then mutation; what comes out is repaired.
+    """Crossover at a rate, then mutation; what comes out is repaired. One that is both parents is mutated.
 
     An offspring that would be the same network as a parent is mutated; a mutation that changes
     nothing gives way to another one, each tried once. So hardly any offspring repeats its parents.
@@ -66,7 +66,8 @@ class Variation:
         strategy = self.rates.inherited(mother, self.mutations, rng)
         child = Repaired(mother, {})
         takes_after = 0
-        is_crossed = bool(self.crossovers) and rng.random() < self.crossover_rate
+        is_drawn = bool(self.crossovers) and rng.random() < self.crossover_rate
+        is_crossed = is_drawn and mother.key != father.key
         if is_crossed:
             parents.add(father.key)
             crossover = self._drawn(self.crossovers, strategy, rng)[0]

@@ -2,7 +2,8 @@
 
 from evocnn.runs.folder import Run, open_run
 from evocnn.runs.observer import Observer, Progress
+from evocnn.runs.problems import solve
 from evocnn.runs.search import resume, run
 from evocnn.runs.workers import Workers
 
-__all__ = ["Observer", "Progress", "Run", "Workers", "open_run", "resume", "run"]
+__all__ = ["Observer", "Progress", "Run", "Workers", "open_run", "resume", "run", "solve"]

@@ -17,7 +17,9 @@ from evocnn.search import Driver, Ending
 from evocnn.store import Journal, environment, locked
 from evocnn.training.cost_measurement import machine_cost_model
 
-DECISIVE = ("python", "processor", "torch", "numpy", "deap", "moocore", "evocnn")  # of the environment
+# Of the environment.
+DECISIVE = ("python", "processor", "torch", "numpy", "deap", "moocore", "optuna", "evocnn")
+FINAL = (Ending.FINISHED, Ending.COMPLETE, Ending.EXHAUSTED)  # there is nothing to resume
 
 
 def run(
@@ -99,7 +101,7 @@ def resume(
     crew = workers if isinstance(workers, Workers) else Workers(workers)
     known = open_run(folder)  # before the lock, which would make a file in any folder
     is_asked_more = any(asked is not None for asked in (experiment, budget, data))
-    if known.status in (Ending.FINISHED, Ending.EXHAUSTED) and not is_asked_more:
+    if known.status in FINAL and not is_asked_more:
         return known
     with locked(folder), Journal.open(folder) as journal:
         experiment = _continued(known, experiment or known.experiment, budget)
@@ -183,7 +185,9 @@ def _check_same(known: Run, parts: Parts) -> None:
         )
         raise ReplayError(message)
     before, now = known.manifest["environment"], environment()
-    changed = [f"{n} {before[n]} -> {now[n]}" for n in now if n in DECISIVE and before.get(n) != now[n]]
+    changed = [
+        f"{n} {before[n]} -> {now[n]}" for n in now if n in DECISIVE and before.get(n, now[n]) != now[n]
+    ]
     if changed:
         warnings.warn(f"figures may differ from an uninterrupted run: {', '.join(changed)}", stacklevel=3)
 

@@ -1,7 +1,20 @@
 """The algorithms (ask/tell) and the driver (tickets, virtual clock, journal)."""
 
-from evocnn.search.algorithm import Algorithm, Candidate, Variation
-from evocnn.search.algorithms import GenerationalNSGA2, RandomSearch, SteadyStateNSGA2
+from evocnn.search.algorithm import Algorithm, Candidate, Planned, Variation
+from evocnn.search.algorithms import (
+    NSGA3,
+    AgingEvolution,
+    DepthSweep,
+    GenerationalNSGA2,
+    GeneSweep,
+    Grid,
+    Islands,
+    MapElites,
+    RandomSearch,
+    SteadyStateNSGA2,
+    TreeParzenEstimator,
+    WeightedSum,
+)
 from evocnn.search.breeding import Breeding
 from evocnn.search.budget import Budget, Ending
 from evocnn.search.driver import Driver
@@ -10,18 +23,28 @@ from evocnn.search.rejection import Rejection, RejectionReport
 from evocnn.search.rungs import Rungs
 
 __all__ = [
+    "NSGA3",
+    "AgingEvolution",
     "Algorithm",
     "Breeding",
     "Budget",
     "Candidate",
+    "DepthSweep",
     "Driver",
     "Ending",
+    "GeneSweep",
     "GenerationalNSGA2",
+    "Grid",
+    "Islands",
+    "MapElites",
+    "Planned",
     "Predictor",
     "RandomSearch",
     "Rejection",
     "RejectionReport",
     "Rungs",
     "SteadyStateNSGA2",
+    "TreeParzenEstimator",
     "Variation",
+    "WeightedSum",
 ]

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from evocnn.evaluation import Evaluation, EvaluationRequest
 from evocnn.operators import Offspring
+from evocnn.search.budget import Budget, Ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class Candidate:
 class Algorithm(Protocol):
     """A search strategy. What it does may depend on what it was told and on the streams, nothing else."""
 
-    def ask(self, ticket: int, rng: np.random.Generator) -> Candidate | None:
-        """Return the candidate of a ticket, or None where more must be told before.
+    def ask(self, ticket: int, rng: np.random.Generator) -> Candidate | Literal[Ending.COMPLETE] | None:
+        """Return the candidate of a ticket, None where more must be told before, or that there is no more.
 
         Args:
             ticket: 0-based, rising by one; asked again with the same number after None.
@@ -53,11 +54,23 @@ class Algorithm(Protocol):
         ...
 
 
+@runtime_checkable
+class Planned(Protocol):
+    """An algorithm that knows ahead of a search what it will ask, or how it ends."""
+
+    def plan(self, budget: Budget) -> str:
+        """Return in a line what will be asked, and what of it a budget does not pay for."""
+        ...
+
+
 class Variation(Protocol):
     """How offspring are made; `evocnn.operators.Variation` for chromosomes."""
 
     def breed(self, mother: Any, father: Any, space: Any, rng: np.random.Generator, /) -> Offspring:
-        """Return one offspring, repaired, with the operators that made it."""
+        """Return one offspring, repaired, with the operators that made it.
+
+        Where mother and father are the same, it is a neighbour: one mutation, no crossover.
+        """
         ...
 
     def learn(self, operators: Sequence[str], *, succeeded: bool) -> None:

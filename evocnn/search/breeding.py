@@ -1,6 +1,6 @@
 """Founders and offspring that have not been asked before."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ class Breeding:
         variation: How offspring are made.
         fidelity: The fidelity of every request.
         inherit: Share of the epochs for offspring, which then start from the weights of the parent that
-            they take after; full training must save its state. Not given, all start from their own.
+            they take after. Not given, all start from their own.
 
     Attributes:
         space: The search space.
@@ -49,12 +49,25 @@ class Breeding:
 
     def offspring(self, population: Sequence[Individual], rng: np.random.Generator) -> Candidate:
         """Return an offspring of the winners of two tournaments; a newcomer where all have been asked."""
+        return self.offspring_of(lambda: (tournament(population, rng), tournament(population, rng)), rng)
+
+    def offspring_of(
+        self, parents: Callable[[], Sequence[Individual]], rng: np.random.Generator
+    ) -> Candidate:
+        """Return an offspring of given parents; a newcomer where all that they had have been asked.
+
+        Args:
+            parents: Returns mother and father, or one individual that is mutated and not crossed; called
+                at every attempt.
+            rng: The ticket's stream.
+        """
 
         def breed() -> Candidate:
-            mother, father = tournament(population, rng), tournament(population, rng)
+            drawn = parents()
+            mother, father = drawn[0], drawn[-1]
             child = self._variation.breed(mother.genome, father.genome, self.space, rng)
-            parents = tuple(dict.fromkeys((mother.ticket, father.ticket)[: child.n_parents]))
-            candidate = self._candidate(child.genome, child.repairs, parents, child.operators)
+            tickets = tuple(dict.fromkeys((mother.ticket, father.ticket)[: child.n_parents]))
+            candidate = self._candidate(child.genome, child.repairs, tickets, child.operators)
             return self._heir(candidate, father if child.takes_after else mother)
 
         return self._first_unseen(breed, lambda: self._newcomer(rng))
@@ -69,6 +82,10 @@ class Breeding:
         """Take whether a candidate survived selection."""
         self._variation.learn(candidate.operators, succeeded=succeeded)
 
+    def donors(self, population: Iterable[Individual]) -> list[int]:
+        """Return the tickets of those whose weights offspring may inherit; none where they inherit none."""
+        return [] if self._inherit is None else [individual.ticket for individual in population]
+
     def _next_founder(self, rng: np.random.Generator) -> Candidate:
         if self._founders:
             return self._candidate(*self.space.repair(self._founders.pop(0)))
@@ -80,7 +97,8 @@ class Breeding:
     def _candidate(
         self, genome: Any, repairs: Any, parents: tuple[int, ...] = (), operators: tuple[str, ...] = ()
     ) -> Candidate:
-        request = EvaluationRequest(genome, self.space.fidelity(genome, self._fidelity))
+        fidelity, is_donor = self.space.fidelity(genome, self._fidelity), self._inherit is not None
+        request = EvaluationRequest(genome, fidelity, saves_state=is_donor)
         return Candidate(request, parents, operators, repairs)
 
     def _heir(self, candidate: Candidate, donor: Individual) -> Candidate:

@@ -9,6 +9,7 @@ class Ending(StrEnum):
     """Why a search ended."""
 
     FINISHED = "finished"  # the budget is spent
+    COMPLETE = "complete"  # the algorithm has asked all that it had to ask
     EXHAUSTED = "exhausted"  # nothing new is found any more
     INTERRUPTED = "interrupted"  # somebody asked it to stop
 

@@ -110,6 +110,7 @@ class Driver:
         self._n_free = window
         self._next_ticket = 0
         self._is_blocked = False  # the algorithm waits for what is in flight
+        self._is_complete = False  # or has nothing more to ask
         self._n_epochs = 0  # asked
         self._n_trainings = Fraction(0)  # asked, in full trainings
         self._n_duplicates = 0  # in a row
@@ -143,16 +144,16 @@ class Driver:
 
     def _ask(self) -> None:
         """Give every free virtual worker a ticket, as far as algorithm and budget go."""
-        self._is_blocked = False
+        self._is_blocked = self._is_complete = False
         while self._n_free and not self._is_spent():
             ticket = self._next_ticket
             rng = stream(self._seed, Purpose.BREEDING, ticket)
-            candidate = self._algorithm.ask(ticket, rng)
-            if candidate is None:
-                self._is_blocked = True
+            answer = self._algorithm.ask(ticket, rng)
+            if not isinstance(answer, Candidate):
+                self._is_blocked, self._is_complete = True, answer is Ending.COMPLETE
                 return
             self._next_ticket += 1
-            self._enter(ticket, candidate, rng)
+            self._enter(ticket, answer, rng)
             if self._in_flight[0] == (self._now, ticket):
                 return  # rejected, or a duplicate of something told: tell it before asking on
 
@@ -353,6 +354,8 @@ class Driver:
         Raises:
             ExperimentError: The algorithm waits although all it asked has been told.
         """
+        if self._is_complete:
+            return Ending.COMPLETE
         if self._is_blocked:
             message = (
                 "an algorithm must answer once all it asked has been told, but it said 'not yet'; "

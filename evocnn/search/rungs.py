@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from evocnn.errors import ExperimentError
-from evocnn.evaluation import Individual
+from evocnn.evaluation import Evaluation, Individual, Objectives
 from evocnn.operators import select_nsga2
 from evocnn.search.algorithm import Candidate
 
@@ -53,6 +53,17 @@ class Rungs:
         saves_state = self.saves_last or not fidelity.is_full
         request = replace(candidate.request, fidelity=fidelity, continues=ticket, saves_state=saves_state)
         return replace(candidate, request=request)
+
+
+def individual_of(
+    ticket: int, candidate: Candidate, evaluation: Evaluation, objectives: Objectives
+) -> Individual:
+    """Return a told candidate; at a rung, floors and ceilings of what training changes do not count."""
+    # Random networks on digits: 69 of 97 are below a floor of 0.8 after 1 of 10 epochs, 16 after all 10.
+    # The ninth that passes the rungs has 0.82 of the hypervolume of all where floors count there, 0.99 where
+    # they do not (mean over 60 subsets of 60).
+    fitness = objectives.fitness(evaluation, is_full=candidate.request.fidelity.is_full)
+    return Individual(ticket, candidate.request.genome, fitness)
 
 
 def third(n_told: int) -> int:

@@ -125,8 +125,13 @@ class Journal:
         self.path = path
 
     @classmethod
-    def create(cls, folder: Path, manifest: Mapping[str, JSON]) -> "Journal":
+    def create(cls, folder: Path, manifest: Mapping[str, JSON], *, is_kept: bool = True) -> "Journal":
         """Create the journal of a new run, with its manifest at once or not at all.
+
+        Args:
+            folder: The run folder.
+            manifest: What the run is.
+            is_kept: False for a folder that is thrown away: commits do not wait for the disk.
 
         Raises:
             JournalError: There is one already, or the folder cannot be written.
@@ -143,6 +148,8 @@ class Journal:
             try:
                 connection = unless_done.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
                 connection.execute("PRAGMA journal_mode = WAL")
+                if not is_kept:
+                    connection.execute("PRAGMA synchronous = OFF")
                 connection.executescript(
                     f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA application_id = {APPLICATION_ID}; "
                     f"PRAGMA user_version = {SCHEMA_VERSION};"

@@ -1,23 +1,23 @@
 """NSGA-II (Deb et al. 2002), generational and steady-state, with rungs."""
 
 from collections.abc import Collection
+from copy import deepcopy
+from dataclasses import replace
+from operator import attrgetter
 
 import numpy as np
 
+from evocnn.errors import ExperimentError
 from evocnn.evaluation import Evaluation, Individual, Objectives, Status
 from evocnn.operators import select_nsga2
 from evocnn.search.algorithm import Candidate
+from evocnn.search.algorithms.generational import MIN_PARENTS, Generational
 from evocnn.search.breeding import Breeding
-from evocnn.search.rungs import AsynchronousHalving, Rungs, third
-
-MIN_PARENTS = 2
+from evocnn.search.rungs import AsynchronousHalving, Rungs, individual_of
 
 
-class GenerationalNSGA2:
-    """Breeds a whole generation, waits for all of it, and keeps the best of parents and offspring.
-
-    A generation climbs the rungs together: once all of it is told at one, its best third goes on to
-    the next. Those that were trained in full meet the parents.
+class GenerationalNSGA2(Generational):
+    """Keeps the best by front and crowding distance of parents and offspring, a generation at a time.
 
     Args:
         breeding: Makes founders and offspring.
@@ -29,73 +29,7 @@ class GenerationalNSGA2:
     def __init__(
         self, breeding: Breeding, objectives: Objectives, population: int, rungs: Rungs | None = None
     ) -> None:
-        self._breeding = breeding
-        self._objectives = objectives
-        self._size = population
-        self._rungs = rungs or Rungs()
-        self._survivors: list[Individual] = []
-        self._n_to_ask = population  # of this generation at this rung
-        self._to_continue: dict[int, Candidate] = {}  # continuations, by the ticket that they continue
-        self._asked: dict[int, Candidate] = {}  # of this generation at this rung, by ticket
-        self._told: dict[int, Evaluation] = {}
-
-    def ask(self, ticket: int, rng: np.random.Generator) -> Candidate | None:
-        """Return a founder, an offspring of the survivors or a continuation; None once all are asked."""
-        if self._n_to_ask == 0:
-            return None
-        self._n_to_ask -= 1
-        if self._to_continue:
-            candidate = self._to_continue.pop(next(iter(self._to_continue)))
-        elif len(self._survivors) < MIN_PARENTS:
-            candidate = self._rungs.first(self._breeding.founder(rng))
-        else:
-            candidate = self._rungs.first(self._breeding.offspring(self._survivors, rng))
-        self._asked[ticket] = candidate
-        return candidate
-
-    def tell(self, ticket: int, evaluation: Evaluation) -> None:
-        """Take an evaluation; the last one at a rung selects who goes on, or survives.
-
-        In place of one that was rejected another is bred.
-        """
-        if evaluation.status is Status.REJECTED:
-            self._breeding.learn(self._asked.pop(ticket), succeeded=False)
-            self._n_to_ask += 1
-            return
-        self._told[ticket] = evaluation
-        if self._n_to_ask or len(self._told) < len(self._asked):
-            return
-        found = self._found()
-        judged = {number for number, one in self._asked.items() if not one.request.fidelity.is_full}
-        chosen = select_nsga2([one for one in found if one.ticket in judged], third(len(judged)))
-        self._to_continue = {
-            one.ticket: self._rungs.next(self._asked[one.ticket], one.ticket) for one in chosen
-        }
-        if not chosen:  # else heirs, which have fewer rungs, wait for the others
-            judged = set(self._asked)
-            chosen = self._survivors = select_nsga2([*self._survivors, *found], self._size)
-        tickets = {individual.ticket for individual in chosen}
-        for number in sorted(judged):
-            candidate = self._asked.pop(number)
-            del self._told[number]
-            if number not in self._to_continue:  # or its fate is not known yet
-                self._breeding.learn(candidate, succeeded=number in tickets)
-        self._n_to_ask = len(self._to_continue) or self._size
-
-    def needed_states(self) -> Collection[int]:
-        """Return the tickets that may still be continued, or whose weights may be inherited."""
-        return [*self._told, *self._to_continue, *_donors(self._survivors, self._rungs)]
-
-    def _found(self) -> list[Individual]:
-        """Return those told that succeeded, one of each genome, in order of tickets."""
-        seen = {individual.genome.key for individual in self._survivors}
-        found = []
-        for ticket, evaluation in sorted(self._told.items()):
-            genome = self._asked[ticket].request.genome
-            if evaluation.status is Status.OK and genome.key not in seen:
-                seen.add(genome.key)
-                found.append(_individual(ticket, self._asked[ticket], evaluation, self._objectives))
-        return found
+        super().__init__(breeding, objectives, population, rungs, select_nsga2)
 
 
 class SteadyStateNSGA2:
@@ -109,17 +43,42 @@ class SteadyStateNSGA2:
         objectives: What is optimized.
         population: Number of founders, of individuals that are kept, and of those that a rung remembers.
         rungs: Where training is halted to be judged.
+        local_search: Probability that an offspring is a neighbour of a member of the front, any of them:
+            one mutation, no crossover.
+        restart_after: Number of candidates trained in full, one after the other, none of which enters the
+            front, after which the population keeps its front and fills up with newcomers. Not given, never.
+
+    Raises:
+        ExperimentError: An option is out of its range.
     """
 
     def __init__(
-        self, breeding: Breeding, objectives: Objectives, population: int, rungs: Rungs | None = None
+        self,
+        breeding: Breeding,
+        objectives: Objectives,
+        population: int,
+        rungs: Rungs | None = None,
+        *,
+        local_search: float = 0.0,
+        restart_after: int | None = None,
     ) -> None:
+        if not 0 <= local_search <= 1:
+            message = f"local_search must lie within 0 and 1, but it was {local_search}; correct it"
+            raise ExperimentError(message)
+        if restart_after is not None and restart_after < 1:
+            message = (
+                f"restart_after must be at least 1, but it was {restart_after}; raise it or leave it out"
+            )
+            raise ExperimentError(message)
         self._breeding = breeding
         self._objectives = objectives
         self._size = population
         self._rungs = rungs or Rungs()
         self._halving = AsynchronousHalving(self._rungs, population)
-        self._n_founders = 0
+        self._local_search = local_search
+        self._restart_after = restart_after
+        self._n_stale = 0  # trained in full, in a row, without a new member of the front
+        self._n_founders = 0  # asked since the start, or the members that a restart has kept and since then
         self._population: list[Individual] = []
         self._candidates: dict[int, Candidate] = {}  # asked, not yet told
 
@@ -133,42 +92,48 @@ class SteadyStateNSGA2:
     def tell(self, ticket: int, evaluation: Evaluation) -> None:
         """Take an evaluation to its rung, or into the population, whose worst leaves it if it is full."""
         candidate = self._candidates.pop(ticket)
-        genome = candidate.request.genome
         if evaluation.status is not Status.OK:
             self._breeding.learn(candidate, succeeded=False)
             return
-        individual = _individual(ticket, candidate, evaluation, self._objectives)
+        individual = individual_of(ticket, candidate, evaluation, self._objectives)
         if not candidate.request.fidelity.is_full:
             for forgotten in self._halving.tell(individual, candidate):
                 self._breeding.learn(forgotten, succeeded=False)
             return
-        if all(known.genome.key != genome.key for known in self._population):
-            self._population = select_nsga2([*self._population, individual], self._size)
-        survives = any(known.ticket == ticket for known in self._population)
+        self._enter(individual)
+        survives = individual in self._population
         self._breeding.learn(candidate, succeeded=survives)
+        self._n_stale = 0 if survives and individual.fitness.rank == 0 else self._n_stale + 1
+        if self._n_stale == self._restart_after:
+            self._restart()
 
     def needed_states(self) -> Collection[int]:
         """Return the tickets that may still be continued, or whose weights may be inherited."""
-        return [*self._halving.waiting, *_donors(self._population, self._rungs)]
+        return [*self._halving.waiting, *self._breeding.donors(self._population)]
+
+    def front(self) -> list[Individual]:
+        """Return the members of the population that none dominates."""
+        return [individual for individual in self._population if individual.fitness.rank == 0]
+
+    def welcome(self, migrant: Individual) -> None:
+        """Take a copy of an individual of another population, unless its genome is known here."""
+        self._enter(replace(migrant, fitness=deepcopy(migrant.fitness)))
+
+    def _enter(self, individual: Individual) -> None:
+        """Put an individual whose genome is new into the population, whose worst leaves it if it is full."""
+        if individual.genome.key not in map(attrgetter("genome.key"), self._population):
+            self._population = select_nsga2([*self._population, individual], self._size)
+
+    def _restart(self) -> None:
+        self._population = self.front()
+        self._n_founders = len(self._population)
+        self._n_stale = 0
 
     def _bred(self, rng: np.random.Generator) -> Candidate:
-        if self._n_founders >= self._size and len(self._population) >= MIN_PARENTS:
-            return self._breeding.offspring(self._population, rng)
-        self._n_founders += 1
-        return self._breeding.founder(rng)
-
-
-def _donors(population: list[Individual], rungs: Rungs) -> list[int]:
-    """Return the tickets of a population whose weights may be inherited."""
-    return [individual.ticket for individual in population if rungs.saves_last]
-
-
-def _individual(
-    ticket: int, candidate: Candidate, evaluation: Evaluation, objectives: Objectives
-) -> Individual:
-    """Return a told candidate; at a rung, floors and ceilings of what training changes do not count."""
-    # Random networks on digits: 69 of 97 are below a floor of 0.8 after 1 of 10 epochs, 16 after all 10.
-    # The ninth that passes the rungs has 0.82 of the hypervolume of all where floors count there, 0.99 where
-    # they do not (mean over 60 subsets of 60).
-    fitness = objectives.fitness(evaluation, is_full=candidate.request.fidelity.is_full)
-    return Individual(ticket, candidate.request.genome, fitness)
+        if self._n_founders < self._size or len(self._population) < MIN_PARENTS:
+            self._n_founders += 1
+            return self._breeding.founder(rng)
+        if self._local_search and rng.random() < self._local_search:
+            front = self.front()
+            return self._breeding.offspring_of(lambda: [front[int(rng.integers(len(front)))]], rng)
+        return self._breeding.offspring(self._population, rng)

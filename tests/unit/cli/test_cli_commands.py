@@ -13,7 +13,7 @@ from evocnn import open_run
 from evocnn.store import Journal, locked
 
 Call = Callable[..., Any]
-COMMANDS = ("run", "resume", "show", "plot", "space")
+COMMANDS = ("run", "resume", "show", "plot", "compare", "space")
 RESULT = (
     "ticket",
     "identity",
@@ -342,7 +342,8 @@ def test_show_as_json(evocnn: Call, finished: Path) -> None:
     assert set(found) == keys
     assert found["front"]
     for entry in found["front"]:
-        assert set(entry) == {"ticket", "key", "text", "metrics", "parents", "donors", "operators"}
+        kin = {"parents", "donors", "operators"}
+        assert set(entry) == {"ticket", "key", "text", "metrics", "trainings", "spread"} | kin
         assert {"validation_accuracy", "parameters", "generalization_gap"} <= set(entry["metrics"])
     assert found["knee"] in [entry["ticket"] for entry in found["front"]]
     assert (found["status"], found["candidates"]) == ("finished", {"ok": 4})

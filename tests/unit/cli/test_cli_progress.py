@@ -97,7 +97,7 @@ def test_rate_and_time_left_follow_from_what_was_evaluated(
     shown.told(Progress(record(0), is_replayed=False))
     clock.now += 30
     shown.told(Progress(record(1, 0.75), is_replayed=False))
-    volume = shown._front.hypervolume
+    volume = shown._front.front.hypervolume
     assert capsys.readouterr().err.splitlines()[2:] == [
         (
             "1/10 evaluations · 1 looked at, 1 in full, 1 epochs · 2 a minute · 4m 30s left · "

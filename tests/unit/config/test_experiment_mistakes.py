@@ -78,7 +78,7 @@ MISTAKES = [
     ('name = "mine"', 'name = "../up"', "'name' must match pattern .*, but it was '../up';"),
     ('"digits"', '"digts"', "'data.source': a data source must .* 'digts'; did you mean 'digits'?"),
     ('"early"', '"erly"', "'space.pool_order' must be 'early' or .* 'erly'; did you mean 'early'?"),
-    ('algorithm = "nsga2"', 'algorithm = "nsga3"', "algorithm': an algorithm must be .* 'nsga3'; did you mean 'nsga2'?"),
+    ('algorithm = "nsga2"', 'algorithm = "nsga3"', "an algorithm must be .* 'nsga3'; did you mean 'nsga2'?"),
     ('scale = "log"\nref', 'scale = "lg"\nref', "parameters.scale' must be .*; did you mean 'log'?"),
     ("window = 4", 'rates = "credits"', "'search.rates' must be .* 'credits'; did you mean 'credit'"),
     ("window = 4", "rates = 0.5", "'search.rates' must be 'fixed', .*, but it was 0.5;"),

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from evocnn.evaluation import Evaluation, EvaluationRequest, Objective, Objectives, Status
-from evocnn.genotype import Fidelity, Repaired
+from evocnn.genotype import Choice, Choose, Fidelity, Repaired
 from evocnn.operators import Offspring
 from evocnn.search import (
     Algorithm,
@@ -71,6 +71,13 @@ class BitSpace:
         if self.members:
             return Bits(self.members[int(rng.integers(len(self.members)))])
         return Bits("".join(str(bit) for bit in rng.integers(2, size=self.n_bits)))
+
+    def compose(self, choose: Choose, /) -> Bits:
+        """One decision a bit, `bit.0` and so on."""
+        return Bits("".join(choose(f"bit.{i}", Choice(("0", "1"))) for i in range(self.n_bits)))
+
+    def describe(self, genome: Bits, /) -> dict[str, float]:
+        return {f"bit.{i}": float(bit) for i, bit in enumerate(genome.text)}
 
     def repair(self, genome: Bits, /) -> Repaired[Bits]:
         if genome.text != self.forbidden:
@@ -153,7 +160,8 @@ class Spy:
 
     def ask(self, ticket: int, rng: np.random.Generator) -> Candidate | None:
         candidate = self.algorithm.ask(ticket, rng)
-        self.log.append(f"ask {ticket} {'-' if candidate is None else candidate.request.genome.text}")
+        asked = candidate.request.genome.text if isinstance(candidate, Candidate) else candidate or "-"
+        self.log.append(f"ask {ticket} {asked}")
         return candidate
 
     def tell(self, ticket: int, evaluation: Evaluation) -> None:
@@ -173,7 +181,7 @@ class Script:
         needed: Tickets whose states it says that it needs, once they are told.
     """
 
-    lines: Sequence[str | EvaluationRequest | None]
+    lines: Sequence[str | EvaluationRequest | Ending | None]
     position: int = 0
     needed: Collection[int] = ()
     told: set[int] = field(default_factory=set)
@@ -183,6 +191,8 @@ class Script:
         self.position += 1
         if line is None:
             return None
+        if isinstance(line, Ending):
+            return line
         return Candidate(EvaluationRequest(Bits(line), FIDELITY) if isinstance(line, str) else line)
 
     def tell(self, ticket: int, evaluation: Evaluation) -> None:

@@ -258,3 +258,13 @@ def test_time_in_the_executor_is_told_from_the_drivers_own(toy: Any, journal: Jo
     )
     driver.run()
     assert driver.seconds_waiting == 4.0
+
+
+def test_an_algorithm_with_nothing_more_to_ask_completes_a_search(toy: Any, journal: Journal) -> None:
+    """What is in flight is told first, and the algorithm may think of more then."""
+    lines = ["a", "b", Ending.COMPLETE, "c", *[Ending.COMPLETE] * 3]
+    outcome = toy.search(journal, toy.Script(lines), window=4, evaluations=10)
+    assert outcome.ending is Ending.COMPLETE
+    acts = [entry.split()[0] for entry in outcome.log]
+    assert acts == ["ask", "ask", "ask", "tell", "ask", "ask", "tell", "ask", "tell", "ask"]
+    assert sorted(record.text for record in outcome.records) == ["a", "b", "c"]

@@ -1,0 +1,94 @@
+"""The sweep of one gene from the command line: run it or go on with one, show it, draw it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from evocnn.cli.search import end_if_interrupted, resumed, searched
+from evocnn.config import Experiment, load_experiment
+from evocnn.errors import ExperimentError
+from evocnn.report.picture import check_ending
+from evocnn.report.sweep import plot_sweep, sweep_of, sweep_table
+from evocnn.runs import Workers
+
+
+def run_sweep(
+    source: Path,
+    options: dict[str, Any],
+    settings: Sequence[str],
+    workers: Workers,
+    *,
+    data: Path | None,
+    out: Path | None,
+    plot: Path | None,
+) -> None:
+    """Sweep a gene, or go on with the sweep in a run folder, and show what it found.
+
+    Args:
+        source: An experiment file, or the run folder of a sweep.
+        options: `gene`, `values`, `seeds` and `chromosome`; those not given are None.
+        settings: Changes to the experiment file.
+        workers: Where candidates train.
+        data: Images in place of the experiment's own.
+        out: The run folder; `runs/NAME-GENE` where it is not given.
+        plot: The picture's file.
+
+    Raises:
+        ExperimentError: Gene or values are missing, or the folder holds no sweep.
+    """
+    if plot is not None:
+        check_ending(plot)
+    if source.is_dir():
+        found = resumed(source, workers, data)
+    else:
+        experiment = sweep_experiment(load_experiment(source, settings), options)
+        folder = out or Path("runs") / f"{experiment.name}-{options['gene']}"
+        found = searched(experiment, folder, workers, data)
+    sweep = sweep_of(found)
+    sweep_table(sweep)
+    if plot is not None:
+        plot_sweep(sweep, plot)
+        typer.echo(f"wrote {plot}")
+    end_if_interrupted(found)
+    typer.echo(f"see it again: evocnn sweep {found.folder}")
+
+
+def sweep_experiment(experiment: Experiment, options: dict[str, Any]) -> Experiment:
+    """Return the experiment of a sweep: that of a file, with a sweep in place of its search.
+
+    Raises:
+        ExperimentError: Gene or values are missing.
+    """
+    missing = [f"--{name}" for name in ("gene", "values") if options[name] is None]
+    if missing:
+        message = (
+            f"a sweep must be given {' and '.join(missing)}, but it was not; for example --gene "
+            "recipe.batch_size --values 32,64,128"
+        )
+        raise ExperimentError(message)
+    values = parsed_values(options["values"])
+    given = {name: value for name, value in options.items() if value is not None}
+    search = {
+        "algorithm": {"use": "gene-sweep", **given, "values": values},
+        "budget": len(values) * options["seeds"],
+        "window": experiment.search.window,
+    }
+    return Experiment.from_dict({**experiment.tables, "search": search}, folder=experiment.folder)
+
+
+def parsed_values(text: str) -> list[Any]:
+    """Return the values of a list such as `32,64`, `sgd,adam`, or `;64;64,32`, of lists of numbers."""
+    if ";" in text:
+        return [[_number(part) for part in item.split(",") if part] for item in text.split(";")]
+    return [_number(item.strip()) for item in text.split(",")]
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,95 @@
+"""The depth sweep: what everyone does by hand, as a control."""
+
+from collections.abc import Collection
+from typing import Literal
+
+import numpy as np
+
+from evocnn.errors import ExperimentError
+from evocnn.evaluation import Evaluation, Status
+from evocnn.genotype import Chromosome, SearchSpace, baseline
+from evocnn.search.algorithm import Candidate
+from evocnn.search.breeding import Breeding
+from evocnn.search.budget import Budget, Ending
+
+PATIENCE = 2  # layers added in a row without a rise in validation accuracy
+
+
+class DepthSweep:
+    """Adds a layer at a time to a plain baseline until validation accuracy has stopped rising.
+
+    It begins with one convolution, trains each network in full, waits for it, and is complete once two
+    layers in a row gave no higher accuracy than the best before, or the limits permit no more. What
+    failed gave none. The baseline is `evocnn.genotype.baseline`'s; nothing but depth is tried.
+
+    Args:
+        breeding: Makes candidates of genomes.
+
+    Raises:
+        ExperimentError: The space is not one of networks, or their layers are held.
+    """
+
+    def __init__(self, breeding: Breeding) -> None:
+        self._breeding = breeding
+        self._space = network_space(breeding, "depth-sweep")
+        if self._space.held.layers is not None:
+            message = "a depth-sweep must add layers, but they were held; let layers evolve"
+            raise ExperimentError(message)
+        self._n_layers = 0
+        self._is_waiting = False
+        self._best = -1.0
+        self._n_without_rise = 0
+
+    def plan(self, budget: Budget) -> str:
+        """Return what is done by hand, and with what it begins."""
+        del budget
+        return (
+            "depth-sweep, the manual method: one layer more at a time until validation accuracy has not "
+            f"risen for {PATIENCE} steps; begins with {self._network(1).text}"
+        )
+
+    def ask(self, ticket: int, rng: np.random.Generator) -> Candidate | Literal[Ending.COMPLETE] | None:
+        """Return the network with one layer more, once the one before has been told."""
+        del ticket, rng
+        if self._is_waiting:
+            return None
+        network = self._network(self._n_layers + 1)
+        if self._n_without_rise == PATIENCE or self._breeding.is_asked(network):
+            return Ending.COMPLETE
+        self._n_layers += 1
+        self._is_waiting = True
+        return self._breeding.given(network)
+
+    def tell(self, ticket: int, evaluation: Evaluation) -> None:
+        """Take the accuracy of the network with the most layers so far."""
+        del ticket
+        self._is_waiting = False
+        is_ok = evaluation.status is Status.OK
+        accuracy = evaluation.metrics["validation_accuracy"] if is_ok else -1.0
+        self._n_without_rise = 0 if accuracy > self._best else self._n_without_rise + 1
+        self._best = max(self._best, accuracy)
+
+    def needed_states(self) -> Collection[int]:
+        """Return nothing: no candidate is continued."""
+        return ()
+
+    def _network(self, n_layers: int) -> Chromosome:
+        return baseline(self._space, n_layers)
+
+
+def network_space(breeding: Breeding, name: str) -> SearchSpace:
+    """Return the space of a breeding, which must be one of networks.
+
+    Args:
+        breeding: The breeding.
+        name: The algorithm's, for the message.
+
+    Raises:
+        ExperimentError: It is another kind of space.
+    """
+    if not isinstance(breeding.space, SearchSpace):
+        message = (
+            f"{name} must have a space of networks, but it was {breeding.space!r}; choose another algorithm"
+        )
+        raise ExperimentError(message)
+    return breeding.space

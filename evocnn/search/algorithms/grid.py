@@ -1,0 +1,132 @@
+"""Grid search: every combination of alleles, in a fixed order, counted before it starts."""
+
+from collections.abc import Collection, Iterator
+from itertools import islice
+from math import log10, prod
+from typing import Any, Literal
+
+import numpy as np
+
+from evocnn.errors import ExperimentError
+from evocnn.evaluation import Evaluation
+from evocnn.genotype import Alleles, Choice, Space
+from evocnn.search.algorithm import Candidate
+from evocnn.search.breeding import Breeding
+from evocnn.search.budget import Budget, Ending
+
+N_PROBES = 1000  # random walks from which the size of a grid is estimated that is too large to be walked
+
+
+class Grid:
+    """Asks every genome that the space's decisions lead to, each once, trained in full; then it is complete.
+
+    The last decision changes fastest and the first one slowest: shallow networks come first, and of each
+    architecture all recipes in a row.
+
+    Args:
+        breeding: Makes candidates of genomes.
+        steps: Values that stand for a range, evenly on its scale, both bounds among them.
+        limit: Combinations above which a grid is refused.
+
+    Raises:
+        ExperimentError: There are more combinations, or fewer than two steps.
+    """
+
+    def __init__(self, breeding: Breeding, steps: int = 3, limit: int = 10_000) -> None:
+        if steps < 2:
+            message = f"steps of a grid must be at least 2, but they were {steps}; raise them"
+            raise ExperimentError(message)
+        space = breeding.space
+        combinations = list(islice(walk(space, steps), limit + 1))
+        if len(combinations) > limit:
+            message = (
+                f"a grid must hold at most {limit:,} combinations, but it held about "
+                f"{_counted(estimated_size(space, steps))}; give fewer alleles, hold segments, lower "
+                "limits.depth, or raise the grid's limit"
+            )
+            raise ExperimentError(message)
+        genomes = {genome.key: genome for genome in (space.repair(raw).genome for raw in combinations)}
+        self._breeding = breeding
+        self._n_combinations = len(combinations)
+        self._genomes = list(genomes.values())
+        self._n_asked = 0
+
+    def plan(self, budget: Budget) -> str:
+        """Return the size of the grid, and how much of it a budget leaves out."""
+        n_genomes = len(self._genomes)
+        text = f"grid: {n_genomes:,} genomes, of {self._n_combinations:,} combinations"
+        if n_genomes < self._n_combinations:
+            text += "; the others are repaired to one of these"
+        if budget.evaluations is not None and budget.evaluations < n_genomes:
+            text += f"; the budget is for the first {budget.evaluations:,} of them alone"
+        return text
+
+    def ask(self, ticket: int, rng: np.random.Generator) -> Candidate | Literal[Ending.COMPLETE]:
+        """Return the next genome of the grid."""
+        del ticket, rng
+        if self._n_asked == len(self._genomes):
+            return Ending.COMPLETE
+        self._n_asked += 1
+        return self._breeding.given(self._genomes[self._n_asked - 1])
+
+    def tell(self, ticket: int, evaluation: Evaluation) -> None:
+        """Ignore what was found."""
+
+    def needed_states(self) -> Collection[int]:
+        """Return nothing: no candidate is continued."""
+        return ()
+
+
+def walk(space: Space[Any], steps: int) -> Iterator[Any]:
+    """Yield every genome that a space's decisions lead to, before repair, the last decision fastest."""
+    places: list[int] = []  # of the alleles chosen, one a decision
+    while True:
+        sizes: list[int] = []
+
+        def choose(name: str, alleles: Alleles, sizes: list[int] = sizes) -> Any:
+            del name
+            values = _values(alleles, steps)
+            if len(sizes) == len(places):
+                places.append(0)
+            sizes.append(len(values))
+            return values[places[len(sizes) - 1]]
+
+        yield space.compose(choose)
+        while places and places[-1] + 1 == sizes[len(places) - 1]:
+            places.pop()
+        if not places:
+            return
+        places[-1] += 1
+
+
+def estimated_size(space: Space[Any], steps: int) -> int:
+    """Return about how many combinations a grid has: a mean over random walks, without bias.
+
+    Knuth (1975), "Estimating the Efficiency of Backtrack Programs". The walks are the same each time.
+    """
+    rng = np.random.default_rng(0)
+    total = 0
+    for _ in range(N_PROBES):
+        sizes: list[int] = []
+
+        def choose(name: str, alleles: Alleles, sizes: list[int] = sizes) -> Any:
+            del name
+            values = _values(alleles, steps)
+            sizes.append(len(values))
+            return values[int(rng.integers(len(values)))]
+
+        space.compose(choose)
+        total += prod(sizes)
+    return total // N_PROBES
+
+
+def _values(alleles: Alleles, steps: int) -> tuple[Any, ...]:
+    """Return the alleles that a grid takes; of a range, `steps` on its scale."""
+    if isinstance(alleles, Choice):
+        return alleles.values
+    return tuple(dict.fromkeys(alleles.at(step / (steps - 1)) for step in range(steps)))
+
+
+def _counted(number: int) -> str:
+    """Return a number in full up to a million, as a power of ten beyond."""
+    return f"{number:,}" if number < 1_000_000 else f"10^{log10(number):.0f}"
