@@ -18,17 +18,19 @@ results.md beside this file.
 import argparse
 import os
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+
 import evocnn
 from evocnn.config import Experiment, to_plain
 from evocnn.errors import JournalError, ReplayError
+from evocnn.report.climb import HYPERVOLUME, climb_of
 from evocnn.search import Ending
-from evocnn.store import environment, front_of
+from evocnn.store import environment
 
 HERE = Path(__file__).parent
 EXPERIMENTS = HERE.parents[1] / "experiments"
@@ -94,15 +96,10 @@ def searched(experiment: Experiment, folder: Path, workers: int, data: Path | No
     return evocnn.resume(folder, experiment, workers=workers, data=data)
 
 
-def climb(run: evocnn.Run) -> Iterator[tuple[int, float]]:
-    """Yield the epochs of each budget at which the front changes, and the hypervolume at its end."""
-    n_epochs, members = 0, ()
-    for record in run.records:
-        n_epochs += record.n_epochs
-        if record.is_full and record.reused_from is None:
-            front = front_of((*members, record), run.objectives)
-            members = front.members
-            yield n_epochs, front.hypervolume
+def climb(run: evocnn.Run) -> tuple[np.ndarray, np.ndarray]:
+    """Return the epochs that were spent after each record and the hypervolume then, shape `(n_records,)`."""
+    found = climb_of(run, run.objectives, "epochs")
+    return np.append(found.starts[1:], found.spent), found.values[HYPERVOLUME]
 
 
 @dataclass(frozen=True)
@@ -124,17 +121,15 @@ class Comparison:
     @property
     def share(self) -> float:
         """Share of the epochs after which rungs reach the hypervolume; infinite where they did not."""
-        target = WITHIN * self.without.front.hypervolume
-        return (
-            min((n for n, volume in climb(self.rungs) if volume >= target), default=inf)
-            / self.without.n_epochs
-        )
+        n_epochs, volumes = climb(self.rungs)
+        reached = n_epochs[volumes >= WITHIN * self.without.front.hypervolume]
+        return float(reached.min(initial=inf)) / self.without.n_epochs
 
     @property
     def at_bar(self) -> float:
         """Hypervolume with rungs after the bar's share of the epochs."""
-        limit = BAR * self.without.n_epochs
-        return max((volume for n, volume in climb(self.rungs) if n <= limit), default=0.0)
+        n_epochs, volumes = climb(self.rungs)
+        return float(volumes[n_epochs <= BAR * self.without.n_epochs].max(initial=0.0))
 
     @property
     def row(self) -> str:
