@@ -6,13 +6,15 @@ The driver's own time is everything but waiting for workers: asking (breeding, r
 form, key), the virtual clock, committing to the journal on disk, telling (ranking, selection).
 Candidates are chromosomes of experiments/fashion-mnist's space; an evaluator that trains nothing
 answers at once with figures that follow from the chromosome, so that selection has work to do. There
-are no rungs: each ticket is an evaluation.
+are no rungs: each ticket is an evaluation. The steady-state form is without surrogate and local search,
+whose time is their own.
 `--write` puts the table into results.md beside this file.
 """
 
 import argparse
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -24,7 +26,7 @@ from evocnn.evaluation import Evaluation, EvaluationRequest, Status
 from evocnn.genotype import Fidelity, SearchSpace
 from evocnn.rng import derive_seed
 from evocnn.search import Budget, Driver
-from evocnn.store import Journal, environment
+from evocnn.store import Journal, Record, environment
 from evocnn.workers import SerialExecutor
 
 HERE = Path(__file__).parent
@@ -34,6 +36,8 @@ WINDOW = 32
 EVALUATIONS = 2000
 ROUNDS = 5
 BAR = 2.0  # milliseconds
+STEADY_STATE = '{use = "nsga2", proposals = 1, local_search = 0.0}'  # NSGA-II and no more
+FORMS = {"nsga2": STEADY_STATE, "nsga2-generational": '"nsga2-generational"'}
 
 
 class InstantEvaluator:
@@ -58,25 +62,45 @@ class InstantEvaluator:
         return Evaluation(Status.OK, metrics)
 
 
-def measure(algorithm: str) -> float:
-    """Return the driver's own milliseconds for each evaluation in one search."""
+def driver_of(
+    journal: Journal,
+    algorithm: str = STEADY_STATE,
+    population: int = POPULATION,
+    evaluations: int = EVALUATIONS,
+    on_told: Callable[[Record], None] = lambda _: None,
+) -> Driver:
+    """Return the driver of a search.
+
+    Args:
+        journal: What it writes, or replays.
+        algorithm: As in an experiment file.
+        population: Its population.
+        evaluations: The budget.
+        on_told: Called with each record.
+    """
     experiment = load_experiment(
         EXPERIMENT,
-        [f"search.algorithm={algorithm}", f"search.population={POPULATION}", "search.rungs=[1]"],
+        [f"search.algorithm={algorithm}", f"search.population={population}", "search.rungs=[1]"],
     )
     space = space_of(experiment, (1, 28, 28), 10)
     objectives = objectives_of(experiment, majority_share=0.1, n_validation=3000)
+    return Driver(
+        algorithm_of(experiment, space, objectives, Fidelity(6, 9000)),
+        space,
+        SerialExecutor(InstantEvaluator(replace(space))),
+        journal,
+        context="instant",
+        seed=1,
+        window=WINDOW,
+        budget=Budget(evaluations=evaluations),
+        on_told=on_told,
+    )
+
+
+def measure(algorithm: str) -> float:
+    """Return the driver's own milliseconds for each evaluation in one search."""
     with tempfile.TemporaryDirectory() as folder, Journal.create(Path(folder), {}) as journal:
-        driver = Driver(
-            algorithm_of(experiment, space, objectives, Fidelity(6, 9000)),
-            space,
-            SerialExecutor(InstantEvaluator(replace(space))),
-            journal,
-            context="instant",
-            seed=1,
-            window=WINDOW,
-            budget=Budget(evaluations=EVALUATIONS),
-        )
+        driver = driver_of(journal, algorithm)
         start = perf_counter()
         driver.run()
         return 1000 * (perf_counter() - start - driver.seconds_waiting) / EVALUATIONS
@@ -87,11 +111,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="write results.md")
     arguments = parser.parse_args()
-    forms = ("nsga2", "nsga2-generational")
-    figures: dict[str, list[float]] = {form: [] for form in forms}
+    figures: dict[str, list[float]] = {form: [] for form in FORMS}
     for _ in range(ROUNDS):
-        for form in forms:
-            figures[form].append(measure(form))
+        for form, algorithm in FORMS.items():
+            figures[form].append(measure(algorithm))
     table = report(figures)
     print(table)
     if arguments.write:

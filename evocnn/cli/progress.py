@@ -1,5 +1,6 @@
 """Progress of a search: a live line in a terminal, plain lines elsewhere."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -17,6 +18,8 @@ from evocnn.search import Budget, Planned
 from evocnn.store import GrowingFront, Record
 
 PLAIN_SECONDS = 5.0  # between two lines where the output is no terminal
+COLUMNS = 80  # of them
+ENOUGH_TOLD, ENOUGH_SPENT = 10, 0.1  # candidates, or a share of the budget, that tell the time left
 
 
 class ProgressDisplay:
@@ -33,6 +36,7 @@ class ProgressDisplay:
         self._full_epochs: dict[int, int] = {}  # by ticket: of full training from scratch
         self._spent = 0.0  # epochs where the budget is in epochs, else evaluations
         self._spent_now = 0.0  # of these, in this session
+        self._n_told_now = 0  # in this session
         self._n_failed = 0
         self._began = monotonic()
         self._elapsed_before = 0.0
@@ -102,6 +106,7 @@ class ProgressDisplay:
         spent = record.n_epochs / (1 if self._budget.epochs else full)
         self._spent += spent
         self._spent_now += spent * (not progress.is_replayed)
+        self._n_told_now += not progress.is_replayed
         self._elapsed_before = (
             max(self._elapsed_before, record.elapsed) if progress.is_replayed else self._elapsed_before
         )
@@ -130,7 +135,7 @@ class ProgressDisplay:
         return min(1.0, seconds / self._budget.seconds) if self._budget.seconds else 0.0
 
     def _line(self, *, is_short: bool = False) -> str:
-        """Return where the search stands, in 80 columns where it is to be short."""
+        """Return where the search stands, in one line where it is to be short."""
         seconds = monotonic() - self._began
         total = f"/{self._limit}" if self._limit else ""
         unit = "epochs" if self._budget.epochs else "evaluations"
@@ -150,14 +155,28 @@ class ProgressDisplay:
             best = _best(self._front.front.members)
             parts.append(best.removeprefix("best ") if is_short else best)
             parts.append(f"hypervolume {self._front.front.hypervolume:.4g}")
-        return " · ".join(parts)
+        return " · ".join(parts) if is_short else _folded(parts)
 
     def _seconds_left(self, seconds: float) -> float | None:
+        """Return the time left; None at first, while it could only be guessed."""
         if self._budget.seconds:
             return max(0.0, self._budget.seconds - self._elapsed_before - seconds)
-        if self._limit and self._spent_now:
-            return max(0.0, self._limit - self._spent) * seconds / self._spent_now
+        spent = self._spent_now
+        if self._limit and (spent >= ENOUGH_SPENT * self._limit or self._n_told_now >= ENOUGH_TOLD):
+            return max(0.0, self._limit - self._spent) * seconds / spent
         return None
+
+
+def _folded(parts: Sequence[str]) -> str:
+    """Return the parts in lines that fit, those after the first indented."""
+    lines = [parts[0]]
+    for part in parts[1:]:
+        longer = f"{lines[-1]} · {part}"
+        if len(longer) <= COLUMNS:
+            lines[-1] = longer
+        else:
+            lines.append(f"  {part}")
+    return "\n".join(lines)
 
 
 def _best(members: tuple[Record, ...]) -> str:

@@ -24,6 +24,12 @@ from evocnn.evaluation import METRICS
 from evocnn.genotype import CostModel
 from evocnn.training.protocol import LatencyTerms
 
+ACCURACIES = ("validation_accuracy", "training_accuracy")  # at worst the share of the largest class
+_PARAMETERS_REFERENCE = 10_000_000.0
+# Most a parameter: batch normalization of one channel saves 2 parameters and 2 statistics of 4 bytes, and a
+# count of 8 bytes.
+_MODEL_BYTES = 12
+
 
 class ObjectiveSettings(Settings):
     """One objective: a metric of this name, or a function of your own."""
@@ -130,6 +136,19 @@ class Experiment(Settings):
     tables: dict[str, Any] = Field(default_factory=dict, exclude=True, repr=False)
     folder: Path | None = Field(default=None, exclude=True)
 
+    @property
+    def worst(self) -> dict[str, float]:
+        """The worst values of metrics, by name, where they follow from the experiment alone."""
+        limits = self.space.limits
+        n_parameters = float(limits.parameters or _PARAMETERS_REFERENCE)
+        worst = {
+            "generalization_gap": 1.0,
+            "parameters": n_parameters,
+            "model_bytes": _MODEL_BYTES * n_parameters,
+            "training_seconds": self.training.timeout,
+        }
+        return worst | ({"flops": float(limits.flops)} if limits.flops else {})
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         n_founders, population = len(self.space.founders), self.search.population
@@ -148,6 +167,14 @@ class Experiment(Settings):
                     f"{self.search.inherit:g}; take it out, or take epochs out of the recipe"
                 )
                 raise ExperimentError(message)
+        for name, objective in self.objectives.items():
+            with mistakes.at("objectives", name):
+                if objective.reference is None and name not in (*ACCURACIES, *self.worst):
+                    message = (
+                        "an objective must have a reference, the worst value that counts, but it had none; "
+                        "add one"
+                    )
+                    raise ExperimentError(message)
         for number, mutation in enumerate(self.search.mutation or ()):
             segment = segment_of(mutation.name)
             with mistakes.at("search", "mutation", number):

@@ -2,20 +2,20 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
 
 from evocnn.config.data import DataSettings
-from evocnn.config.experiment import Experiment
+from evocnn.config.experiment import ACCURACIES, Experiment
 from evocnn.config.operator_names import default_crossovers, default_mutations
-from evocnn.errors import ExperimentError
 from evocnn.evaluation import Objective, Objectives
 from evocnn.genotype import CostModel, Fidelity, Limits, SearchSpace, Shape
 from evocnn.operators import RATES, Variation
 from evocnn.search import (
     Algorithm,
     Breeding,
+    Confirmation,
     Predictor,
     Rejection,
     Rungs,
@@ -29,10 +29,6 @@ from evocnn.training.scores import InitialScore
 _STANDARD_ERRORS = 3.0  # above the majority share, in the validation accuracy's default floor
 # Compared by their logarithms, unless the experiment says otherwise.
 LOG_METRICS = ("parameters", "flops", "model_bytes", "activation_memory", "training_seconds", "latency")
-_PARAMETERS_REFERENCE = 10_000_000.0
-# Most a parameter: batch normalization of one channel saves 2 parameters and 2 statistics of 4 bytes, and a
-# count of 8 bytes.
-_MODEL_BYTES = 12
 
 
 @dataclass(frozen=True)
@@ -55,13 +51,16 @@ class Parts:
     algorithm: Algorithm
     rejection: Rejection | None = None
 
+    def charging(self, cost_model: CostModel) -> "Parts":
+        """Return the parts with other constants of what a training costs; the algorithm sees none."""
+        return replace(self, space=replace(self.space, cost_model=cost_model))
+
 
 def build_parts(
     experiment: Experiment,
     data_path: Path | None = None,
     *,
     gpu_share: float = 0.0,
-    cost_model: CostModel | None = None,
 ) -> Parts:
     """Return the objects that an experiment describes; reads the training data, never the test split.
 
@@ -69,7 +68,6 @@ def build_parts(
         experiment: The experiment.
         data_path: Images in place of the experiment's own.
         gpu_share: Share of a GPU's memory that one worker may take; 0 where nobody else takes any.
-        cost_model: The constants of the run; if not given the experiment's, or else the default ones.
 
     Raises:
         DataError: The data cannot be used.
@@ -79,7 +77,7 @@ def build_parts(
     training, validation = split(
         data, validation=experiment.data.validation, seed=experiment.seed, n_images=experiment.data.images
     )
-    space = space_of(experiment, data.shape, data.n_classes, cost_model)
+    space = space_of(experiment, data.shape, data.n_classes)
     objectives = objectives_of(experiment, validation.majority_share, len(validation))
     settings, selected = experiment.training, experiment.objectives
     measures = {name: o.measure for name, o in selected.items() if o.measure is not None}
@@ -138,7 +136,6 @@ def space_of(
     experiment: Experiment,
     shape: tuple[int, int, int],
     n_classes: int,
-    cost_model: CostModel | None = None,
 ) -> SearchSpace:
     """Return the search space for images of a shape `(channels, height, width)`."""
     settings, cost = experiment.space, experiment.training.cost
@@ -155,7 +152,7 @@ def space_of(
         founder_depth=settings.founder_depth,
         limits=Limits(**limits),
         pool_order=settings.pool_order,
-        cost_model=cost_model or (CostModel() if cost is None else cost.model),
+        cost_model=CostModel() if cost is None else cost.model,
     )
 
 
@@ -166,30 +163,13 @@ def objectives_of(experiment: Experiment, majority_share: float, n_validation: i
         experiment: The experiment.
         majority_share: Share of the largest class: the accuracy of a network that has learned nothing.
         n_validation: Number of validation images.
-
-    Raises:
-        ExperimentError: A metric without a natural worst value has no reference.
     """
     error = sqrt(majority_share * (1 - majority_share) / n_validation)
     floors = {"validation_accuracy": min(majority_share + _STANDARD_ERRORS * error, 1.0)}
-    worst = {
-        "validation_accuracy": majority_share,
-        "training_accuracy": majority_share,
-        "generalization_gap": 1.0,
-        "parameters": float(experiment.space.limits.parameters or _PARAMETERS_REFERENCE),
-        "training_seconds": experiment.training.timeout,
-    }
-    worst["model_bytes"] = _MODEL_BYTES * worst["parameters"]
-    if experiment.space.limits.flops:
-        worst["flops"] = float(experiment.space.limits.flops)
+    worst = dict.fromkeys(ACCURACIES, majority_share) | experiment.worst
     items = []
     for name, settings in experiment.objectives.items():
-        reference = worst.get(name) if settings.reference is None else settings.reference
-        if reference is None:
-            message = (
-                f"objectives.{name} must have a reference, the worst value that counts, but had none; add one"
-            )
-            raise ExperimentError(message)
+        reference = worst[name] if settings.reference is None else settings.reference
         floor = floors.get(name) if settings.floor is None else settings.floor
         log = settings.scale == "log" or (settings.scale is None and name in LOG_METRICS)
         items.append(Objective(name, settings.weight, log, floor, settings.ceiling, reference))
@@ -213,12 +193,13 @@ def algorithm_of(
 ) -> Algorithm:
     """Return a fresh algorithm."""
     settings = experiment.search
-    return settings.algorithm.made(
+    algorithm = settings.algorithm.made(
         breeding=Breeding(space, variation_of(experiment), fidelity, settings.inherit),
         objectives=objectives,
         population=settings.population,
         rungs=Rungs(settings.rungs, saves_last=settings.inherit is not None),
     )
+    return algorithm if settings.confirm is None else Confirmation(algorithm, objectives, settings.confirm)
 
 
 def rejection_of(experiment: Experiment, space: SearchSpace, training: ImageSet) -> Rejection | None:

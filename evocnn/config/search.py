@@ -86,6 +86,7 @@ class SearchSettings(Settings):
     ] = Budget(evaluations=100)
     rungs: Annotated[tuple[float, ...], guarded(lambda value, _: _rungs(value))] = Rungs().shares
     inherit: float | None = Field(default=None, gt=0, le=1)
+    confirm: float | None = Field(default=None, gt=0, lt=1)
     crossover_rate: float = Field(default=0.5, ge=0, le=1)
     mutation_rate: float = Field(default=0.7, ge=0, le=1)
     crossover: Annotated[tuple[Weighted[Any], ...], guarded(_each(crossover_named))] | None = None

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple, TypeVar
@@ -82,10 +82,21 @@ class Chromosome:
             shape = step.output
         return shape
 
-    def counts(self, shape: Shape, n_classes: int) -> Counts:
-        """Return what the network costs for one image of a shape."""
-        active = list(self.trace(shape))
-        return counts_of(active) + self.head.counts(active[-1].output if active else shape, n_classes)
+    def counts(self, shape: Shape, n_classes: int, active: Sequence[ActiveGene] | None = None) -> Counts:
+        """Return what the network costs for one image of a shape; counted once.
+
+        Args:
+            shape: The shape of an input image.
+            n_classes: Number of classes.
+            active: The genes that are not inert on such images, where they are known.
+        """
+        known = self._counts.get((shape, n_classes))
+        if known is None:
+            active = list(self.trace(shape)) if active is None else active
+            features = active[-1].output if active else shape
+            known = counts_of(active) + self.head.counts(features, n_classes)
+            self._counts[shape, n_classes] = known
+        return known
 
     def carrying(self, rates: tuple[tuple[str, float], ...]) -> "Chromosome":
         """Return the chromosome with these rates; itself without any."""
@@ -111,6 +122,10 @@ class Chromosome:
     def to_json(self) -> dict[str, JSON]:
         """Return the chromosome as plain JSON; each layer names its gene type."""
         return {**self._segments(), **({"rates": dict(self.rates)} if self.rates else {})}
+
+    @cached_property
+    def _counts(self) -> dict[tuple[Shape, int], Counts]:
+        return {}
 
     def _segments(self) -> dict[str, JSON]:
         return {

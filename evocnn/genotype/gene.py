@@ -146,8 +146,10 @@ class Gene:
 
     def to_json(self) -> dict[str, JSON]:
         """Return all fields by name."""
-        values = {name: getattr(self, name) for name, _, _ in _rules(type(self))}
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+        return {
+            name: list(value) if isinstance(value := getattr(self, name), tuple) else value
+            for name, _, _ in _rules(type(self))
+        }
 
     @classmethod
     def from_json(cls, value: JSON) -> Self:

@@ -86,8 +86,7 @@ def _settled(
     changes["deep"] += len(active) - len(kept)
     changes["simplified"] += sum(a.gene is not b for a, b in zip(kept, result.layers, strict=True))
     changes["simplified"] += result.head is not chromosome.head
-    features = kept[-1].output if kept else space.input_shape
-    return result, counts_of(kept) + result.head.counts(features, space.n_classes)
+    return result, result.counts(space.input_shape, space.n_classes, kept)
 
 
 def _smaller(

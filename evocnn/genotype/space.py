@@ -205,7 +205,7 @@ class SearchSpace:
         return self.canonical_of(chromosome, list(chromosome.trace(self.input_shape)))
 
     def canonical_of(self, chromosome: Chromosome, active: Sequence[ActiveGene]) -> Chromosome:
-        """Return the canonical form of a chromosome whose active genes are known."""
+        """Return the canonical form of a chromosome whose active genes are known; itself if it is that."""
         layers = tuple(
             _simplified(step.gene, step.gene.canonical(*step.inputs), self.alleles_of(step.gene))
             for step in active
@@ -214,6 +214,8 @@ class SearchSpace:
         if not self.held.head:
             features = active[-1].output if active else self.input_shape
             head = _simplified(head, head.canonical(features), self.head)
+        if head is chromosome.head and [*map(id, layers)] == [*map(id, chromosome.layers)]:
+            return chromosome
         return replace(chromosome, layers=layers, head=head)
 
     def repair(self, chromosome: Chromosome) -> Repaired[Chromosome]:

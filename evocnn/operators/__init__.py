@@ -23,7 +23,14 @@ from evocnn.operators.mutation import (
 from evocnn.operators.niching import reference_points, select_nsga3
 from evocnn.operators.protocols import Crossover, Mutation
 from evocnn.operators.rates import RATES, CreditRates, FixedRates, Rates, SelfAdaptiveRates, Weighted
-from evocnn.operators.selection import assign_ranks, select_nsga2, select_weighted_sum, tournament
+from evocnn.operators.selection import (
+    assign_ranks,
+    better_ranked,
+    dominating,
+    select_nsga2,
+    select_weighted_sum,
+    tournament,
+)
 from evocnn.operators.variation import Offspring, Variation
 
 __all__ = [
@@ -63,8 +70,10 @@ __all__ = [
     "Weighted",
     "Widen",
     "assign_ranks",
+    "better_ranked",
     "deap_name",
     "deap_operator",
+    "dominating",
     "reference_points",
     "seeded_random",
     "select_nsga2",

@@ -5,6 +5,7 @@ both are arbitrary.
 """
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -53,14 +54,37 @@ def tournament(individuals: Sequence[Individual], rng: np.random.Generator) -> I
         rng: The stream of the draw.
     """
     first, second = (individuals[int(index)] for index in rng.integers(len(individuals), size=2))
+    return better_ranked(first, second)
+
+
+def better_ranked(first: Individual, second: Individual) -> Individual:
+    """Return the better of two individuals whose ranks are assigned, by rank and crowding distance."""
     return min(first, second, key=_order)
+
+
+def dominating(first: Individual, second: Individual) -> Individual:
+    """Return the one of two individuals that dominates the other, or else has the larger crowding distance.
+
+    Ranks do not count, as in the program that Deb published: where few dominate many, the others still
+    become parents, and a search does not collapse to one end of its front.
+
+    Args:
+        first: An individual whose crowding distance is assigned.
+        second: Another.
+    """
+    if first.fitness.dominates(second.fitness):
+        return first
+    if second.fitness.dominates(first.fitness):
+        return second
+    return max(first, second, key=lambda individual: individual.fitness.crowding_dist)
 
 
 def _ranked(individuals: Sequence[Individual]) -> tuple[np.ndarray, np.ndarray]:
     """Set ranks and crowding distances; return them, each of shape `(n,)`."""
     fitnesses = [individual.fitness for individual in individuals]
-    weighted = np.array([fitness.wvalues for fitness in fitnesses])  # (n, n_objectives)
-    violations = np.array([fitness.violation for fitness in fitnesses])  # (n,)
+    wvalues = chain.from_iterable(fitness.wvalues for fitness in fitnesses)
+    weighted = np.fromiter(wvalues, float).reshape(len(fitnesses), -1)  # (n, n_objectives)
+    violations = np.fromiter((fitness.violation for fitness in fitnesses), float, len(fitnesses))  # (n,)
     ranks = nondominated_ranks(-weighted, violations)
     distances = crowding_distances(weighted / np.array(fitnesses[0].weights), ranks)  # as DEAP divides
     for fitness, rank, distance in zip(fitnesses, ranks.tolist(), distances.tolist(), strict=True):

@@ -49,13 +49,19 @@ def plot_learning_rates(name: str, found: Mapping[Chromosome, LearningRateRange]
         panels[0].set_ylim(min(map(min, curves)) - 0.05 * top, top)
     panels[0].set_ylabel("training loss, averaged")
     handles = [Line2D([], [], color=colour, label=label) for label, colour in colours.items()]
-    handles.append(Line2D([], [], color=GREY, marker="o", linestyle="", label=MARKS))
+    if is_single:
+        handles.append(_dots(".", "the loss of each step, not averaged"))
+    handles.append(_dots("o", MARKS))
     legend = figure.legend(handles=handles, loc="outside lower center", ncols=1, frameon=False, fontsize=9)
     for text in legend.get_texts():
         text.set_parse_math(False)
     networks = "one network" if len(colours) == 1 else f"{len(colours)} networks"
     figure.suptitle(f"{name}: learning-rate range test of {networks}", parse_math=False)
     write_picture(figure, path)
+
+
+def _dots(marker: str, label: str) -> Line2D:
+    return Line2D([], [], color=GREY, marker=marker, linestyle="", label=label)
 
 
 def _draw(axes: Axes, ranges: LearningRateRange, colour: str) -> None:

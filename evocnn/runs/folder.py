@@ -20,7 +20,7 @@ class Run:
 
     Attributes:
         folder: The run folder.
-        status: `running`, `finished`, `exhausted` or `interrupted`.
+        status: `running`, `finished`, `complete`, `exhausted` or `interrupted`.
         records: Every evaluation, in order of tickets.
         manifest: Experiment, data, versions, hardware.
     """

@@ -15,10 +15,14 @@ from evocnn.runs.observer import NOBODY, Observer, Progress
 from evocnn.runs.workers import Workers, executor_of
 from evocnn.search import Driver, Ending
 from evocnn.store import Journal, environment, locked
+from evocnn.store.journal import check_new
 from evocnn.training.cost_measurement import machine_cost_model
 
 # Of the environment.
-DECISIVE = ("python", "processor", "torch", "numpy", "deap", "moocore", "optuna", "evocnn")
+DECISIVE = (
+    *("python", "processor", "torch", "numpy", "scipy", "scikit-learn"),
+    *("deap", "moocore", "optuna", "evocnn"),
+)
 FINAL = (Ending.FINISHED, Ending.COMPLETE, Ending.EXHAUSTED)  # there is nothing to resume
 
 
@@ -45,9 +49,7 @@ def run(
     folder = Path("runs") / experiment.name if folder is None else Path(folder)
     crew = workers if isinstance(workers, Workers) else Workers(workers)
     path = None if data is None else Path(data).resolve()
-    machine, stated = environment(), experiment.training.cost
-    cost_model = machine_cost_model(machine) if stated is None else stated.model
-    parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker or 0.0, cost_model=cost_model)
+    parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker or 0.0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -56,21 +58,26 @@ def run(
             "another --out"
         )
         raise JournalError(message) from error
-    manifest: dict[str, Any] = {
-        "status": RUNNING,
-        "experiment": to_plain(experiment.tables),
-        "experiment_folder": str(experiment.folder or Path(sys.path[0] or ".").resolve()),
-        "data_path": None if path is None else str(path),
-        "data": _data_entry(parts),
-        "objectives": [asdict(objective) for objective in parts.objectives.items],
-        "protocol": asdict(parts.evaluator.protocol),
-        "context": parts.evaluator.context,
-        "cost_model": asdict(parts.space.cost_model),
-        "environment": dict(machine),
-        "workers": asdict(crew),
-    }
-    with locked(folder), Journal.create(folder, manifest) as journal:
-        _search(experiment, parts, journal, crew, observer)
+    with locked(folder):
+        check_new(folder)
+        machine = environment()
+        if experiment.training.cost is None:  # measured last: it takes seconds
+            parts = parts.charging(machine_cost_model(machine))
+        manifest: dict[str, Any] = {
+            "status": RUNNING,
+            "experiment": to_plain(experiment.tables),
+            "experiment_folder": str(experiment.folder or Path(sys.path[0] or ".").resolve()),
+            "data_path": None if path is None else str(path),
+            "data": _data_entry(parts),
+            "objectives": [asdict(objective) for objective in parts.objectives.items],
+            "protocol": asdict(parts.evaluator.protocol),
+            "context": parts.evaluator.context,
+            "cost_model": asdict(parts.space.cost_model),
+            "environment": dict(machine),
+            "workers": asdict(crew),
+        }
+        with Journal.create(folder, manifest) as journal:
+            _search(experiment, parts, journal, crew, observer)
     return open_run(folder)
 
 
@@ -107,13 +114,20 @@ def resume(
         experiment = _continued(known, experiment or known.experiment, budget)
         stored = known.manifest["data_path"]
         path = Path(data).resolve() if data is not None else None if stored is None else Path(stored)
-        cost_model = CostModel(**known.manifest["cost_model"])
-        parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker or 0.0, cost_model=cost_model)
+        parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker or 0.0)
+        parts = parts.charging(CostModel(**known.manifest["cost_model"]))
         _check_same(known, parts)
         journal.set("experiment", to_plain(experiment.tables))
         journal.set("data_path", None if path is None else str(path))
         _search(experiment, parts, journal, crew, observer)
-    return open_run(folder)
+    found = open_run(folder)
+    if budget is not None and found.status == Ending.FINISHED and len(found.records) == len(known.records):
+        warnings.warn(
+            f"the budget should be more than the run had spent already, but it was {budget}; nothing was "
+            "trained",
+            stacklevel=2,
+        )
+    return found
 
 
 def _continued(known: Run, experiment: Experiment, budget: str | int | None) -> Experiment:

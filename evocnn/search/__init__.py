@@ -17,6 +17,7 @@ from evocnn.search.algorithms import (
 )
 from evocnn.search.breeding import Breeding
 from evocnn.search.budget import Budget, Ending
+from evocnn.search.confirmation import Confirmation
 from evocnn.search.driver import Driver
 from evocnn.search.predictor import Predictor
 from evocnn.search.rejection import Rejection, RejectionReport
@@ -29,6 +30,7 @@ __all__ = [
     "Breeding",
     "Budget",
     "Candidate",
+    "Confirmation",
     "DepthSweep",
     "Driver",
     "Ending",

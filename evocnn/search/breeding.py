@@ -12,6 +12,8 @@ from evocnn.operators import tournament
 from evocnn.search.algorithm import Candidate, Variation
 
 ATTEMPTS = 30  # draws for one ticket before a genome is asked a second time
+NEWCOMERS = 0.3  # the share of newcomers among those from which one is chosen
+DRAWS_EACH = 3  # for each of these
 
 
 class Breeding:
@@ -61,16 +63,37 @@ class Breeding:
                 at every attempt.
             rng: The ticket's stream.
         """
+        return self._first_unseen(lambda: self._bred(parents(), rng), lambda: self._newcomer(rng))
 
-        def breed() -> Candidate:
-            drawn = parents()
-            mother, father = drawn[0], drawn[-1]
-            child = self._variation.breed(mother.genome, father.genome, self.space, rng)
-            tickets = tuple(dict.fromkeys((mother.ticket, father.ticket)[: child.n_parents]))
-            candidate = self._candidate(child.genome, child.repairs, tickets, child.operators)
-            return self._heir(candidate, father if child.takes_after else mother)
+    def proposed(
+        self,
+        parents: Callable[[], Sequence[Individual]],
+        n: int,
+        propose: Callable[[Sequence[Any]], int],
+        rng: np.random.Generator,
+    ) -> Candidate:
+        """Return what is chosen among offspring of given parents and newcomers that have not been asked.
 
-        return self._first_unseen(breed, lambda: self._newcomer(rng))
+        Args:
+            parents: As in `offspring_of`.
+            n: How many to choose from; fewer where so many are not found.
+            propose: From genomes to the place of the one that is chosen.
+            rng: The ticket's stream.
+        """
+        found: dict[str, Candidate] = {}
+        for _ in range(DRAWS_EACH * n):
+            is_new = rng.random() < NEWCOMERS
+            candidate = self._newcomer(rng) if is_new else self._bred(parents(), rng)
+            if candidate.request.genome.key not in self._asked:
+                found.setdefault(candidate.request.genome.key, candidate)
+            if len(found) == n:
+                break
+        if not found:
+            return self.offspring_of(parents, rng)
+        candidates = [*found.values()]
+        chosen = candidates[propose([candidate.request.genome for candidate in candidates])]
+        self._asked.add(chosen.request.genome.key)
+        return chosen
 
     def given(self, genome: Any) -> Candidate:
         """Return a genome that an algorithm made by itself, repaired, as a candidate; asked before or not."""
@@ -85,6 +108,13 @@ class Breeding:
     def donors(self, population: Iterable[Individual]) -> list[int]:
         """Return the tickets of those whose weights offspring may inherit; none where they inherit none."""
         return [] if self._inherit is None else [individual.ticket for individual in population]
+
+    def _bred(self, parents: Sequence[Individual], rng: np.random.Generator) -> Candidate:
+        mother, father = parents[0], parents[-1]
+        child = self._variation.breed(mother.genome, father.genome, self.space, rng)
+        tickets = tuple(dict.fromkeys((mother.ticket, father.ticket)[: child.n_parents]))
+        candidate = self._candidate(child.genome, child.repairs, tickets, child.operators)
+        return self._heir(candidate, father if child.takes_after else mother)
 
     def _next_founder(self, rng: np.random.Generator) -> Candidate:
         if self._founders:

@@ -251,6 +251,8 @@ class Driver:
         Raises:
             ReplayError: A donor's state is missing, and none to continue makes up for it.
         """
+        if request.continues is None and request.donor is None:
+            return request
         state, donor_state = (
             None if ticket is None else self._states.load(self._asked[ticket].identity)
             for ticket in (request.continues, request.donor)
@@ -274,7 +276,7 @@ class Driver:
         for ticket, evaluation in finished:
             name, state = self._asked[ticket].identity, evaluation.state
             digest = None if state is None else self._states.save(name, state)
-            self._evaluations[ticket] = replace(evaluation, state=None)
+            self._evaluations[ticket] = evaluation if state is None else replace(evaluation, state=None)
             self._commit(ticket, self._evaluations[ticket], digest)
 
     def _commit(self, ticket: int, evaluation: Evaluation, state: str | None) -> None:

@@ -6,7 +6,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("evocnn", "torch", "numpy", "deap", "moocore", "optuna", "ray")
+PACKAGES = ("evocnn", "torch", "numpy", "deap", "moocore", "optuna", "scikit-learn", "scipy", "ray")
 
 
 def environment() -> dict[str, str | int]:

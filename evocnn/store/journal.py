@@ -136,13 +136,8 @@ class Journal:
         Raises:
             JournalError: There is one already, or the folder cannot be written.
         """
+        check_new(folder)
         path = folder / FILE_NAME
-        if path.exists() and path.stat().st_size > 0:  # an empty file is left by a crash at the very start
-            message = (
-                f"run folder '{folder}' must be new, but it held a run; continue with `evocnn resume "
-                f"{folder}` or give another --out"
-            )
-            raise JournalError(message)
         with ExitStack() as unless_done:
             unless_done.callback(path.unlink, missing_ok=True)
             try:
@@ -289,6 +284,21 @@ class Journal:
                 f"journal '{self.path}' must be readable, but SQLite said: {error}; restore it from a copy"
             )
             raise JournalError(message) from error
+
+
+def check_new(folder: Path) -> None:
+    """Raise where a folder holds a run.
+
+    Raises:
+        JournalError: It does.
+    """
+    path = folder / FILE_NAME
+    if path.exists() and path.stat().st_size > 0:  # an empty file is left by a crash at the very start
+        message = (
+            f"run folder '{folder}' must be new, but it held a run; continue with `evocnn resume "
+            f"{folder}` or give another --out"
+        )
+        raise JournalError(message)
 
 
 def _record(row: tuple[Any, ...]) -> Record:

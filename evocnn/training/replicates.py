@@ -4,7 +4,8 @@ Their networks become groups of one, `evocnn.phenotype.grouped`: each operation 
 them, which is most of the cost of small networks on small images. All else is each evaluation's own:
 initial weights, order, augmentation, schedule, early stopping, figures.
 
-A part of the Python API: no command and no search calls it yet.
+A part of the Python API. A search gives each replicate a ticket of its own instead: so workers share them, a
+run resumes between them, each is charged and fails by itself, and on a GPU each has a lane.
 """
 
 from collections.abc import Sequence

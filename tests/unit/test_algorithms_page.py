@@ -1,6 +1,7 @@
 """The page on algorithms names each of them with its options, and what it shows runs."""
 
 import re
+import runpy
 import sys
 import tomllib
 from inspect import signature
@@ -10,6 +11,7 @@ import pytest
 
 from evocnn.config.algorithm_names import ALGORITHMS, GIVEN, algorithm_named
 from evocnn.errors import ConformanceError
+from evocnn.problems import landscape
 from evocnn.search.algorithms.map_elites import WIDTHS
 from evocnn.testing import check_algorithm
 
@@ -25,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    for module in ("climbing", "test_climbing"):
+    for module in ("climbing", "test_climbing", "known_answer"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     return tmp_path
 
@@ -65,3 +67,13 @@ def test_the_error_that_is_quoted_is_the_one_that_comes(folder: Path) -> None:
     quoted = next(line.strip() for line in PAGE.splitlines() if line.startswith("    algorithm '"))
     with pytest.raises(ConformanceError, match=re.escape(quoted)):
         check_algorithm(algorithm_named("climbing:Climbing", folder).make, n=20)
+
+
+def test_a_problem_with_a_known_answer_is_searched_as_it_is_shown(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By an algorithm of the package and by one's own."""
+    runpy.run_path(str(folder / "known_answer.py"))
+    gap, text = capsys.readouterr().out.splitlines()
+    assert 0 < float(gap) < 0.5
+    assert landscape().space.parse(text).text == text

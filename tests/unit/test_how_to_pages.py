@@ -68,7 +68,7 @@ ERRORS: Mapping[str, Mapping[str, list[tuple[str, str]]]] = {
     "must have a name that prints": {
         "test_transplant.py": [("(transplant)", "(lambda *parents: transplant(*parents))")]
     },
-    "objectives.kibibytes must have a reference": {"experiment.toml": [("reference = 1024", "")]},
+    "an objective must have a reference": {"experiment.toml": [("reference = 1024", "")]},
     "must name something in": {"experiment.toml": [("memory:kibibytes", "memory:kilobytes")]},
     "an objective must be one of": {"experiment.toml": [('measure = "memory:kibibytes"', "")]},
     "pixels of 'stripes:stripes train' must": {"stripes.py": [(", 0.0, 1.0)", ", -1.0, 2.0)")]},

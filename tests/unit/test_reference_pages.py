@@ -1,21 +1,23 @@
 """The reference pages name every gene, field, preset, key and operator, with the values that the code has."""
 
 import re
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
-from evocnn.config.experiment import ObjectiveSettings, TrainingSettings
+from evocnn.config.experiment import Experiment, ObjectiveSettings, TrainingSettings
 from evocnn.config.operator_names import CROSSOVERS, DEFAULT_CROSSOVERS, DEFAULT_MUTATIONS, MUTATIONS
 from evocnn.config.presets import preset_names
 from evocnn.config.search import SearchSettings
 from evocnn.config.space import LimitSettings, SpaceSettings
 from evocnn.evaluation import METRICS
-from evocnn.genotype import LAYERS, Head, LayerGene, Recipe
+from evocnn.genotype import LAYERS, Head, LayerGene, Range, Recipe
 from evocnn.genotype.recipe import INITIALIZATIONS, OPTIMIZERS, SCHEDULES
 from evocnn.operators import RATES
+from evocnn.training.learning_rate_range import HIGHEST, LOWEST, N_STEPS, SHARE
 
 DOCS = Path(__file__).parents[2] / "docs"
 SPACE = (DOCS / "search-space.md").read_text(encoding="utf-8")
@@ -76,6 +78,18 @@ def test_every_operator_has_its_row_with_its_default_share() -> None:
 def test_every_kind_of_rates_is_named(rates: str) -> None:
     """As it is written in a file."""
     assert f'`"{rates}"`' in OPERATORS
+
+
+def test_the_page_of_range_tests_has_their_steps_and_rates() -> None:
+    """And the line that it shows is one that an experiment file takes."""
+    page = (DOCS / "learning-rates.md").read_text(encoding="utf-8")
+    assert f"for {N_STEPS} steps each" in page
+    assert f"from 1e-6 to {HIGHEST:g} in" in page
+    assert LOWEST == 1e-6
+    assert f"{SHARE:g}" == "0.1"  # a tenth of its whole fall
+    table = tomllib.loads(page.partition("```toml\n")[2].partition("```")[0])["space"]["recipe"]
+    tables = {"name": "a", "data": {"source": "digits"}, "space": {"preset": "tiny", "recipe": table}}
+    assert Experiment.from_dict(tables).space.recipe.fields["learning_rate"] == Range(0.0021, 0.32, log=True)
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: str(page.name))

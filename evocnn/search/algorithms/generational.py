@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 
 from evocnn.evaluation import Evaluation, Individual, Objectives, Status
+from evocnn.operators import better_ranked
 from evocnn.search.algorithm import Candidate
 from evocnn.search.breeding import Breeding
 from evocnn.search.rungs import Rungs, individual_of, third
@@ -18,12 +19,15 @@ class Generational:
     A generation climbs the rungs together: once all of it is told at one, its best third goes on to
     the next. Those that were trained in full meet the parents.
 
+    Parents win tournaments of two, for which the shuffled survivors are drawn in turn: all equally often.
+
     Args:
         breeding: Makes founders and offspring.
         objectives: What is optimized.
         population: Survivors of a generation, and candidates that are looked at in it.
         rungs: Where training is halted to be judged.
-        select: Returns the best k of individuals and sets the ranks by which tournaments are won.
+        select: Returns the best k of individuals and sets their ranks and crowding distances.
+        compete: Returns the winner of a tournament.
     """
 
     def __init__(
@@ -33,13 +37,17 @@ class Generational:
         population: int,
         rungs: Rungs | None,
         select: Callable[[Sequence[Individual], int], list[Individual]],
+        *,
+        compete: Callable[[Individual, Individual], Individual] = better_ranked,
     ) -> None:
         self._breeding = breeding
         self._objectives = objectives
         self._size = population
         self._rungs = rungs or Rungs()
         self._select = select
+        self._compete = compete
         self._survivors: list[Individual] = []
+        self._contestants: list[Individual] = []  # survivors that are still to be drawn for tournaments
         self._n_to_ask = population  # of this generation at this rung
         self._to_continue: dict[int, Candidate] = {}  # continuations, by the ticket that they continue
         self._asked: dict[int, Candidate] = {}  # of this generation at this rung, by ticket
@@ -55,7 +63,8 @@ class Generational:
         elif len(self._survivors) < MIN_PARENTS:
             candidate = self._rungs.first(self._breeding.founder(rng))
         else:
-            candidate = self._rungs.first(self._breeding.offspring(self._survivors, rng))
+            bred = self._breeding.offspring_of(lambda: (self._parent(rng), self._parent(rng)), rng)
+            candidate = self._rungs.first(bred)
         self._asked[ticket] = candidate
         return candidate
 
@@ -80,6 +89,7 @@ class Generational:
         if not chosen:  # else heirs, which have fewer rungs, wait for the others
             judged = set(self._asked)
             chosen = self._survivors = self._select([*self._survivors, *found], self._size)
+            self._contestants = []
         tickets = {individual.ticket for individual in chosen}
         for number in sorted(judged):
             candidate = self._asked.pop(number)
@@ -91,6 +101,13 @@ class Generational:
     def needed_states(self) -> Collection[int]:
         """Return the tickets that may still be continued, or whose weights may be inherited."""
         return [*self._told, *self._to_continue, *self._breeding.donors(self._survivors)]
+
+    def _parent(self, rng: np.random.Generator) -> Individual:
+        """Return the winner of a tournament of the two survivors that are drawn next."""
+        if len(self._contestants) < 2:
+            order = rng.permutation(len(self._survivors)).tolist()
+            self._contestants = [self._survivors[place] for place in order]
+        return self._compete(self._contestants.pop(), self._contestants.pop())
 
     def _found(self) -> list[Individual]:
         """Return those told that succeeded, one of each genome, in order of tickets."""

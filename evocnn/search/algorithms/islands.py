@@ -56,7 +56,10 @@ class Islands:
             )
             raise ExperimentError(message)
         sizes = [population // n_islands + (place < population % n_islands) for place in range(n_islands)]
-        self._islands = [SteadyStateNSGA2(breeding, objectives, size, rungs) for size in sizes]
+        self._islands = [
+            SteadyStateNSGA2(breeding, objectives, size, rungs, local_search=0.0, proposals=1)
+            for size in sizes
+        ]
         self._migrate_every = migrate_every
 
     def ask(self, ticket: int, rng: np.random.Generator) -> Candidate:

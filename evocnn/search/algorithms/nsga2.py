@@ -9,11 +9,12 @@ import numpy as np
 
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Evaluation, Individual, Objectives, Status
-from evocnn.operators import select_nsga2
+from evocnn.operators import dominating, select_nsga2, tournament
 from evocnn.search.algorithm import Candidate
 from evocnn.search.algorithms.generational import MIN_PARENTS, Generational
 from evocnn.search.breeding import Breeding
 from evocnn.search.rungs import AsynchronousHalving, Rungs, individual_of
+from evocnn.search.surrogate import Surrogate
 
 
 class GenerationalNSGA2(Generational):
@@ -29,7 +30,7 @@ class GenerationalNSGA2(Generational):
     def __init__(
         self, breeding: Breeding, objectives: Objectives, population: int, rungs: Rungs | None = None
     ) -> None:
-        super().__init__(breeding, objectives, population, rungs, select_nsga2)
+        super().__init__(breeding, objectives, population, rungs, select_nsga2, compete=dominating)
 
 
 class SteadyStateNSGA2:
@@ -45,6 +46,8 @@ class SteadyStateNSGA2:
         rungs: Where training is halted to be judged.
         local_search: Probability that an offspring is a neighbour of a member of the front, any of them:
             one mutation, no crossover.
+        proposals: Offspring and newcomers among which a surrogate chooses each that is asked; see
+            `Surrogate`. 1 for no surrogate: every offspring is asked, and there are no newcomers.
         restart_after: Number of candidates trained in full, one after the other, none of which enters the
             front, after which the population keeps its front and fills up with newcomers. Not given, never.
 
@@ -59,11 +62,15 @@ class SteadyStateNSGA2:
         population: int,
         rungs: Rungs | None = None,
         *,
-        local_search: float = 0.0,
+        local_search: float = 0.5,
+        proposals: int = 32,
         restart_after: int | None = None,
     ) -> None:
         if not 0 <= local_search <= 1:
             message = f"local_search must lie within 0 and 1, but it was {local_search}; correct it"
+            raise ExperimentError(message)
+        if proposals < 1:
+            message = f"proposals must be at least 1, but they were {proposals}; raise them"
             raise ExperimentError(message)
         if restart_after is not None and restart_after < 1:
             message = (
@@ -76,6 +83,9 @@ class SteadyStateNSGA2:
         self._rungs = rungs or Rungs()
         self._halving = AsynchronousHalving(self._rungs, population)
         self._local_search = local_search
+        self._n_proposals = proposals
+        describe, corner = breeding.space.describe, objectives.reference_losses
+        self._surrogate = Surrogate(describe, corner) if proposals > 1 else None
         self._restart_after = restart_after
         self._n_stale = 0  # trained in full, in a row, without a new member of the front
         self._n_founders = 0  # asked since the start, or the members that a restart has kept and since then
@@ -94,8 +104,12 @@ class SteadyStateNSGA2:
         candidate = self._candidates.pop(ticket)
         if evaluation.status is not Status.OK:
             self._breeding.learn(candidate, succeeded=False)
+            if self._surrogate is not None:
+                self._surrogate.forget(candidate.request.genome)
             return
         individual = individual_of(ticket, candidate, evaluation, self._objectives)
+        if self._surrogate is not None:
+            self._surrogate.tell(individual, candidate.request.fidelity.share)
         if not candidate.request.fidelity.is_full:
             for forgotten in self._halving.tell(individual, candidate):
                 self._breeding.learn(forgotten, succeeded=False)
@@ -133,7 +147,14 @@ class SteadyStateNSGA2:
         if self._n_founders < self._size or len(self._population) < MIN_PARENTS:
             self._n_founders += 1
             return self._breeding.founder(rng)
-        if self._local_search and rng.random() < self._local_search:
+        if self._surrogate is not None and rng.random() < self._surrogate.share:
+            propose = self._surrogate.propose
+            return self._breeding.proposed(lambda: self._parents(rng), self._n_proposals, propose, rng)
+        return self._breeding.offspring_of(lambda: self._parents(rng), rng)
+
+    def _parents(self, rng: np.random.Generator) -> list[Individual]:
+        """Return a member of the front that is to be mutated, or the winners of two tournaments."""
+        if rng.random() < self._local_search:
             front = self.front()
-            return self._breeding.offspring_of(lambda: [front[int(rng.integers(len(front)))]], rng)
-        return self._breeding.offspring(self._population, rng)
+            return [front[int(rng.integers(len(front)))]]
+        return [tournament(self._population, rng), tournament(self._population, rng)]

@@ -99,16 +99,39 @@ def test_rate_and_time_left_follow_from_what_was_evaluated(
     shown.told(Progress(record(1, 0.75), is_replayed=False))
     volume = shown._front.front.hypervolume
     assert capsys.readouterr().err.splitlines()[2:] == [
-        (
-            "1/10 evaluations · 1 looked at, 1 in full, 1 epochs · 2 a minute · 4m 30s left · "
-            f"best accuracy 0.5000 · hypervolume {0.4 * 2900:.4g}"
-        ),
-        (
-            "2/10 evaluations · 2 looked at, 2 in full, 2 epochs · 2 a minute · 4m 00s left · "
-            f"best accuracy 0.7500 · hypervolume {volume:.4g}"
-        ),
+        "1/10 evaluations · 1 looked at, 1 in full, 1 epochs · 2 a minute · 4m 30s left",
+        f"  best accuracy 0.5000 · hypervolume {0.4 * 2900:.4g}",
+        "2/10 evaluations · 2 looked at, 2 in full, 2 epochs · 2 a minute · 4m 00s left",
+        f"  best accuracy 0.7500 · hypervolume {volume:.4g}",
     ]
     assert shown._share() == 0.2
+
+
+def test_no_line_is_wider_than_80_columns_or_broken_without_need(display: Any, clock: Clock) -> None:
+    shown = display(Budget(epochs=123_456))
+    clock.now += 60
+    shown._n_looked_at, shown._n_full, shown._n_epochs = 12_345, 1_234, 54_321
+    lines = shown._line().splitlines()
+    assert lines == ["0/123456 epochs · 12345 looked at, 1234 in full, 54321 epochs"]
+    shown._spent = shown._spent_now = 54_321.0
+    lines = shown._line().splitlines()
+    assert lines[1:] == ["  5.43e+04 a minute · 1m 16s left"]
+    assert len(lines[0]) <= 80 < len(f"{lines[0]} · 5.43e+04 a minute")
+
+
+@pytest.mark.parametrize(("limit", "n_before"), [(50, 4), (1000, 9)], ids=["tenth", "ten candidates"])
+def test_the_time_left_is_told_once_it_can_be_estimated(
+    limit: int, n_before: int, display: Any, record: Any, clock: Clock
+) -> None:
+    shown = display(Budget(evaluations=limit))
+    shown.told(Progress(record(99, elapsed=0.0), is_replayed=True))  # tells nothing of this session's pace
+    for ticket in range(n_before):
+        clock.now += 1
+        shown.told(Progress(record(ticket), is_replayed=False))
+        assert "left" not in shown._line()
+    clock.now += 1
+    shown.told(Progress(record(n_before), is_replayed=False))
+    assert shown._seconds_left(n_before + 1) == limit - n_before - 2
 
 
 def test_a_budget_in_time_counts_earlier_sessions(
@@ -119,12 +142,12 @@ def test_a_budget_in_time_counts_earlier_sessions(
     shown.told(Progress(record(1, elapsed=20.0), is_replayed=True))
     clock.now += 30
     shown.told(Progress(record(2, elapsed=50.0), is_replayed=False))
-    (line,) = capsys.readouterr().err.splitlines()[2:]
-    assert line.startswith("3 evaluations · 3 looked at, 3 in full, 3 epochs · 2 a minute · 50s left · ")
+    line, _ = capsys.readouterr().err.splitlines()[2:]
+    assert line.startswith("3 evaluations · 3 looked at, 3 in full, 3 epochs · 2 a minute · 50s left")
     assert shown._share() == 0.5
     clock.now += 1000
     assert shown._share() == 1.0
-    assert "· 0s left ·" in shown._line()
+    assert "· 0s left\n" in shown._line()
 
 
 def test_a_rung_counts_as_its_share(display: Any, record: Any, clock: Clock) -> None:
@@ -133,12 +156,12 @@ def test_a_rung_counts_as_its_share(display: Any, record: Any, clock: Clock) -> 
     clock.now += 60
     shown.told(Progress(record(0, share=0.1, n_epochs=1, **ten), is_replayed=True))
     shown.told(Progress(record(1, share=0.1, n_epochs=1, **ten), is_replayed=False))
-    assert (
-        shown._line() == "0.2/10 evaluations · 2 looked at, 0 in full, 2 epochs · 0.1 a minute · 1h 38m left"
-    )
-    assert shown._line(is_short=True) == "0.2/10 · 2 seen, 0 full · 1h 38m left"
+    assert shown._line() == "0.2/10 evaluations · 2 looked at, 0 in full, 2 epochs · 0.1 a minute"
+    assert shown._line(is_short=True) == "0.2/10 · 2 seen, 0 full"
     shown.told(Progress(record(2, n_epochs=9, continues=0, **ten), is_replayed=False))
-    assert shown._line().startswith("1.1/10 evaluations · 2 looked at, 1 in full, 11 epochs · 1 a minute · ")
+    assert shown._line().startswith(
+        "1.1/10 evaluations · 2 looked at, 1 in full, 11 epochs · 1 a minute\n  8m 54s left ·"
+    )
     assert shown._share() == pytest.approx(0.11)
 
 
@@ -152,11 +175,11 @@ def test_a_budget_of_epochs_is_shown_in_epochs(display: Any, record: Any, clock:
 
 def test_the_line_of_a_terminal_fits_into_80_columns(display: Any, record: Any, clock: Clock) -> None:
     shown = display(Budget(evaluations=200))
-    shown._n_looked_at, shown._n_full, shown._spent, shown._spent_now = 411, 44, 122.4, 10.0
+    shown._n_looked_at, shown._n_full, shown._spent, shown._spent_now = 411, 44, 122.4, 20.0
     shown.told(Progress(record(0, 0.975, elapsed=0.0), is_replayed=True))
     clock.now += 60
     line = shown._line(is_short=True)
-    assert line.startswith("123.4/200 · 412 seen, 45 full · 7m 40s left · accuracy 0.9750 · hypervolume")
+    assert line.startswith("123.4/200 · 412 seen, 45 full · 3m 50s left · accuracy 0.9750 · hypervolume")
     assert len(line) <= 80
 
 
@@ -167,7 +190,7 @@ def test_plain_lines_come_seconds_apart_and_once_at_the_end(
         for ticket in range(10):
             clock.now += PLAIN_SECONDS / 2
             shown.told(Progress(record(ticket), is_replayed=False))
-    counts = [line.split()[0] for line in capsys.readouterr().err.splitlines()[2:]]
+    counts = [line.split()[0] for line in capsys.readouterr().err.splitlines()[2:] if line[0] != " "]
     assert counts == ["1/10", "4/10", "7/10", "10/10", "10/10"]
 
 
@@ -185,7 +208,8 @@ def test_failures_are_told_as_they_are_and_counted(
     shown.told(Progress(record(0, status=Status.CRASHED), is_replayed=False))
     assert capsys.readouterr().err.splitlines()[2:] == [
         "candidate 0 crashed: [red] :x: why (conv[bold]8)",
-        "1/10 evaluations · 1 looked at, 0 in full, 1 epochs · 2 a minute · 4m 30s left · 1 failed",
+        "1/10 evaluations · 1 looked at, 0 in full, 1 epochs · 2 a minute · 4m 30s left",
+        "  1 failed",
     ]
 
 
@@ -198,4 +222,4 @@ def test_a_front_without_accuracies_shows_its_size(
     clock.now += 30
     evaluation = Evaluation(Status.OK, {"parameters": 100.0})
     shown.told(Progress(record(0, evaluation=evaluation), is_replayed=False))
-    assert "· 1 on the front · hypervolume 2900" in shown._line()
+    assert "  1 on the front · hypervolume 2900" in shown._line()

@@ -97,7 +97,7 @@ def test_any_other_command_ends_at_once(
     def interrupted(_: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("evocnn.runs.open_run", interrupted)
+    monkeypatch.setattr("evocnn.cli.show.open_run", interrupted)
     said = evocnn("show", finished)
     assert (said.code, said.out) == (130, "")
     assert "Traceback" not in said.err

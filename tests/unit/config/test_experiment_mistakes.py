@@ -78,7 +78,7 @@ MISTAKES = [
     ('name = "mine"', 'name = "../up"', "'name' must match pattern .*, but it was '../up';"),
     ('"digits"', '"digts"', "'data.source': a data source must .* 'digts'; did you mean 'digits'?"),
     ('"early"', '"erly"', "'space.pool_order' must be 'early' or .* 'erly'; did you mean 'early'?"),
-    ('algorithm = "nsga2"', 'algorithm = "nsga3"', "an algorithm must be .* 'nsga3'; did you mean 'nsga2'?"),
+    ('algorithm = "nsga2"', 'algorithm = "nsga9"', "an algorithm must be .* 'nsga9'; did you mean 'nsga3'?"),
     ('scale = "log"\nref', 'scale = "lg"\nref', "parameters.scale' must be .*; did you mean 'log'?"),
     ("window = 4", 'rates = "credits"', "'search.rates' must be .* 'credits'; did you mean 'credit'"),
     ("window = 4", "rates = 0.5", "'search.rates' must be 'fixed', .*, but it was 0.5;"),
@@ -160,6 +160,7 @@ def test_a_mistake_is_told_in_one_line_with_its_place(
 
 # Mistakes that are found in a table as a whole, so its header's line is named.
 # fmt: off
+PARAMETERS = '[objectives.parameters]\nweight = -1\nscale = "log"\nreference = 30_000'
 TABLE_MISTAKES = [
     ("filters = [4, 8]", "filtrs = [4, 8]", "space.layers.conv", "must .* 'filtrs'; did you mean 'filters'?"),
     ("filters = [4, 8]", "", "space.layers.conv", r"conv must have alleles for \['filters'\], but had none;"),
@@ -183,6 +184,7 @@ TABLE_MISTAKES = [
     ("weight = -1", "weight = 0", "objectives.parameters", "weight must be above 0 to .* was 0; leave"),
     ("reference", "measure = 5\nreference", "objectives.parameters", "measure must be a function .* was 5;"),
     ("reference", "measure = 'os:sep'\nreference", "objectives.parameters", "measure must be .* was '/';"),
+    (PARAMETERS, "[objectives.latency]\nweight = -1", "objectives.latency", "must have a reference, the"),
     ("mutation = [", "mutation = [] # ", "search", "a search must have at least one mutation, but"),
     ('source = "digits"\n', "", "data", "'data.source' must be given, but it was missing; add it"),
 ]
@@ -310,8 +312,8 @@ def test_numbers_of_thousands_of_digits_are_told_without_them(tables: dict[str, 
 
 def test_an_objective_is_a_metric_or_brings_a_measure(tables: dict[str, Any]) -> None:
     for name in METRICS:
-        Experiment.from_dict({**tables, "objectives": {name: {"weight": 1}}})
-    measured = {"weight": 1, "measure": lambda metrics, genome: 1.0}
+        Experiment.from_dict({**tables, "objectives": {name: {"weight": 1, "reference": 0}}})
+    measured = {"weight": 1, "reference": 0, "measure": lambda metrics, genome: 1.0}
     Experiment.from_dict({**tables, "objectives": {"beauty": measured}})
     with pytest.raises(
         ExperimentError, match=r"'objectives.beauty': .* but it was 'beauty'; give .* a measure"

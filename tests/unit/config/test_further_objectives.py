@@ -47,8 +47,10 @@ def test_references_follow_from_the_largest_network_and_the_timeout(tables: dict
 
 @pytest.mark.parametrize("name", ["latency", "activation_memory"])
 def test_what_no_limit_bounds_needs_a_reference(name: str, tables: dict[str, Any]) -> None:
-    with pytest.raises(ExperimentError, match=rf"objectives.{name} must have a reference, .*; add one"):
-        found(tables, **{name: {"weight": -1}})
+    with pytest.raises(
+        ExperimentError, match=rf"'objectives.{name}': an objective must have a reference, .*"
+    ):
+        experiment_of(tables, **{name: {"weight": -1}})
 
 
 def test_times_are_measured_where_an_experiment_selects_them(tables: dict[str, Any]) -> None:
@@ -90,7 +92,7 @@ def test_stated_constants_are_those_of_the_clock(tables: dict[str, Any]) -> None
     experiment = Experiment.from_dict(tables)
     assert astuple(build_parts(experiment).space.cost_model) == tuple(COST.values())
     other = CostModel(start=9.0)
-    assert build_parts(experiment, cost_model=other).space.cost_model == other
+    assert build_parts(experiment).charging(other).space.cost_model == other
 
 
 @pytest.mark.parametrize("name", COST)

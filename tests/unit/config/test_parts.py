@@ -88,7 +88,9 @@ def test_algorithms_by_name(name: str, kind: type[Any], tables: dict[str, Any]) 
 
 
 def test_rates_and_operators_reach_breeding(tables: dict[str, Any]) -> None:
-    tables["search"] |= {"population": 2, "crossover_rate": 0.0, "mutation": ["remove_gene"], "rungs": [1]}
+    plain = {"use": "nsga2", "proposals": 1}
+    tables["search"] |= {"algorithm": plain, "population": 2, "rungs": [1]}
+    tables["search"] |= {"crossover_rate": 0.0, "mutation": ["remove_gene"]}
     experiment = Experiment.from_dict(tables)
     algorithm = build_parts(experiment).algorithm
     rng = np.random.default_rng(0)
@@ -188,8 +190,10 @@ def test_what_has_no_worst_value_needs_a_reference(name: str, tables: dict[str, 
     settings: dict[str, Any] = {"weight": -1}
     if name == "beauty":
         settings["measure"] = lambda metrics, genome: 1.0
-    with pytest.raises(ExperimentError, match=rf"objectives.{name} must have a reference, .*; add one"):
-        objectives_of(experiment_of(tables, **{name: settings}), 0.1, 100)
+    with pytest.raises(
+        ExperimentError, match=rf"'objectives.{name}': an objective must have a reference, .*; add one"
+    ):
+        experiment_of(tables, **{name: settings})
     given = experiment_of(tables, **{name: settings | {"reference": 0}})
     assert objectives_of(given, 0.1, 100).reference_point == {name: 0.0}
 

@@ -115,6 +115,12 @@ def test_a_space_averages_where_a_single_position_is_left(make_space: Callable[.
     assert space.canonical(of(Pool(4), head=Head("flatten"))) == of(Pool(4), head=Head("flatten"))
 
 
+def test_a_space_returns_a_canonical_chromosome_itself(make_space: Callable[..., SearchSpace]) -> None:
+    space, canonical = make_space(Shape(1, 8, 8)), of(Conv(4, 3), Pool())
+    assert space.canonical(canonical) is canonical
+    assert space.canonical(of(Link(9), *canonical.layers)) == canonical
+
+
 def test_an_activation_of_no_dense_layers_is_the_default() -> None:
     """It would be another key for the same network."""
     assert Head("gap", activation="tanh").canonical(Shape(8, 4, 4)) == Head("gap")

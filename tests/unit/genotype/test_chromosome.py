@@ -321,6 +321,14 @@ def test_counts_are_the_sum_over_active_genes_and_head() -> None:
     assert of().counts(Shape(2, 8, 8), 10) == Head().counts(Shape(2, 8, 8), 10) != Counts()
 
 
+def test_counts_are_those_of_the_shape_and_classes_asked_for_though_others_were_before() -> None:
+    chromosome = of(Conv(4, 3), Pool())
+    for shape, n_classes in ((Shape(1, 8, 8), 10), (Shape(3, 8, 8), 10), (Shape(3, 8, 8), 5)):
+        assert chromosome.counts(shape, n_classes) == of(Conv(4, 3), Pool()).counts(shape, n_classes)
+    wider = replace(chromosome, layers=(Conv(8, 3), Pool()))
+    assert wider.counts(Shape(1, 8, 8), 10) == of(Conv(8, 3), Pool()).counts(Shape(1, 8, 8), 10)
+
+
 def test_a_chromosome_crosses_a_process() -> None:
     assert EXAMPLE.key == EXAMPLE_KEY  # computed and kept before it is pickled
     copy = pickle.loads(pickle.dumps(EXAMPLE))

@@ -10,7 +10,7 @@ from deap import tools
 
 from evocnn.evaluation import Fitness, Individual
 from evocnn.genotype import Chromosome, Head, Recipe
-from evocnn.operators import assign_ranks, select_nsga2, tournament
+from evocnn.operators import assign_ranks, dominating, select_nsga2, tournament
 
 GENOME = Chromosome((), Head(), Recipe())
 INF = float("inf")
@@ -157,3 +157,23 @@ def test_every_individual_may_enter_a_tournament() -> None:
     individuals = population(np.zeros((3, 1)), (1.0,))
     rng = np.random.default_rng(2)
     assert {tournament(individuals, rng).ticket for _ in range(200)} == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("values", "distances", "violations", "winner"),
+    [
+        (((1, 1), (2, 2)), (INF, 0.1), (0, 0), 1),  # the second dominates
+        (((2, 2), (1, 1)), (0.1, INF), (0, 0), 0),
+        (((1, 2), (2, 1)), (0.1, 0.2), (0, 0), 1),  # neither does: the one with more room, whatever the ranks
+        (((1, 2), (2, 1)), (0.2, 0.1), (0, 0), 0),
+        (((2, 2), (1, 1)), (INF, 0.1), (1, 0), 1),  # the first breaks a constraint
+    ],
+)
+def test_a_competition_without_ranks_is_won_by_domination_and_then_by_crowding(
+    values: Any, distances: Any, violations: Any, winner: int
+) -> None:
+    pair: list[Any] = population(np.array(values), (1.0, 1.0))
+    for individual, rank, distance, violation in zip(pair, (0, 7), distances, violations, strict=True):
+        individual.fitness.rank, individual.fitness.crowding_dist = rank, distance
+        individual.fitness.violation = violation
+    assert dominating(*pair) is pair[winner]

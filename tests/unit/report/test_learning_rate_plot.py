@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from evocnn.errors import ExperimentError
 from evocnn.genotype import Chromosome, Conv
+from evocnn.report import learning_rate_plot as module
 from evocnn.report.learning_rate_plot import plot_learning_rates
 from evocnn.training.learning_rate_range import LearningRateRange
 
@@ -51,7 +52,7 @@ def test_one_network_is_drawn_with_its_steps_its_average_and_its_bounds(drawn: D
     assert axes.get_title() == "sgd: 0.0001 to 0.01"
     assert axes.get_ylim() == pytest.approx((0.9 - 0.05 * 2.3, 2.3))  # what has diverged is cut
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert texts[0] == "conv8k3 | gap | batch=32"
+    assert texts[:2] == ["conv8k3 | gap | batch=32", "the loss of each step, not averaged"]
     assert figure.get_suptitle() == "mine_$x$: learning-rate range test of one network"
 
 
@@ -66,10 +67,8 @@ def test_each_optimizer_has_a_panel_and_each_network_a_colour(drawn: Draw) -> No
     left, right = ([line.get_color() for line in lines] for lines in curves)
     assert left == right
     assert len(set(left)) == len(left) == 2
-    assert [text.get_text() for text in figure.legends[0].get_texts()][:2] == [
-        "conv8k3 | gap",
-        "conv16k3 | gap",
-    ]
+    networks, marks = ["conv8k3 | gap", "conv16k3 | gap"], module.MARKS
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [*networks, marks]
     assert figure.get_suptitle().endswith("of 2 networks")
     assert len(figure.axes[1].patches) == 0
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from evocnn import Experiment, Run, resume, run
+from evocnn.errors import EvocnnError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status
 from evocnn.genotype import CostModel, Shape
 from evocnn.runs import Observer
 from evocnn.runs import search as searching
 from evocnn.store import Record, environment
+from evocnn.store.journal import FILE_NAME
 from evocnn.training.cost_measurement import constants_file, keep
 from evocnn.training.evaluator import TrainingEvaluator
 
@@ -80,6 +82,25 @@ def test_stated_constants_need_no_measuring(tmp_path: Path, monkeypatch: pytest.
     assert run(stated, tmp_path / "run").manifest["cost_model"] == asdict(HERE)
 
 
+@pytest.mark.parametrize("mistake", ["data", "folder", "held"])
+def test_nothing_is_measured_before_data_and_folder_are_known_to_be_right(
+    mistake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(machine: object) -> CostModel:
+        raise AssertionError
+
+    monkeypatch.setattr(searching, "machine_cost_model", measure)
+    tables = {**TABLES, "data": {"source": "mnist", "path": "nowhere"}} if mistake == "data" else TABLES
+    parent = tmp_path / "run"
+    if mistake == "folder":
+        parent.write_text("a file")
+    if mistake == "held":
+        parent.mkdir()
+        (parent / FILE_NAME).write_text("a run")
+    with pytest.raises(EvocnnError, match=r"nowhere|must be a folder that can be made|held a run"):
+        run(Experiment.from_dict(tables), parent / "run" if mistake == "folder" else parent)
+
+
 def test_stated_constants_repeat_the_run_of_another_machine(
     machine: Callable[[CostModel], None], tmp_path: Path
 ) -> None:
@@ -105,3 +126,16 @@ def test_a_run_goes_on_with_the_constants_that_it_began_with(
     )
     machine(ELSEWHERE)
     assert without_times(resume(tmp_path / "cut")) == without_times(whole)
+
+
+def test_a_budget_that_buys_nothing_more_is_told(
+    machine: Callable[[CostModel], None], tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    machine(HERE)
+    experiment = Experiment.from_dict({**TABLES, "search": {**TABLES["search"], "window": 8, "budget": 8}})
+    n = len(run(experiment, tmp_path / "run").records)
+    with pytest.warns(UserWarning, match="the budget should be more than the run had spent .* it was 3;"):
+        assert len(resume(tmp_path / "run", budget=3).records) == n
+    recwarn.clear()
+    assert len(resume(tmp_path / "run", budget=10).records) > n
+    assert not [warning for warning in recwarn if "budget" in str(warning.message)]

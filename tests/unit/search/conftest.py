@@ -270,8 +270,11 @@ def _algorithm(name: str, space: BitSpace, population: int = 8) -> Algorithm:
     breeding = Breeding(space, BitVariation(), TEN_EPOCHS if rungs else FIDELITY)
     if name == "random":
         return RandomSearch(breeding)
-    form = {"generational": GenerationalNSGA2, "steady": SteadyStateNSGA2}[name]
-    return form(breeding, OBJECTIVES, population)
+    if name == "steady":
+        return SteadyStateNSGA2(breeding, OBJECTIVES, population, local_search=0, proposals=1)
+    return {"generational": GenerationalNSGA2, "assisted": SteadyStateNSGA2}[name](
+        breeding, OBJECTIVES, population
+    )
 
 
 def _search(

@@ -120,7 +120,7 @@ def test_a_migrant_is_ranked_on_each_island_by_itself(toy: Any, breeding: Breedi
 
 
 def test_local_search_mutates_a_member_of_the_front_alone(toy: Any, breeding: Breeding) -> None:
-    algorithm = SteadyStateNSGA2(breeding, toy.OBJECTIVES, SIZE, FULL, local_search=1.0)
+    algorithm = SteadyStateNSGA2(breeding, toy.OBJECTIVES, SIZE, FULL, local_search=1.0, proposals=1)
     for ticket in range(SIZE):
         algorithm.ask(ticket, rng_of(ticket))
         algorithm.tell(ticket, ok(ticket, -ticket) if ticket in {1, 4} else ok(-1, -9))
@@ -129,7 +129,7 @@ def test_local_search_mutates_a_member_of_the_front_alone(toy: Any, breeding: Br
 
 
 def test_a_restart_keeps_the_front_and_fills_up_with_newcomers(toy: Any, breeding: Breeding) -> None:
-    algorithm = SteadyStateNSGA2(breeding, toy.OBJECTIVES, SIZE, FULL, restart_after=3)
+    algorithm = SteadyStateNSGA2(breeding, toy.OBJECTIVES, SIZE, FULL, proposals=1, restart_after=3)
     for ticket in range(SIZE):
         algorithm.ask(ticket, rng_of(ticket))
     for ticket, value in enumerate((1, 2, 3, 4, 5, 6)):

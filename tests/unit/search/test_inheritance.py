@@ -73,7 +73,8 @@ def breeding_of(toy: Any, inherit: float | None = 0.3, space: Any = None, variat
 
 
 def algorithm_of(form: Any, toy: Any, space: Any = None, population: int = 8) -> Algorithm:
-    found: Algorithm = form(breeding_of(toy, space=space), toy.OBJECTIVES, population, RUNGS)
+    options = {"local_search": 0, "proposals": 1} if form is SteadyStateNSGA2 else {}
+    found: Algorithm = form(breeding_of(toy, space=space), toy.OBJECTIVES, population, RUNGS, **options)
     return found
 
 
@@ -256,9 +257,9 @@ class Alternating(Breeding):
 
     n_bred = 0
 
-    def offspring(self, *arguments: Any) -> Candidate:
+    def offspring_of(self, *arguments: Any) -> Candidate:
         self.n_bred += 1
-        return super().offspring(*arguments) if self.n_bred % 2 else self.founder(arguments[1])
+        return super().offspring_of(*arguments) if self.n_bred % 2 else self.founder(arguments[1])
 
     def learn(self, candidate: Candidate, *, succeeded: bool) -> None:
         LEARNED.append((candidate.request.genome.key, succeeded))

@@ -106,7 +106,7 @@ def test_the_journal_holds_what_breeding_said(
             return self.inner.needed_states()
 
     listening = Listening(algorithm_of(algorithm, tight, rates))
-    records = toy.search(journal, listening, space=tight, table=Counted(tight), evaluations=50).records
+    records = toy.search(journal, listening, space=tight, table=Counted(tight), evaluations=80).records
     for record in records:
         candidate = asked[record.ticket]
         assert record.repairs == candidate.repairs

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn
 
 from evocnn.store import environment
 from evocnn.store.environment import PACKAGES
@@ -19,6 +20,7 @@ def test_it_names_versions_and_hardware() -> None:
     assert set(found) == KEYS
     assert found["python"] == platform.python_version()
     assert found["numpy"] == np.__version__
+    assert found["scikit-learn"] == sklearn.__version__
     assert found["cores"] == os.cpu_count()
     assert all(value not in ("", None) for value in found.values())
     assert json.loads(json.dumps(found)) == found

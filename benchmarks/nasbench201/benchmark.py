@@ -1,0 +1,453 @@
+"""Claims: the default search needs few queries of NAS-Bench-201, fewer than its controls and peers.
+
+    pip install -r benchmarks/nasbench201/requirements.txt
+    .venv/bin/python benchmarks/nasbench201/benchmark.py --data nasbench201_cifar10.npz
+        [--objectives one|three] [--seeds N] [--population 24] [--processes 1] [--results FOLDER] [--write]
+
+One objective: the search sees validation accuracy after twelve epochs. Regret: percentage points by which
+the best cell queried misses the best of all. Three objectives: that accuracy, the logarithm of the
+parameters, and the latency on one device; gap: 1 - hypervolume / hypervolume of the true front.
+
+A query is an evaluation. What evocnn's algorithms ask a second time is answered from the journal and is no
+query; the peers have no journal, so what they ask a second time costs them one, as it would in training.
+evocnn's algorithms have their defaults but for what is said in their names. Optuna sees six categorical
+parameters and has its samplers' defaults; pymoo sees six choices and has uniform crossover, binary
+tournaments, each edge drawn anew at the rate of 1 / 6, and no duplicates within parents and offspring.
+
+Each search is kept in FOLDER as soon as it ends, and a second call goes on from there; remove the folder
+of an algorithm that has changed. Without FOLDER nothing is kept. Without --objectives both are measured.
+`--write` puts the tables into results-one.md and results-three.md beside this file.
+"""
+
+import argparse
+import json
+import math
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib.metadata import version
+from pathlib import Path
+from statistics import fmean, median, stdev
+from typing import Any
+
+import numpy as np
+import optuna
+from pymoo.algorithms.moo.nsga2 import NSGA2, binary_tournament
+from pymoo.core.mixed import MixedVariableDuplicateElimination, MixedVariableMating, MixedVariableSampling
+from pymoo.core.problem import ElementwiseProblem
+from pymoo.core.variable import Choice
+from pymoo.operators.crossover.ux import UX
+from pymoo.operators.mutation.rm import ChoiceRandomMutation
+from pymoo.operators.selection.tournament import TournamentSelection
+from pymoo.optimize import minimize
+from scipy.stats import mannwhitneyu
+
+from evocnn.evaluation import EvaluationRequest
+from evocnn.problems import Cell, Problem, nasbench201
+from evocnn.problems.cells import EDGES, OPERATIONS
+from evocnn.runs import solve
+from evocnn.store import environment
+
+HERE = Path(__file__).parent
+OBJECTIVES = {"one": ("validation_accuracy",), "three": ("validation_accuracy", "parameters", "latency")}
+DEVICE = "raspi4"
+EARLY, LATE, LONG = 100, 300, 1_000  # queries after which figures are taken
+N_BEST = 16  # cells, the best 0.1 %
+PEER_POPULATION = 50
+LEVEL = 0.01  # of every test
+
+Search = Callable[[Problem, int], list[int]]  # from a problem and a seed to the rows queried, in order
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """One column of the comparison.
+
+    Attributes:
+        search: Returns the rows of the table that it queries, in order.
+        most_seeds: Searches of it, at most.
+        is_peer: Whether the default must be better.
+    """
+
+    search: Search
+    most_seeds: int = 1_000_000
+    is_peer: bool = True
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of each search of an algorithm; lower is better, infinite where it was not reached."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """The mean over searches."""
+        return fmean(self.values)
+
+    @property
+    def median(self) -> float:
+        """The median over searches."""
+        return median(self.values)
+
+    def spread(self, digits: int) -> str:
+        """Return mean and standard deviation."""
+        deviation = stdev(self.values) if len(self.values) > 1 else math.nan
+        return f"{self.mean:.{digits}f} ± {deviation:.{digits}f}"
+
+    def quartiles(self, digits: int, limit: int | None = None) -> str:
+        """Return median and interquartile range; what was not reached within the limit as more than it."""
+        outer = np.quantile(self.values, [0.25, 0.75], method="inverted_cdf")  # which takes infinite values
+        values = (self.median, *outer)
+        middle, low, high = (f"{v:.{digits}f}" if math.isfinite(v) else f"> {limit}" for v in values)
+        return f"{middle} ({low} to {high})"
+
+    def p_against(self, other: "Figure") -> float:
+        """Return the p of a two-sided Mann-Whitney test of a difference."""
+        return float(mannwhitneyu(self.values, other.values).pvalue)
+
+    def beats(self, other: "Figure") -> bool:
+        """Return whether the mean is lower, and the difference significant."""
+        return self.mean < other.mean and self.p_against(other) < LEVEL
+
+
+def evocnn_search(name: str, n_queries: int, problem: Problem, seed: int, **options: Any) -> list[int]:
+    """Search with an algorithm of evocnn."""
+    run = solve(problem, name, budget=n_queries, seed=seed, **options)
+    return [problem.evaluator.rows[record.key] for record in run.candidates]
+
+
+def optuna_search(
+    sampler: Callable[..., optuna.samplers.BaseSampler], n_queries: int, problem: Problem, seed: int
+) -> list[int]:
+    """Search with a sampler of Optuna by ask and tell."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    directions = ["minimize"] * len(problem.objectives.items)
+    study = optuna.create_study(sampler=sampler(seed=seed), directions=directions)
+    rows = []
+    for _ in range(n_queries):
+        trial = study.ask()
+        cell = Cell(tuple(trial.suggest_categorical(edge, OPERATIONS) for edge in EDGES))
+        rows.append(problem.evaluator.rows[cell.key])
+        study.tell(trial, losses_of(problem, cell))
+    return rows
+
+
+class PymooProblem(ElementwiseProblem):
+    """Ours as pymoo's; it keeps what was queried."""
+
+    def __init__(self, problem: Problem) -> None:
+        edges = {edge: Choice(options=OPERATIONS) for edge in EDGES}
+        super().__init__(vars=edges, n_obj=len(problem.objectives.items))
+        self._problem = problem
+        self.rows: list[int] = []
+
+    def _evaluate(self, x: Mapping[str, str], out: dict[str, Any], *_: object, **__: object) -> None:
+        cell = Cell(tuple(str(x[edge]) for edge in EDGES))
+        self.rows.append(self._problem.evaluator.rows[cell.key])
+        out["F"] = losses_of(self._problem, cell)
+
+
+def pymoo_search(n_queries: int, problem: Problem, seed: int) -> list[int]:
+    """Search with pymoo's NSGA-II."""
+    queried = PymooProblem(problem)
+    mating = MixedVariableMating(
+        selection=TournamentSelection(func_comp=binary_tournament),
+        crossover={Choice: UX()},
+        mutation={Choice: ChoiceRandomMutation(prob_var=1 / len(EDGES))},
+        eliminate_duplicates=MixedVariableDuplicateElimination(),
+    )
+    algorithm = NSGA2(
+        pop_size=PEER_POPULATION,
+        sampling=MixedVariableSampling(),
+        mating=mating,
+        eliminate_duplicates=MixedVariableDuplicateElimination(),
+    )
+    minimize(queried, algorithm, ("n_eval", n_queries), seed=seed)
+    return queried.rows[:n_queries]
+
+
+def losses_of(problem: Problem, cell: Cell) -> list[float]:
+    """Return a cell's losses, lower is better, on the scales on which they are compared."""
+    evaluation = problem.evaluator(EvaluationRequest(cell, problem.fidelity))
+    losses: list[float] = problem.objectives.losses(problem.objectives.fitness(evaluation).values).tolist()
+    return losses
+
+
+def algorithms(objectives: str, population: int) -> dict[str, Algorithm]:
+    """Return the comparison's algorithms by name, the default first."""
+    tpe = optuna.samplers.TPESampler
+    if objectives == "one":
+        ours = partial(evocnn_search, "nsga2", LATE, population=population)
+        aging = partial(evocnn_search, "aging", LATE, population=50, sample=10)
+        return {
+            f"nsga2, population {population}": Algorithm(ours, is_peer=False),
+            "random": Algorithm(partial(evocnn_search, "random", LATE)),
+            "aging, population 50, sample 10": Algorithm(aging),
+            "tpe": Algorithm(partial(evocnn_search, "tpe", LATE), most_seeds=40),
+            "Optuna TPE": Algorithm(partial(optuna_search, tpe, LATE), most_seeds=40),
+        }
+    ours = partial(evocnn_search, "nsga2", LONG, population=population)
+    nsga2 = partial(optuna.samplers.NSGAIISampler, population_size=PEER_POPULATION)
+    return {
+        f"nsga2, population {population}": Algorithm(ours, is_peer=False),
+        f"nsga2, population {population}, window 64": Algorithm(partial(ours, window=64), is_peer=False),
+        "random": Algorithm(partial(evocnn_search, "random", LONG)),
+        "Optuna NSGA-II": Algorithm(partial(optuna_search, nsga2, LONG)),
+        "Optuna TPE": Algorithm(partial(optuna_search, tpe, LATE)),
+        "pymoo NSGA-II": Algorithm(partial(pymoo_search, LONG)),
+    }
+
+
+@cache
+def problem_of(data: Path, objectives: str) -> Problem:
+    """Return the problem, read once in a process."""
+    return nasbench201(data, OBJECTIVES[objectives], DEVICE)
+
+
+def searched(name: str, seed: int, file: Path, *, data: Path, objectives: str, population: int) -> None:
+    """Search, and put what was queried into a file."""
+    search = algorithms(objectives, population)[name].search
+    found = {"commit": environment()["commit"], "rows": search(problem_of(data, objectives), seed)}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial_file = file.with_suffix(".partial")
+    partial_file.write_text(json.dumps(found), encoding="utf-8")
+    partial_file.replace(file)  # a file is whole or missing
+
+
+def measured(
+    arguments: argparse.Namespace, objectives: str, folder: Path
+) -> tuple[dict[str, list[list[int]]], set[str]]:
+    """Return the rows that each search of each algorithm queried, and the commits; search what is missing."""
+    columns = algorithms(objectives, arguments.population)
+    n_seeds = arguments.seeds or (200 if objectives == "one" else 30)
+    files = {
+        (name, seed): folder / objectives / re.sub(r"\W+", "-", name) / f"{seed}.json"
+        for seed in range(n_seeds)
+        for name, algorithm in columns.items()
+        if seed < algorithm.most_seeds
+    }
+    missing = {pair: file for pair, file in files.items() if not file.exists()}
+    with ProcessPoolExecutor(arguments.processes) as pool:
+        search = partial(
+            searched, data=arguments.data, objectives=objectives, population=arguments.population
+        )
+        names, seeds = zip(*missing, strict=True) if missing else ((), ())
+        for pair, _ in zip(missing, pool.map(search, names, seeds, missing.values()), strict=True):
+            print(*pair, file=sys.stderr, flush=True)
+    rows: dict[str, list[list[int]]] = {name: [] for name in columns}
+    commits = set()
+    for (name, _), file in files.items():
+        found = json.loads(file.read_text(encoding="utf-8"))
+        rows[name].append(found["rows"])
+        commits.add(found["commit"])
+    return rows, commits
+
+
+def one_objective(problem: Problem, rows: Mapping[str, list[list[int]]]) -> str:
+    """Return the table and the bars of one objective as Markdown."""
+    seen = 100 * problem.evaluator.metrics["validation_accuracy"]
+    judged = 100 * problem.evaluator.test_accuracies[200]
+    is_best = seen >= np.sort(seen)[-N_BEST]
+
+    def chosen(search: Sequence[int], n_queries: int) -> int:
+        return max(search[:n_queries], key=lambda row: float(seen[row]))
+
+    regrets = {n: each(rows, lambda s, n=n: float(seen.max() - seen[chosen(s, n)])) for n in (EARLY, LATE)}
+    tests = {n: each(rows, lambda s, n=n: float(judged.max() - judged[chosen(s, n)])) for n in (EARLY, LATE)}
+    reached = each(rows, lambda s: first(bool(is_best[row]) for row in s))
+    ours, *others = rows
+    lines = [
+        f"| {name} | {len(rows[name])} | {regrets[EARLY][name].spread(3)} | {regrets[LATE][name].spread(3)} "
+        f"| {reached[name].quartiles(0, LATE)} | {tests[EARLY][name].spread(2)} "
+        f"| {tests[LATE][name].spread(2)} | {tested(regrets[EARLY], ours, name)} "
+        f"| {tested(regrets[LATE], ours, name)} | {n_repeated(rows[name], LATE):.0f} |"
+        for name in rows
+    ]
+    early, late, best = regrets[EARLY][ours], regrets[LATE][ours], reached[ours]
+    bars = [
+        bar(f"mean regret after {EARLY} at most 0.15", early.mean <= 0.15, f"{early.mean:.3f}"),
+        bar(f"mean regret after {LATE} at most 0.01", late.mean <= 0.01, f"{late.mean:.4f}"),
+        bar(f"median queries to the best {N_BEST} at most 50", best.median <= 50, number(best.median)),
+        *(
+            bar(f"lower regret than {name} after {n}, p < {LEVEL}", regrets[n][ours].beats(regrets[n][name]))
+            for name in others
+            for n in (EARLY, LATE)
+        ),
+    ]
+    head = (
+        f"regret after {EARLY}, mean ± sd",
+        f"after {LATE}",
+        f"queries to the best {N_BEST}, median (quartiles)",
+        f"test regret after {EARLY}",
+        f"after {LATE}",
+        f"p after {EARLY}",
+        f"after {LATE}",
+        f"repeated of {LATE}",
+    )
+    return f"""# NAS-Bench-201, one objective
+
+Regret: percentage points below the best of all cells in validation accuracy after 12 epochs, which is what
+the search sees. Test regret: the same of the chosen cell in test accuracy after 200 epochs, which no search
+sees. p: of a two-sided Mann-Whitney test of regret against the default's. Repeated: queries of a cell that
+the search had queried before, mean.
+
+| search | n | {" | ".join(head)} |
+|---|---|{"---|" * len(head)}
+{chr(10).join(lines)}
+
+{chr(10).join(bars)}
+"""
+
+
+def three_objectives(problem: Problem, rows: Mapping[str, list[list[int]]]) -> str:
+    """Return the table and the bars of three objectives as Markdown."""
+    metrics = problem.evaluator.metrics
+    scaled = [
+        [objective.scaled(value) for value in metrics[objective.name].tolist()]
+        for objective in problem.objectives.items
+    ]
+    losses = np.array(scaled).T * -np.sign(problem.objectives.weights)  # (n_cells, n_objectives)
+
+    def gap(search: Sequence[int], n_queries: int) -> float:
+        return problem.gap(losses[search[:n_queries]])
+
+    ours, apart, *others = rows
+    short = {name: searches for name, searches in rows.items() if len(searches[0]) < LONG}
+    late = each(rows, lambda s: gap(s, LATE))
+    long = {n: f for n, f in each(rows, lambda s: gap(s, LONG)).items() if n not in short}
+    target = long["Optuna NSGA-II"].median
+    reached = each(rows, lambda s: first_within(lambda n: gap(s, n) <= target, len(s)))
+    lines = [
+        f"| {name} | {len(rows[name])} | {late[name].spread(4)} | {late[name].quartiles(4)} "
+        f"| {long[name].spread(5) if name in long else '–'} "
+        f"| {reached[name].quartiles(0, len(rows[name][0]))} | {tested(late, ours, name)} "
+        f"| {n_repeated(rows[name], LATE):.0f} |"
+        for name in rows
+    ]
+    ratio = long[apart].mean / long[ours].mean if long[ours].mean else math.inf
+    bars = [
+        bar(f"mean gap after {LATE} at most 0.005", late[ours].mean <= 0.005, f"{late[ours].mean:.4f}"),
+        bar(
+            f"median queries to what Optuna's NSGA-II has after {LONG:,} (median {target:.4f}) at most 500",
+            reached[ours].median <= 500,
+            number(reached[ours].median),
+        ),
+        *(
+            bar(f"lower gap than {name} after {LATE}, p < {LEVEL}", late[ours].beats(late[name]))
+            for name in others
+        ),
+        bar(
+            f"mean gap after {LONG:,} with a window of 64 at most 1.2 times that with 1",
+            ratio <= 1.2,
+            f"{ratio:.2f} times",
+        ),
+    ]
+    head = (
+        f"gap after {LATE}, mean ± sd",
+        "median (quartiles)",
+        f"gap after {LONG:,}, mean ± sd",
+        f"queries to Optuna's after {LONG:,}, median (quartiles)",
+        f"p after {LATE}",
+        f"repeated of {LATE}",
+    )
+    return f"""# NAS-Bench-201, three objectives
+
+Validation accuracy after 12 epochs, logarithm of the parameters, latency on {DEVICE}; each min-max
+normalized, reference (1, 1, 1). Gap: 1 - hypervolume of all that was queried / hypervolume of the true
+front ({len(problem.front)} cells). p: of a two-sided Mann-Whitney test against the default's. Repeated:
+queries of a cell that the search had queried before, mean. Populations of the peers: {PEER_POPULATION}.
+
+| search | n | {" | ".join(head)} |
+|---|---|{"---|" * len(head)}
+{chr(10).join(lines)}
+
+{chr(10).join(bars)}
+"""
+
+
+def each(rows: Mapping[str, list[list[int]]], figure: Callable[[Sequence[int]], float]) -> dict[str, Figure]:
+    """Return a figure of each search, by algorithm."""
+    return {name: Figure(tuple(map(figure, searches))) for name, searches in rows.items()}
+
+
+def first(hits: Iterator[bool]) -> float:
+    """Return the 1-based place of the first hit, infinite where there is none."""
+    return next((float(place) for place, is_hit in enumerate(hits, start=1) if is_hit), math.inf)
+
+
+def first_within(is_within: Callable[[int], bool], n_queries: int) -> float:
+    """Return the least number of queries after which something holds that holds ever after; by bisection."""
+    if not is_within(n_queries):
+        return math.inf
+    low, high = 0, n_queries  # holds after high, not after low
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_within(middle) else (middle, high)
+    return float(high)
+
+
+def n_repeated(searches: Sequence[Sequence[int]], n_queries: int) -> float:
+    """Return the mean number of queries that repeat an earlier one."""
+    return fmean(len(search[:n_queries]) - len(set(search[:n_queries])) for search in searches)
+
+
+def number(n_queries: float) -> str:
+    """Return a number of queries in words."""
+    return f"{n_queries:g}" if math.isfinite(n_queries) else "not reached"
+
+
+def tested(figures: Mapping[str, Figure], ours: str, name: str) -> str:
+    """Return the p of a difference from ours."""
+    return "–" if name == ours else f"{figures[ours].p_against(figures[name]):.1g}"
+
+
+def bar(claim: str, is_met: bool, value: str = "") -> str:  # noqa: FBT001 - what came of the claim
+    """Return a line of a claim and whether it holds."""
+    return f"- {claim}: {value}{', ' if value else ''}{'met' if is_met else 'missed'}"
+
+
+def main() -> None:
+    """Measure, print the tables and write them if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="the file that evocnn.problems describes")
+    parser.add_argument("--objectives", choices=OBJECTIVES, help="not given, both")
+    parser.add_argument("--seeds", type=int, help="searches of each algorithm; 200 and 30 if not given")
+    parser.add_argument("--population", type=int, default=24, help="of the default algorithm")
+    parser.add_argument("--processes", type=int, default=1, help="searches at a time")
+    parser.add_argument("--results", type=Path, help="where searches are kept")
+    parser.add_argument("--write", action="store_true", help="write results-one.md, results-three.md")
+    arguments = parser.parse_args()
+    reports = {"one": one_objective, "three": three_objectives}
+    with ExitStack() as cleanup:
+        folder = arguments.results or Path(cleanup.enter_context(tempfile.TemporaryDirectory()))
+        for objectives in [arguments.objectives] if arguments.objectives else OBJECTIVES:
+            rows, commits = measured(arguments, objectives, folder)
+            table = reports[objectives](problem_of(arguments.data, objectives), rows)
+            table += "\n" + provenance(arguments, objectives, commits)
+            print(table)
+            if arguments.write:
+                (HERE / f"results-{objectives}.md").write_text(table, encoding="utf-8")
+
+
+def provenance(arguments: argparse.Namespace, objectives: str, commits: set[str]) -> str:
+    """Return command, machine, versions and commits."""
+    where = environment()
+    seeds = f" --seeds {arguments.seeds}" if arguments.seeds else ""
+    command = (
+        f"--data {arguments.data.name} --objectives {objectives} --population {arguments.population}{seeds}"
+    )
+    return f"""Command: `python benchmarks/nasbench201/benchmark.py {command} --write`
+Machine: {where["processor"]}, {where["cores"]} cores; Python {where["python"]}, numpy {where["numpy"]},
+moocore {where["moocore"]}, optuna {version("optuna")}, pymoo {version("pymoo")}; commits of the searches:
+{", ".join(sorted(commits))}.
+"""
+
+
+if __name__ == "__main__":
+    main()
