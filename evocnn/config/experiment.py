@@ -175,6 +175,14 @@ class Experiment(Settings):
                         "add one"
                     )
                     raise ExperimentError(message)
+        with mistakes.at("search", "confirm"):
+            rival = "inherit" if self.search.inherit is not None else self.search.algorithm.name
+            if self.search.confirm is not None and rival in ("inherit", "gene-sweep"):
+                message = (
+                    f"confirm must be left out beside {rival}, but it was {self.search.confirm:g}; take one "
+                    "of them out"
+                )
+                raise ExperimentError(message)
         for number, mutation in enumerate(self.search.mutation or ()):
             segment = segment_of(mutation.name)
             with mistakes.at("search", "mutation", number):

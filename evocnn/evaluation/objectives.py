@@ -80,6 +80,19 @@ class Objectives:
         """The hypervolume's corner as losses, shape `(n_objectives,)`."""
         return self.losses([objective.scaled(objective.reference) for objective in self.items])
 
+    @property
+    def worst_losses(self) -> np.ndarray:
+        """The worst losses that are feasible and count, shape `(n_objectives,)`: a bound or the reference."""
+        worst = self.reference_losses
+        for bound in ("floor", "ceiling"):
+            values = [getattr(objective, bound) for objective in self.items]
+            scaled = [
+                objective.scaled(objective.reference if value is None else value)
+                for objective, value in zip(self.items, values, strict=True)
+            ]
+            worst = np.minimum(worst, self.losses(scaled))
+        return worst
+
     def fitness(self, evaluation: Evaluation, *, is_full: bool = True) -> Fitness:
         """Return the DEAP fitness of an evaluation whose status is ok.
 

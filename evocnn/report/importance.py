@@ -66,9 +66,15 @@ def importance_of(run: Run) -> Importance:
     Ranks of accuracy are predicted, for a few networks that hardly learned would outweigh all others.
 
     Raises:
-        ExperimentError: Too few candidates were trained in full.
+        ExperimentError: Too few candidates were trained in full, or the run is of no images.
     """
-    data = run.manifest["data"]
+    data = run.manifest.get("data")
+    if data is None:
+        message = (
+            f"'{run.folder}' must be a run of networks on images, but it was of the problem "
+            f"'{run.name}'; give another run"
+        )
+        raise ExperimentError(message)
     space = space_of(run.experiment, tuple(data["shape"]), len(data["class_names"]))
     accuracies: dict[str, list[float]] = {}
     described: dict[str, Any] = {}

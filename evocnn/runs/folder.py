@@ -37,10 +37,17 @@ class Run:
 
     @cached_property
     def candidates(self) -> tuple[Record, ...]:
-        """Every candidate that was looked at, as it was judged last; duplicates aside."""
+        """Every candidate that was looked at, as it was judged last; duplicates and repeats aside."""
         evaluated = {r.ticket: r.ticket if r.reused_from is None else r.reused_from for r in self.records}
         continued = {evaluated[r.continues] for r in self.records if r.continues is not None}
-        return tuple(r for r in self.records if r.reused_from is None and r.ticket not in continued)
+        first = {r.key for r in self.records if r.replicate == 0}
+        return tuple(
+            r
+            for r in self.records
+            if r.reused_from is None
+            and r.ticket not in continued
+            and (r.replicate == 0 or r.key not in first)
+        )
 
     def donors(self, record: Record) -> tuple[int, ...]:
         """Return the tickets along the line of donors whose weights a candidate started from, last first."""

@@ -1,13 +1,14 @@
 """Searching a problem with a known answer."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from evocnn.config.algorithm_names import algorithm_named
+from evocnn.errors import ReplayError
 from evocnn.problems import Problem
 from evocnn.runs.folder import RUNNING, Run, open_run
 from evocnn.search import Algorithm, Breeding, Budget, Driver, Rungs
@@ -74,10 +75,13 @@ def solve(
         home = Path(folder)
         home.mkdir(parents=True, exist_ok=True)
         cleanup.enter_context(locked(home))
-        is_known = (home / FILE_NAME).exists()
-        journal = cleanup.enter_context(
-            Journal.open(home) if is_known else Journal.create(home, manifest, is_kept=is_kept)
-        )
+        if (home / FILE_NAME).exists():
+            journal = cleanup.enter_context(Journal.open(home))
+            _check_same(home, journal.manifest(), manifest)
+            journal.set("experiment", manifest["experiment"])
+            journal.set("status", RUNNING)
+        else:
+            journal = cleanup.enter_context(Journal.create(home, manifest, is_kept=is_kept))
         ending = Driver(
             strategy,
             problem.space,
@@ -90,3 +94,18 @@ def solve(
         ).run()
         journal.set("status", ending.value)
         return open_run(home)
+
+
+def _check_same(folder: Path, known: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Raise where a folder holds another search; the budget may differ."""
+
+    def compared(manifest: Mapping[str, Any]) -> dict[str, Any]:
+        experiment = manifest["experiment"]
+        return {**experiment, "search": {**experiment["search"], "budget": None}, "of": manifest["context"]}
+
+    if compared(known) != compared(asked):
+        message = (
+            f"'{folder}' must hold the search that is asked for, {asked['experiment']}, but it held "
+            f"{known['experiment']}; give another folder"
+        )
+        raise ReplayError(message)

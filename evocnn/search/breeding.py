@@ -1,5 +1,6 @@
 """Founders and offspring that have not been asked before."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,9 @@ from evocnn.search.algorithm import Candidate, Variation
 ATTEMPTS = 30  # draws for one ticket before a genome is asked a second time
 NEWCOMERS = 0.3  # the share of newcomers among those from which one is chosen
 DRAWS_EACH = 3  # for each of these
+CLIMBS = 5  # times that the most promising are mutated
+CLIMBERS = 4  # of them
+MUTANTS = 6  # of each
 
 
 class Breeding:
@@ -69,15 +73,19 @@ class Breeding:
         self,
         parents: Callable[[], Sequence[Individual]],
         n: int,
-        propose: Callable[[Sequence[Any]], int],
+        promises: Callable[[Sequence[Any]], np.ndarray],
         rng: np.random.Generator,
     ) -> Candidate:
-        """Return what is chosen among offspring of given parents and newcomers that have not been asked.
+        """Return what promises the most among offspring of given parents, newcomers and their mutants.
+
+        None of them has been asked. The best are mutated again and again while that helps, as in the search
+        on the acquisition function of Hutter et al. (2011), "Sequential Model-Based Optimization for General
+        Algorithm Configuration", section 4.3.
 
         Args:
             parents: As in `offspring_of`.
-            n: How many to choose from; fewer where so many are not found.
-            propose: From genomes to the place of the one that is chosen.
+            n: Offspring and newcomers to begin with; fewer where so many are not found.
+            promises: From genomes to what each promises, more is better, shape `(n_genomes,)`.
             rng: The ticket's stream.
         """
         found: dict[str, Candidate] = {}
@@ -90,8 +98,21 @@ class Breeding:
                 break
         if not found:
             return self.offspring_of(parents, rng)
-        candidates = [*found.values()]
-        chosen = candidates[propose([candidate.request.genome for candidate in candidates])]
+        scores = promises([candidate.request.genome for candidate in found.values()])
+        for _ in range(CLIMBS):
+            known = [*found.values()]
+            best = [known[int(place)] for place in np.argsort(-scores, kind="stable")[:CLIMBERS]]
+            mutants = [self._mutant(one, rng) for one in best for _ in range(MUTANTS)]
+            new = {m.request.genome.key: m for m in mutants if m.request.genome.key not in found}
+            new = {key: mutant for key, mutant in new.items() if key not in self._asked}
+            if not new:
+                break
+            highest = scores.max()
+            scores = np.append(scores, promises([mutant.request.genome for mutant in new.values()]))
+            found |= new
+            if scores.max() <= highest:
+                break
+        chosen = [*found.values()][int(np.argmax(scores))]
         self._asked.add(chosen.request.genome.key)
         return chosen
 
@@ -115,6 +136,16 @@ class Breeding:
         tickets = tuple(dict.fromkeys((mother.ticket, father.ticket)[: child.n_parents]))
         candidate = self._candidate(child.genome, child.repairs, tickets, child.operators)
         return self._heir(candidate, father if child.takes_after else mother)
+
+    def _mutant(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
+        """Return a candidate after one more mutation; its parents and its donor stay."""
+        genome = candidate.request.genome
+        child = self._variation.breed(genome, genome, self.space, rng)
+        operators = (*candidate.operators, *child.operators)
+        repairs = dict(Counter(candidate.repairs) + Counter(child.repairs))
+        fidelity = self.space.fidelity(child.genome, candidate.request.fidelity)
+        request = replace(candidate.request, genome=child.genome, fidelity=fidelity)
+        return Candidate(request, candidate.parents, operators, repairs)
 
     def _next_founder(self, rng: np.random.Generator) -> Candidate:
         if self._founders:

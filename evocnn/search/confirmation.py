@@ -6,7 +6,7 @@ trained less often is trained again, until their order is significant or the sha
 The closest are the first.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -19,9 +19,9 @@ import numpy as np
 from scipy.stats import t as student
 
 from evocnn.errors import ExperimentError
-from evocnn.evaluation import Evaluation, Objectives, Status, nondominated_ranks
-from evocnn.search.algorithm import Algorithm, Candidate
-from evocnn.search.budget import Ending
+from evocnn.evaluation import Evaluation, Fitness, Objectives, Status, nondominated_ranks
+from evocnn.search.algorithm import Algorithm, Candidate, Planned
+from evocnn.search.budget import Budget, Ending
 
 SIGNIFICANT = 0.05  # two-sided
 LEAST_DEGREES = 3  # of freedom of the spread; with fewer, every neighbour is contested
@@ -34,18 +34,19 @@ class _Network:
 
     Attributes:
         candidate: How it was asked first.
-        values: What each training found of each objective, on its scale, by replicate.
+        found: The metrics of each training, by replicate.
         n_asked: Trainings, those in flight included.
     """
 
     candidate: Candidate
-    values: dict[int, tuple[float, ...]] = field(default_factory=dict)
+    found: dict[int, Mapping[str, float]] = field(default_factory=dict)
     n_asked: int = 1
 
-    @property
-    def means(self) -> list[float]:
-        """Mean of each objective."""
-        return [fmean(column) for column in zip(*self.values.values(), strict=True)]
+    def mean(self, objectives: Objectives) -> Fitness:
+        """Return the fitness of the means."""
+        names = [objective.name for objective in objectives.items]
+        means = {name: fmean(metrics[name] for metrics in self.found.values()) for name in names}
+        return objectives.fitness(Evaluation(Status.OK, means))
 
 
 class Confirmation:
@@ -96,10 +97,17 @@ class Confirmation:
         else:
             self._algorithm.tell(ticket, evaluation)
         if evaluation.status is Status.OK and request.fidelity.is_full:
-            fitness = self._objectives.fitness(evaluation)
             network = self._networks.setdefault(request.genome.key, _Network(candidate))
-            if fitness.violation == 0:
-                network.values[request.replicate] = tuple(fitness.values)
+            network.found[request.replicate] = evaluation.metrics
+        if evaluation.status is Status.REJECTED:
+            self._n_trainings -= self._stops[ticket]
+
+    def plan(self, budget: Budget) -> str:
+        """Return what the other plans, and what of the trainings may be repeated."""
+        own = (
+            f"confirm: up to {float(self._share):.0%} of the trainings repeat contested members of the front"
+        )
+        return f"{self._algorithm.plan(budget)}\n{own}" if isinstance(self._algorithm, Planned) else own
 
     def needed_states(self) -> Collection[int]:
         """Return what the other algorithm needs; repeated trainings start from scratch."""
@@ -115,11 +123,12 @@ class Confirmation:
 
     def _contested(self) -> _Network | None:
         """Return what to train again: a member of the front or the next to it in the first objective."""
-        known = [network for network in self._networks.values() if network.values]
+        judged = [(one, one.mean(self._objectives)) for one in self._networks.values()]
+        known = [network for network, fitness in judged if fitness.violation == 0]
         if len(known) < 2:
             return None
-        means = np.array([network.means for network in known])  # (n_networks, n_objectives)
-        losses = -np.sign(self._objectives.weights) * means
+        means = [fitness.values for _, fitness in judged if fitness.violation == 0]
+        losses = np.stack([self._objectives.losses(values) for values in means])
         is_front = nondominated_ranks(losses, np.zeros(len(known))) == 0
         order = np.argsort(losses[:, 0], kind="stable")
         spread, degrees = self._spread()
@@ -130,20 +139,24 @@ class Confirmation:
             pair = sorted((known[better], known[worse]), key=lambda network: network.n_asked)
             if pair[0].n_asked >= MOST_TRAININGS:
                 continue
-            error = spread * sqrt(sum(1 / len(network.values) for network in pair))
+            error = spread * sqrt(sum(1 / len(network.found) for network in pair))
             distance = float(losses[worse, 0] - losses[better, 0])
-            odds = (
-                2 * student.sf(distance / error, degrees) if degrees >= LEAST_DEGREES and error > 0 else 1.0
-            )
+            odds = 1.0 if degrees < LEAST_DEGREES else 0.0
+            if degrees >= LEAST_DEGREES and error > 0:
+                odds = float(2 * student.sf(distance / error, degrees))
             if odds > SIGNIFICANT:
                 found.append((distance, pair[0]))
         return min(found, key=itemgetter(0), default=(0.0, None))[1]
 
     def _spread(self) -> tuple[float, int]:
         """Return the standard deviation of the first objective over repeated trainings, and its degrees."""
-        repeated = [[value[0] for value in network.values.values()] for network in self._networks.values()]
-        degrees = sum(len(values) - 1 for values in repeated if values)
-        squares = sum((value - fmean(values)) ** 2 for values in repeated if values for value in values)
+        first = self._objectives.items[0]
+        repeated = [
+            [first.scaled(metrics[first.name]) for metrics in network.found.values()]
+            for network in self._networks.values()
+        ]
+        degrees = sum(len(values) - 1 for values in repeated)
+        squares = sum((value - fmean(values)) ** 2 for values in repeated for value in values)
         return (sqrt(squares / degrees), degrees) if degrees else (0.0, 0)
 
 

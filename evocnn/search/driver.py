@@ -193,11 +193,12 @@ class Driver:
             self._undispatched[ticket] = end
 
     def _objection(self, candidate: Candidate, rng: np.random.Generator) -> str:
-        """Return why an offspring is rejected, or nothing; founders and continuations are not judged."""
-        is_offspring = candidate.parents and candidate.request.continues is None
+        """Return why an offspring is rejected, or nothing; what was looked at before is not judged."""
+        request = candidate.request
+        is_offspring = candidate.parents and request.continues is None and request.replicate == 0
         if self._rejection is None or not is_offspring:
             return ""
-        return self._rejection.objection(candidate.request.genome, rng)
+        return self._rejection.objection(request.genome, rng)
 
     def _charge(self, request: EvaluationRequest) -> tuple[float, int]:
         """Return predicted seconds and epochs of a request: of a continuation, what it adds."""

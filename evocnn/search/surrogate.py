@@ -2,13 +2,16 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cache
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 from scipy.stats import norm
+from threadpoolctl import ThreadpoolController
 
-from evocnn.evaluation import Individual, hypervolume, nondominated_ranks
+from evocnn.evaluation import Individual, Objectives, hypervolume, nondominated_ranks
 from evocnn.genotype import Genome
 from evocnn.search.gaussian_process import GaussianProcess, Scales, likeliest
 
@@ -19,6 +22,7 @@ N_DRAWS = 16, 4  # from each prediction: of a single objective, and of several, 
 GREEDY = 3  # each so manieth proposal goes by what is expected alone
 TRUSTED = 0.75  # the share of offspring that it chooses while that pays; else the rest
 LEAST_GAINS = 10  # of offspring that it did not choose, below which it is trusted
+FAR = 50.0  # standard deviations; what is farther from the mean is alike
 N_GAINS = 100  # the last ones, by which it is judged
 
 
@@ -38,18 +42,19 @@ class Surrogate:
 
     Args:
         describe: From a genome to numbers, by the same names for each; `Space.describe`.
-        reference_losses: The hypervolume's corner, shape `(n_objectives,)`.
+        objectives: What is optimized; nothing is promised beyond references, floors and ceilings.
     """
 
-    def __init__(self, describe: Callable[[Any], Mapping[str, float]], reference_losses: np.ndarray) -> None:
+    def __init__(self, describe: Callable[[Any], Mapping[str, float]], objectives: Objectives) -> None:
         self._describe = describe
-        self._corner = reference_losses
+        self._reference, self._worst = objectives.reference_losses, objectives.worst_losses
         self._told: dict[str, tuple[np.ndarray, np.ndarray]] = {}  # by key: row, losses; told last is last
         self._expected: dict[str, np.ndarray] = {}  # in flight, by key: predicted losses
+        self._others: set[str] = set()  # in flight without having been chosen
         self._fronts: dict[float, np.ndarray] = {}  # losses of the front at each share of training
         self._gains: deque[tuple[bool, float]] = deque(maxlen=N_GAINS)  # whether chosen, hypervolume added
         self._scales: list[Scales] = []  # of each objective
-        self._n_learned = 0  # candidates told when the scales were sought
+        self._n_told = self._n_learned = 0  # candidates, by now and when the scales were sought
         self._models: list[GaussianProcess] | None = None
         self._n_proposed = 0
 
@@ -65,68 +70,86 @@ class Surrogate:
         """Take what was found of a candidate.
 
         Args:
-            individual: The candidate; of constraints that it misses nothing is learned.
+            individual: The candidate; where it misses a constraint, it is on no front.
             share: The share of full training after which it was judged.
         """
         losses = -np.sign(individual.fitness.weights) * np.array(individual.fitness.values)
         key = individual.genome.key
-        if self._n_proposed and key not in self._told:
-            front = self._fronts.setdefault(share, np.zeros((0, len(losses))))
-            self._gains.append((key in self._expected, _gains(losses[None], front, self._corner)[0]))
-        self._expected.pop(key, None)
+        front = self._fronts.get(share, np.zeros((0, len(losses))))
+        if individual.fitness.violation == 0:
+            if key in self._expected or key in self._others:
+                gain = _gains(losses[None], front, self._reference)[0]
+                self._gains.append((key in self._expected, float(gain)))
+            known = np.vstack([front, losses])
+            self._fronts[share] = known[nondominated_ranks(known, np.zeros(len(known))) == 0]
+        self.forget(individual.genome)
         self._told.pop(key, None)
         self._told[key] = np.array([*self._describe(individual.genome).values(), share]), losses
         if len(self._told) > MOST_TOLD:
             del self._told[next(iter(self._told))]
-        known = np.vstack([*self._fronts.get(share, ()), losses])
-        self._fronts[share] = known[nondominated_ranks(known, np.zeros(len(known))) == 0]
+        self._n_told += 1
         self._models = None
 
     def forget(self, genome: Genome) -> None:
-        """Take that a candidate in flight failed."""
+        """Take that a candidate is in flight no more."""
         self._expected.pop(genome.key, None)
+        self._others.discard(genome.key)
 
-    def propose(self, genomes: Sequence[Genome]) -> int:
-        """Return the place of the genome that promises the most; 0 where nothing is known.
+    def promises(self, genomes: Sequence[Genome]) -> np.ndarray:
+        """Return what each genome promises, more is better; all alike where too little is known.
 
-        It counts as in flight from then on.
+        Shape `(n_genomes,)`.
         """
         if len(self._told) < LEAST_TOLD:
-            return 0
+            return np.zeros(len(genomes))
+        means, deviations = self._predicted(genomes)
+        is_greedy = self._n_proposed % GREEDY == GREEDY - 1
+        return self._gains_expected(means, deviations * (not is_greedy))
+
+    def expect(self, genome: Genome) -> None:
+        """Take that a genome was chosen and is in flight."""
+        if len(self._told) >= LEAST_TOLD:
+            self._n_proposed += 1
+            self._expected[genome.key] = self._predicted([genome])[0][0]
+
+    def pass_by(self, genome: Genome) -> None:
+        """Take that an offspring is in flight that was not chosen."""
+        self._others.add(genome.key)
+
+    def _predicted(self, genomes: Sequence[Genome]) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and standard deviation of losses, each `(n_genomes, n_objectives)`."""
         rows, losses = (np.array(column) for column in zip(*self._told.values(), strict=True))
-        models = self._learned(rows, _bounded(losses))
-        offspring = np.array([[*self._describe(genome).values(), 1.0] for genome in genomes])
-        means, deviations = (
-            np.stack(columns, axis=1)
-            for columns in zip(*(model.predict(offspring) for model in models), strict=True)
-        )
-        self._n_proposed += 1
-        hopes = deviations * (self._n_proposed % GREEDY > 0)
-        best = int(np.argmax(self._promises(means, hopes, losses)))
-        self._expected[genomes[best].key] = means[best]
-        return best
+        asked = np.array([[*self._describe(genome).values(), 1.0] for genome in genomes])
+        with _in_one_thread():
+            models = self._learned(rows, _bounded(losses))
+            means, deviations = zip(*(model.predict(asked) for model in models), strict=True)
+        return np.stack(means, axis=1), np.stack(deviations, axis=1)
 
     def _learned(self, rows: np.ndarray, losses: np.ndarray) -> list[GaussianProcess]:
         """Return a model of each objective."""
-        if len(rows) >= RELEARN * self._n_learned:
+        if self._n_told >= RELEARN * self._n_learned:
             self._scales = [likeliest(rows, column) for column in losses.T]
-            self._n_learned = len(rows)
+            self._n_learned = self._n_told
             self._models = None
         if self._models is None:
             columns = zip(losses.T, self._scales, strict=True)
             self._models = [GaussianProcess(rows, column, scales) for column, scales in columns]
         return self._models
 
-    def _promises(self, means: np.ndarray, deviations: np.ndarray, losses: np.ndarray) -> np.ndarray:
-        """Return the hypervolume that each is expected to add; where none would add any, how good it is."""
+    def _gains_expected(self, means: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+        """Return the hypervolume that each is expected to add; of one that adds none, how near."""
         n_objectives = means.shape[1]
-        known = np.vstack([losses, *self._expected.values()])
+        known = np.vstack([*self._fronts.values(), *self._expected.values(), self._worst])
         front = known[nondominated_ranks(known, np.zeros(len(known))) == 0]
         draws = _quantiles(N_DRAWS[n_objectives > 1], n_objectives)  # (n_draws, n_objectives)
         points = means[:, None, :] + draws * deviations[:, None, :]  # (n, n_draws, n_objectives)
-        gains = _gains(points.reshape(-1, n_objectives), front, self._corner)
-        promises: np.ndarray = gains.reshape(len(means), -1).mean(axis=1)
-        return promises if promises.max() > 0 else -(means / losses.std(axis=0)).sum(axis=1)
+        gains = _gains(points.reshape(-1, n_objectives), front, self._worst)
+        expected = gains.reshape(len(means), -1).mean(axis=1)
+        losses = np.array([found for _, found in self._told.values()])
+        spreads = losses.std(axis=0)
+        distances = ((means - losses.mean(axis=0)) / np.where(spreads > 0, spreads, 1.0)).sum(axis=1)
+        promises: np.ndarray = np.where(expected > 0, expected, -np.exp(np.minimum(distances, FAR)))
+        return promises
 
 
 def _gains(points: np.ndarray, front: np.ndarray, corner: np.ndarray) -> np.ndarray:
@@ -150,7 +173,21 @@ def _quantiles(n_draws: int, n_objectives: int) -> np.ndarray:
 
 
 def _bounded(losses: np.ndarray) -> np.ndarray:
-    """Return losses that are no farther above the median than the best is below, `(n, n_objectives)`."""
-    median = np.median(losses, axis=0)
-    bounded: np.ndarray = np.minimum(losses, 2 * median - losses.min(axis=0))
+    """Return losses that are no farther above the median than the best is below, `(n, n_objectives)`.
+
+    Where half of them are the best, as gaps of 0 may be, they stay as they are.
+    """
+    best, median = losses.min(axis=0), np.median(losses, axis=0)
+    bounded: np.ndarray = np.minimum(losses, np.where(median > best, 2 * median - best, np.inf))
     return bounded
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _in_one_thread() -> AbstractContextManager[Any]:
+    """Return a context in which linear algebra has the same bits on any number of cores."""
+    context: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
+    return context

@@ -65,10 +65,11 @@ class GeneSweep:
         given = None if chromosome is None else space.repair(space.parse(chromosome)).genome
         self._base = given or baseline(space, N_BASELINE_LAYERS)
         self._candidates = [self._candidate(value) for value in self._values]
-        first: dict[Any, Any] = {}
-        for value, one in zip(self._values, self._candidates, strict=True):
-            known = first.setdefault((one.request.genome.key, one.request.fidelity), value)
-            if known is not value:
+        first: dict[Any, int] = {}
+        for number, (value, one) in enumerate(zip(self._values, self._candidates, strict=True)):
+            before = first.setdefault((one.request.genome.key, one.request.fidelity), number)
+            if before < number:
+                known = self._values[before]
                 message = (
                     f"values of {gene} must differ in effect, but {known!r} and {value!r} gave the same "
                     f"network, {one.request.genome.text}; leave one out, give another --chromosome, or let "

@@ -84,8 +84,7 @@ class SteadyStateNSGA2:
         self._halving = AsynchronousHalving(self._rungs, population)
         self._local_search = local_search
         self._n_proposals = proposals
-        describe, corner = breeding.space.describe, objectives.reference_losses
-        self._surrogate = Surrogate(describe, corner) if proposals > 1 else None
+        self._surrogate = Surrogate(breeding.space.describe, objectives) if proposals > 1 else None
         self._restart_after = restart_after
         self._n_stale = 0  # trained in full, in a row, without a new member of the front
         self._n_founders = 0  # asked since the start, or the members that a restart has kept and since then
@@ -148,9 +147,14 @@ class SteadyStateNSGA2:
             self._n_founders += 1
             return self._breeding.founder(rng)
         if self._surrogate is not None and rng.random() < self._surrogate.share:
-            propose = self._surrogate.propose
-            return self._breeding.proposed(lambda: self._parents(rng), self._n_proposals, propose, rng)
-        return self._breeding.offspring_of(lambda: self._parents(rng), rng)
+            promises = self._surrogate.promises
+            proposed = self._breeding.proposed(lambda: self._parents(rng), self._n_proposals, promises, rng)
+            self._surrogate.expect(proposed.request.genome)
+            return proposed
+        offspring = self._breeding.offspring_of(lambda: self._parents(rng), rng)
+        if self._surrogate is not None:
+            self._surrogate.pass_by(offspring.request.genome)
+        return offspring
 
     def _parents(self, rng: np.random.Generator) -> list[Individual]:
         """Return a member of the front that is to be mutated, or the winners of two tournaments."""

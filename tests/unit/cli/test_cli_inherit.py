@@ -13,7 +13,7 @@ Call = Callable[..., Any]
 
 def test_a_search_with_inheritance_shows_its_lines(evocnn: Call, tiny: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    settings = ("search.inherit=0.5", "training.epochs=2", "search.rungs=[1]", "search.budget=9")
+    settings = ("search.inherit=0.5", "training.epochs=2", "search.rungs=[1]", "search.budget=14")
     said = evocnn(
         "run", tiny, "--workers", 0, "--out", folder, *(word for one in settings for word in ("--set", one))
     )
@@ -27,7 +27,7 @@ def test_a_search_with_inheritance_shows_its_lines(evocnn: Call, tiny: Path, tmp
         assert record.epochs == (1 if donors else 2)
         assert record.metrics["lineage_epochs"] == 2 + len(donors)
     assert max(len(run.donors(record)) for record in heirs) > 1
-    assert 9 <= sum(record.n_epochs for record in run.records) / 2 < 10  # the budget is full trainings
+    assert 14 <= sum(record.n_epochs for record in run.records) / 2 < 15  # the budget is full trainings
     shown = {member["ticket"]: member for member in json.loads(evocnn("show", folder, "--json").out)["front"]}
     for record in run.front.members:
         assert shown[record.ticket]["donors"] == list(run.donors(record))

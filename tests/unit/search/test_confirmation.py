@@ -1,5 +1,7 @@
 """Contested members of the front trained again."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +12,7 @@ from evocnn.errors import ExperimentError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Objective, Objectives, Status
 from evocnn.search import Candidate
 from evocnn.search.confirmation import MOST_TRAININGS, Confirmation
+from evocnn.workers import SerialExecutor
 
 OBJECTIVES = Objectives((Objective("accuracy", 1.0), Objective("size", -1.0)))
 # Accuracies beyond doubt, but for the two in the middle.
@@ -36,10 +39,16 @@ class Given:
         return ()
 
 
-def run(toy: SimpleNamespace, share: float, n: int, spread: float = SPREAD) -> tuple[list[Any], Given]:
+def run(
+    toy: SimpleNamespace,
+    share: float,
+    n: int,
+    spread: float = SPREAD,
+    objectives: Objectives = OBJECTIVES,
+) -> tuple[list[Any], Given]:
     """Return what was asked, each told at once."""
     inner = Given(toy, [*FOUND, "0000"])
-    confirmation = Confirmation(inner, OBJECTIVES, share)
+    confirmation = Confirmation(inner, objectives, share)
     asked, rng = [], np.random.default_rng(0)
     for ticket in range(n):
         candidate = confirmation.ask(ticket, rng)
@@ -80,6 +89,78 @@ def test_a_repeated_training_starts_from_scratch_and_in_full(toy: SimpleNamespac
     repeated = [request for request in asked if request.replicate]
     assert all(request.continues is None and not request.saves_state for request in repeated)
     assert all(request.fidelity.is_full for request in repeated)
+
+
+@dataclass
+class Refusal:
+    """Rejects every second offspring, and writes down which it was asked about."""
+
+    asked: list[str] = field(default_factory=list)
+
+    def objection(self, genome: Any, rng: np.random.Generator) -> str:
+        del rng
+        self.asked.append(genome.text)
+        return "every second" if len(self.asked) % 2 else ""
+
+    def learn(self, request: EvaluationRequest, evaluation: Evaluation) -> None:
+        """Learn nothing."""
+
+
+def confirmed(toy: SimpleNamespace, name: str, share: float = 0.3) -> Confirmation:
+    return Confirmation(toy.algorithm(name, toy.BitSpace(n_bits=10)), toy.OBJECTIVES, share)
+
+
+def searched(toy: SimpleNamespace, journal: Any, name: str, **options: Any) -> Any:
+    options = {"space": toy.BitSpace(n_bits=10), "evaluations": 50, **options}
+    return toy.search(journal, confirmed(toy, name), **options)
+
+
+@pytest.mark.parametrize("name", ["random", "steady", "steady with rungs", "generational with rungs"])
+def test_beside_any_algorithm_the_share_is_kept_and_a_crash_changes_nothing(
+    toy: SimpleNamespace, new_journal: Callable[[], Any], name: str
+) -> None:
+    whole = searched(toy, new_journal(), name)
+    repeated = [record for record in whole.records if record.replicate]
+    trained = sum(record.n_epochs / record.epochs for record in whole.records)
+    assert 3 <= len(repeated) <= 0.3 * trained + 1
+    assert all(record.is_full and record.continues is None for record in repeated)
+    known = {record.key for record in whole.records if record.is_full and not record.replicate}
+    assert {record.key for record in repeated} <= known
+    journal = new_journal()
+    searched(toy, journal, name, executor=lambda table: toy.Recorder(SerialExecutor(table), crash_after=40))
+    assert toy.timeless(searched(toy, journal, name).records) == toy.timeless(whole.records)
+
+
+def test_repeated_trainings_are_not_judged_as_offspring_and_rejected_ones_count_for_nothing(
+    toy: SimpleNamespace, journal: Any
+) -> None:
+    refusal = Refusal()
+    records = searched(toy, journal, "steady", rejection=refusal).records
+    repeated = sum(record.replicate > 0 for record in records)
+    trained = sum(record.evaluation.status is Status.OK for record in records)
+    assert sum(record.evaluation.status is Status.REJECTED for record in records) > 10
+    assert 3 <= repeated <= 0.3 * trained + 1
+    assert len(set(refusal.asked)) == len(refusal.asked)
+
+
+def test_what_waits_at_a_rung_keeps_its_state(toy: SimpleNamespace) -> None:
+    inner = Given(toy, ["0000"])
+    inner.needed_states = lambda: (3, 5)  # type: ignore[method-assign]
+    assert Confirmation(inner, OBJECTIVES, 0.5).needed_states() == (3, 5)
+
+
+def test_networks_below_a_floor_are_no_neighbours(toy: SimpleNamespace) -> None:
+    floored = Objectives((Objective("accuracy", 1.0, floor=0.85), Objective("size", -1.0)))
+    asked, _ = run(toy, 0.5, 30, objectives=floored)
+    assert not any(request.replicate for request in asked)  # a single one is left
+
+
+def test_the_closest_come_first(toy: SimpleNamespace) -> None:
+    asked, _ = run(toy, 0.5, 20)
+    first = next(request for request in asked if request.replicate)
+    assert first.genome.text in ("1000", "0100")  # all that was told by then
+    later = [request.genome.text for request in asked[8:] if request.replicate]
+    assert later[0] in ("0100", "0010")
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1])
