@@ -53,21 +53,13 @@ def solve(
         population=population,
         rungs=Rungs((1.0,)),
     )
-    manifest: dict[str, Any] = {
-        "status": RUNNING,
-        "experiment": {
-            "name": problem.name,
-            "seed": seed,
-            "search": {
-                "algorithm": {"use": choice.name, **choice.options},
-                "budget": budget,
-                "population": population,
-                "window": window,
-            },
-        },
-        "objectives": [asdict(objective) for objective in problem.objectives.items],
-        "context": problem.evaluator.context,
+    tables = {
+        "algorithm": {"use": choice.name, **choice.options},
+        "budget": budget,
+        "population": population,
+        "window": window,
     }
+    manifest = _manifest(problem, {"name": problem.name, "seed": seed, "search": tables})
     is_kept = folder is not None
     with ExitStack() as cleanup:
         if folder is None:
@@ -94,6 +86,15 @@ def solve(
         ).run()
         journal.set("status", ending.value)
         return open_run(home)
+
+
+def _manifest(problem: Problem, experiment: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "status": RUNNING,
+        "experiment": experiment,
+        "objectives": [asdict(objective) for objective in problem.objectives.items],
+        "context": problem.evaluator.context,
+    }
 
 
 def _check_same(folder: Path, known: Mapping[str, Any], asked: Mapping[str, Any]) -> None:

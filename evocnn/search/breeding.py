@@ -9,7 +9,6 @@ import numpy as np
 
 from evocnn.evaluation import EvaluationRequest, Individual
 from evocnn.genotype import Fidelity, Space
-from evocnn.operators import tournament
 from evocnn.search.algorithm import Candidate, Variation
 
 ATTEMPTS = 30  # draws for one ticket before a genome is asked a second time
@@ -52,10 +51,6 @@ class Breeding:
     def founder(self, rng: np.random.Generator) -> Candidate:
         """Return the next of the space's given founders; a draw where all have been asked."""
         return self._first_unseen(lambda: self._next_founder(rng))
-
-    def offspring(self, population: Sequence[Individual], rng: np.random.Generator) -> Candidate:
-        """Return an offspring of the winners of two tournaments; a newcomer where all have been asked."""
-        return self.offspring_of(lambda: (tournament(population, rng), tournament(population, rng)), rng)
 
     def offspring_of(
         self, parents: Callable[[], Sequence[Individual]], rng: np.random.Generator

@@ -5,9 +5,14 @@ import numpy as np
 import pytest
 
 from evocnn.evaluation import Fitness, Individual
-from evocnn.operators import Offspring
-from evocnn.search import Breeding
+from evocnn.operators import Offspring, tournament
+from evocnn.search import Breeding, Candidate
 from evocnn.search.breeding import ATTEMPTS
+
+
+def bred(breeding: Breeding, population: list[Individual], rng: np.random.Generator) -> Candidate:
+    """Return an offspring of the winners of two tournaments."""
+    return breeding.offspring_of(lambda: (tournament(population, rng), tournament(population, rng)), rng)
 
 
 @dataclass
@@ -55,9 +60,9 @@ def test_a_founder_has_no_parents_and_the_fidelity_of_all(toy: Any) -> None:
 def test_after_many_attempts_whatever_came_last_is_asked_again(toy: Any, population: list[Any]) -> None:
     variation = Stubborn(["x"], toy.Bits)
     breeding = Breeding(toy.BitSpace(members=("x",)), variation, toy.FIDELITY)
-    breeding.offspring(population, np.random.default_rng(1))
+    bred(breeding, population, np.random.default_rng(1))
     assert variation.n_calls == 1
-    again = breeding.offspring(population, np.random.default_rng(2))
+    again = bred(breeding, population, np.random.default_rng(2))
     assert variation.n_calls == 1 + ATTEMPTS
     assert again.request.genome.text == "x"
 
@@ -66,8 +71,8 @@ def test_a_newcomer_takes_the_place_of_offspring_that_have_all_been_asked(
     toy: Any, population: list[Any]
 ) -> None:
     breeding = Breeding(toy.BitSpace(), Stubborn(["x"], toy.Bits), toy.FIDELITY)
-    breeding.offspring(population, np.random.default_rng(1))
-    newcomer = breeding.offspring(population, np.random.default_rng(2))
+    bred(breeding, population, np.random.default_rng(1))
+    newcomer = bred(breeding, population, np.random.default_rng(2))
     assert (newcomer.parents, newcomer.operators) == ((), ())
     assert newcomer.request.genome.text != "x"
 
@@ -75,8 +80,8 @@ def test_a_newcomer_takes_the_place_of_offspring_that_have_all_been_asked(
 def test_the_first_that_is_new_is_asked_with_its_own_parents(toy: Any, population: list[Any]) -> None:
     variation = Stubborn(["x", "x", "x", "y"], toy.Bits)
     breeding = Breeding(toy.BitSpace(), variation, toy.FIDELITY)
-    breeding.offspring(population, np.random.default_rng(1))
-    second = breeding.offspring(population, np.random.default_rng(2))
+    bred(breeding, population, np.random.default_rng(1))
+    second = bred(breeding, population, np.random.default_rng(2))
     assert second.request.genome.text == "y"
     assert second.operators == ("stubborn", "4")
     by_text = {individual.genome.text: individual.ticket for individual in population}
@@ -88,7 +93,7 @@ def test_what_was_sampled_counts_as_asked_for_offspring_too(toy: Any, population
     variation = Stubborn(["x", "y"], toy.Bits)
     breeding = Breeding(space, variation, toy.FIDELITY)
     breeding.founder(np.random.default_rng(1))
-    assert breeding.offspring(population, np.random.default_rng(1)).request.genome.text == "y"
+    assert bred(breeding, population, np.random.default_rng(1)).request.genome.text == "y"
 
 
 def test_parents_win_a_tournament_of_two(toy: Any, population: list[Any]) -> None:
@@ -96,7 +101,7 @@ def test_parents_win_a_tournament_of_two(toy: Any, population: list[Any]) -> Non
     breeding = Breeding(toy.BitSpace(), Stubborn([str(i) for i in range(900)], toy.Bits), toy.FIDELITY)
     rng = np.random.default_rng(7)
     for _ in range(900):
-        parents = breeding.offspring(population, rng).parents
+        parents = bred(breeding, population, rng).parents
         for parent in parents * (3 - len(parents)):  # named once where it is both
             counts[parent] += 1
     # Of 9 pairs, 5 have the best, 3 the second without it, 1 only the last; 5 sigma of 1800 draws is 106
@@ -138,8 +143,8 @@ def test_repairs_of_founders_and_newcomers_are_told(toy: Any, population: list[A
     drawn = Breeding(replace(space, founders=()), toy.BitVariation(), toy.FIDELITY)
     assert drawn.founder(np.random.default_rng(0)).repairs == {"flipped": 4}
     stubborn = Breeding(replace(space, founders=()), Stubborn(["x"], toy.Bits), toy.FIDELITY)
-    stubborn.offspring(population, np.random.default_rng(0))
-    newcomer = stubborn.offspring(population, np.random.default_rng(0))
+    bred(stubborn, population, np.random.default_rng(0))
+    newcomer = bred(stubborn, population, np.random.default_rng(0))
     assert (newcomer.request.genome.text, newcomer.repairs) == ("1100", {"flipped": 4})
 
 
@@ -150,10 +155,8 @@ def test_repairs_of_offspring_are_told(toy: Any, population: list[Any]) -> None:
             return super().breed(*arguments)._replace(repairs={"narrowed": self.n_calls})
 
     breeding = Breeding(toy.BitSpace(), Repairing(["x", "x", "y"], toy.Bits), toy.FIDELITY)
-    assert breeding.offspring(population, np.random.default_rng(1)).repairs == {"narrowed": 1}
-    assert breeding.offspring(population, np.random.default_rng(1)).repairs == {
-        "narrowed": 3
-    }  # of the one asked
+    assert bred(breeding, population, np.random.default_rng(1)).repairs == {"narrowed": 1}
+    assert bred(breeding, population, np.random.default_rng(1)).repairs == {"narrowed": 3}  # of the one asked
 
 
 @pytest.mark.parametrize("n_parents", [1, 2])
@@ -168,7 +171,7 @@ def test_parents_are_those_that_were_used(toy: Any, population: list[Any], n_par
     rng = np.random.default_rng(4)
     by_text = {individual.genome.text: individual.ticket for individual in population}
     for call in range(50):
-        parents = breeding.offspring(population, rng).parents
+        parents = bred(breeding, population, rng).parents
         used = [by_text[text] for text in variation.pairs[call][:n_parents]]
         assert parents == tuple(dict.fromkeys(used))
 
@@ -177,5 +180,5 @@ def test_what_became_of_a_candidate_is_learned(toy: Any, population: list[Any]) 
     variation = Stubborn(["x", "y"], toy.Bits)
     breeding = Breeding(toy.BitSpace(), variation, toy.FIDELITY)
     for succeeded in (True, False):
-        breeding.learn(breeding.offspring(population, np.random.default_rng(1)), succeeded=succeeded)
+        breeding.learn(bred(breeding, population, np.random.default_rng(1)), succeeded=succeeded)
     assert variation.learned == [(("stubborn", "1"), True), (("stubborn", "2"), False)]

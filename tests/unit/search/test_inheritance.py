@@ -10,7 +10,7 @@ import pytest
 
 from evocnn.errors import ReplayError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Fitness, Individual
-from evocnn.operators import Offspring
+from evocnn.operators import Offspring, tournament
 from evocnn.search import Algorithm, Breeding, Candidate, Ending, GenerationalNSGA2, Rungs, SteadyStateNSGA2
 from evocnn.store import Journal
 from evocnn.workers import Executor, SerialExecutor, SimulatedExecutor
@@ -18,6 +18,11 @@ from evocnn.workers import Executor, SerialExecutor, SimulatedExecutor
 MakeJournal = Callable[[], Journal]
 FORMS = (GenerationalNSGA2, SteadyStateNSGA2)
 RUNGS = Rungs(saves_last=True)
+
+
+def bred(breeding: Breeding, population: list[Individual], rng: np.random.Generator) -> Candidate:
+    """Return an offspring of the winners of two tournaments."""
+    return breeding.offspring_of(lambda: (tournament(population, rng), tournament(population, rng)), rng)
 
 
 def scattered(table: Any) -> Executor:
@@ -87,7 +92,7 @@ def test_the_donor_is_the_parent_that_a_child_takes_after(toy: Any, takes_after:
     breeding = breeding_of(toy, variation=Taking(toy, takes_after))
     donors = set()
     for seed in range(8):
-        candidate = breeding.offspring(couple(toy), np.random.default_rng(seed))
+        candidate = bred(breeding, couple(toy), np.random.default_rng(seed))
         n_ones = candidate.request.genome.text.count("1")
         assert candidate.request.donor == (5 if n_ones == 1 else 9)
         donors.add(candidate.request.donor)
@@ -96,9 +101,7 @@ def test_the_donor_is_the_parent_that_a_child_takes_after(toy: Any, takes_after:
 
 @pytest.mark.parametrize(("inherit", "epochs"), [(0.3, 3), (0.04, 1), (1.0, 10), (None, 10)])
 def test_an_heir_is_trained_for_a_share_of_the_epochs(toy: Any, inherit: float | None, epochs: int) -> None:
-    heir = breeding_of(toy, inherit, variation=Taking(toy, 0)).offspring(
-        couple(toy), np.random.default_rng(1)
-    )
+    heir = bred(breeding_of(toy, inherit, variation=Taking(toy, 0)), couple(toy), np.random.default_rng(1))
     assert heir.request.fidelity == replace(toy.TEN_EPOCHS, epochs=epochs)
     assert (heir.request.donor is None) == (inherit is None)
 
@@ -107,7 +110,7 @@ def test_founders_and_newcomers_are_nobodys_heirs(toy: Any) -> None:
     space = toy.BitSpace(members=("0000", "1111", "0110"))
     breeding = breeding_of(toy, space=space)
     rng = np.random.default_rng(1)
-    found = [breeding.founder(rng), *(breeding.offspring(couple(toy), rng) for _ in range(5))]
+    found = [breeding.founder(rng), *(bred(breeding, couple(toy), rng) for _ in range(5))]
     newcomers = [one for one in found if not one.parents]
     assert len(newcomers) > 1
     for one in newcomers:
@@ -120,9 +123,9 @@ def test_a_genome_that_was_asked_again_leaves_nothing(toy: Any) -> None:
     rng = np.random.default_rng(1)
     mother = [Individual(5, toy.Bits("0000"), Fitness((1.0,), (0,)))] * 2
     breeding.founder(rng)
-    assert breeding.offspring(mother, rng).request.donor == 5
+    assert bred(breeding, mother, rng).request.donor == 5
     breeding.founder(rng)
-    child = breeding.offspring(mother, rng)
+    child = bred(breeding, mother, rng)
     assert child.parents == (5,)
     assert (child.request.donor, child.request.fidelity) == (None, toy.TEN_EPOCHS)
 
@@ -134,7 +137,7 @@ def test_full_training_saves_its_state_where_it_may_be_inherited(toy: Any) -> No
         while not chain[-1].request.fidelity.is_full:
             chain.append(rungs.next(chain[-1], len(chain)))
         assert [one.request.saves_state for one in chain] == expected
-    heir = breeding_of(toy, variation=Taking(toy, 0)).offspring(couple(toy), np.random.default_rng(1))
+    heir = bred(breeding_of(toy, variation=Taking(toy, 0)), couple(toy), np.random.default_rng(1))
     again = RUNGS.next(RUNGS.first(heir), 3)
     assert [one.request.fidelity.stop for one in (RUNGS.first(heir), again)] == [1, 3]  # rungs of 3 epochs
     assert again.request.donor == heir.request.donor
