@@ -1,0 +1,1 @@
+"""A chosen network made real: trained in full, tested, pruned, quantized, exported."""

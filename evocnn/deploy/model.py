@@ -1,0 +1,176 @@
+"""A trained network and all that is needed to use it, as one file without code in it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from evocnn.config import Experiment
+from evocnn.config.parts import space_of
+from evocnn.errors import DataError
+from evocnn.genotype import JSON, Chromosome
+from evocnn.phenotype import build
+from evocnn.training.data import Framing
+
+SUFFIX = ".safetensors"
+_ENTRY = "evocnn"  # of the file's metadata
+
+
+@dataclass(frozen=True)
+class Input:
+    """The images that a network takes.
+
+    Attributes:
+        shape: Channels, height and width.
+        framing: How image files are brought to it.
+        mean: Of the training images by channel, in units of 0 to 255; subtracted from what comes in.
+        deviation: Likewise the standard deviation, by which the difference is divided.
+    """
+
+    shape: tuple[int, int, int]
+    framing: Framing
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model comes from.
+
+    Attributes:
+        experiment: The run's experiment, as plain tables.
+        experiment_folder: Where its relative paths start.
+        data_path: Images in place of the experiment's own; None for none.
+        data: Name, digest and counts of the training images, as in the manifest of the run.
+        run: The run folder.
+        ticket: Of the evaluation that was picked.
+        pick: What was asked for.
+        lineage: Operators that led to the chromosome, founder first.
+    """
+
+    experiment: Mapping[str, Any]
+    experiment_folder: str
+    data_path: str | None
+    data: Mapping[str, Any]
+    run: str
+    ticket: int
+    pick: str
+    lineage: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network and all that is needed to use it.
+
+    Attributes:
+        network: In eval mode, on the CPU; takes normalized images, gives class scores.
+        chromosome: What the network was built from.
+        input: The images that it takes.
+        class_names: In the order of the scores.
+        origin: Where it comes from.
+        steps: What was done, first to last: tables with `step` (`train`, `test`, `prune`) and figures.
+    """
+
+    network: nn.Module
+    chromosome: Chromosome
+    input: Input
+    class_names: tuple[str, ...]
+    origin: Origin
+    steps: tuple[Mapping[str, JSON], ...] = ()
+
+    def after(self, step: Mapping[str, JSON], network: nn.Module | None = None) -> "Model":
+        """Return the model after one more step, which may have changed its network."""
+        return replace(self, network=network or self.network, steps=(*self.steps, step))
+
+    def save(self, path: str | Path) -> None:
+        """Write the model as a safetensors file, its description as JSON in the metadata.
+
+        Raises:
+            DataError: The file cannot be written.
+        """
+        weights = {name: tensor.contiguous() for name, tensor in self.network.state_dict().items()}
+        description = {
+            "chromosome": self.chromosome.to_json(),
+            "input": asdict(self.input),
+            "class_names": self.class_names,
+            "origin": asdict(self.origin),
+            "steps": self.steps,
+            "digest": _digest(weights),
+        }
+        path = Path(path)
+        part = path.with_suffix(".part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            safetensors.torch.save_file(weights, part, {_ENTRY: json.dumps(description)})
+            part.replace(path)
+        except (OSError, SafetensorError) as error:
+            message = f"model '{path}' must be writable, but: {error}; choose another place"
+            raise DataError(message) from error
+
+
+def load_model(path: str | Path) -> Model:
+    """Return the model that a file holds; nothing in the file is run as code.
+
+    Gene types of one's own are imported as the experiment names them.
+
+    Raises:
+        DataError: The file is missing, damaged or no model.
+        ExperimentError: The code that its experiment names cannot be imported.
+    """
+    path = Path(path)
+    description, weights = _read(path)
+    origin = Origin(**description["origin"])
+    form = description["input"]
+    framing = Framing(**{**form["framing"], "size": _tuple(form["framing"]["size"])})
+    images = Input(tuple(form["shape"]), framing, tuple(form["mean"]), tuple(form["deviation"]))
+    class_names = tuple(description["class_names"])
+    experiment = Experiment.from_dict(
+        origin.experiment, folder=Path(origin.experiment_folder), source=f"experiment of {path}"
+    )
+    space = space_of(experiment, images.shape, len(class_names))
+    chromosome = space.from_json(description["chromosome"])
+    network = build(chromosome, space.input_shape, space.n_classes, pool_order=space.pool_order)
+    network.load_state_dict(weights)
+    network.eval()
+    return Model(network, chromosome, images, class_names, origin, tuple(description["steps"]))
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return description and weights.
+
+    Raises:
+        DataError: The file is missing, damaged or no model.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            description = json.loads((file.metadata() or {})[_ENTRY])
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except KeyError as error:
+        message = f"'{path}' must be a model of evocnn, but it describes none; evocnn train makes one"
+        raise DataError(message) from error
+    except (OSError, SafetensorError, ValueError) as error:
+        message = f"model '{path}' must be readable, but: {error}; make it anew with evocnn train"
+        raise DataError(message) from error
+    if _digest(weights) != description["digest"]:
+        message = f"weights of '{path}' must be those that were written, but they were changed; make it anew"
+        raise DataError(message)
+    return description, weights
+
+
+def _digest(weights: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of names and values."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(weights[name].numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _tuple(value: list[int] | None) -> tuple[int, int] | None:
+    return None if value is None else (value[0], value[1])
