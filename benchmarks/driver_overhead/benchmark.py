@@ -6,8 +6,8 @@ The driver's own time is everything but waiting for workers: asking (breeding, r
 form, key), the virtual clock, committing to the journal on disk, telling (ranking, selection).
 Candidates are chromosomes of experiments/fashion-mnist's space; an evaluator that trains nothing
 answers at once with figures that follow from the chromosome, so that selection has work to do. There
-are no rungs: each ticket is an evaluation. The steady-state form is without surrogate and local search,
-whose time is their own.
+are no rungs: each ticket is an evaluation. NSGA-II is without surrogate and local search, whose time is
+their own; the default algorithm, which has both, stands beside it, over fewer evaluations.
 `--write` puts the table into results.md beside this file.
 """
 
@@ -37,7 +37,10 @@ EVALUATIONS = 2000
 ROUNDS = 5
 BAR = 2.0  # milliseconds
 STEADY_STATE = '{use = "nsga2", proposals = 1, local_search = 0.0}'  # NSGA-II and no more
-FORMS = {"nsga2": STEADY_STATE, "nsga2-generational": '"nsga2-generational"'}
+DEFAULT = '"nsga2"'
+FORMS = {"steady-state NSGA-II": STEADY_STATE, "generational NSGA-II": '"nsga2-generational"'}
+WITH_SURROGATE = "default, with its surrogate"
+DEFAULT_EVALUATIONS = 500
 
 
 class InstantEvaluator:
@@ -97,24 +100,25 @@ def driver_of(
     )
 
 
-def measure(algorithm: str) -> float:
+def measure(algorithm: str, n_evaluations: int = EVALUATIONS) -> float:
     """Return the driver's own milliseconds for each evaluation in one search."""
     with tempfile.TemporaryDirectory() as folder, Journal.create(Path(folder), {}) as journal:
-        driver = driver_of(journal, algorithm)
+        driver = driver_of(journal, algorithm, evaluations=n_evaluations)
         start = perf_counter()
         driver.run()
-        return 1000 * (perf_counter() - start - driver.seconds_waiting) / EVALUATIONS
+        return 1000 * (perf_counter() - start - driver.seconds_waiting) / n_evaluations
 
 
 def main() -> None:
-    """Measure both forms of NSGA-II, interleaved, and print the table."""
+    """Measure all forms, interleaved, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="write results.md")
     arguments = parser.parse_args()
-    figures: dict[str, list[float]] = {form: [] for form in FORMS}
+    figures: dict[str, list[float]] = {form: [] for form in (*FORMS, WITH_SURROGATE)}
     for _ in range(ROUNDS):
         for form, algorithm in FORMS.items():
             figures[form].append(measure(algorithm))
+        figures[WITH_SURROGATE].append(measure(DEFAULT, DEFAULT_EVALUATIONS))
     table = report(figures)
     print(table)
     if arguments.write:
@@ -127,17 +131,19 @@ def report(figures: dict[str, list[float]]) -> str:
     rows = "\n".join(
         f"| {form} | {median(ms):.2f} | {min(ms):.2f} to {max(ms):.2f} |" for form, ms in figures.items()
     )
-    worst = max(median(ms) for ms in figures.values())
+    worst = max(median(figures[form]) for form in FORMS)
     return f"""# Driver's own time for an evaluation
 
-Population {POPULATION}, window {WINDOW}, {EVALUATIONS} evaluations a search, seed 1, three objectives,
-journal on disk with synchronous commits; n = {ROUNDS} interleaved searches of each form.
+Population {POPULATION}, window {WINDOW}, {EVALUATIONS} evaluations a search ({DEFAULT_EVALUATIONS} of the
+default), seed 1, three objectives, journal on disk with synchronous commits; n = {ROUNDS} interleaved
+searches of each form.
 
 | algorithm | median ms | range ms |
 |---|---|---|
 {rows}
 
-Bar: below {BAR:g} ms. {"Met" if worst < BAR else "Missed"}: the larger median is {worst:.2f} ms.
+Bar: below {BAR:g} ms. {"Met" if worst < BAR else "Missed"}: the larger median of NSGA-II's two forms is
+{worst:.2f} ms. The default's surrogate is no part of the driver.
 
 Command: `python benchmarks/driver_overhead/benchmark.py --write`
 Machine: {where["processor"]}, {where["cores"]} cores, load average at the end {os.getloadavg()[0]:.1f};

@@ -4,22 +4,27 @@
 
 Workers are simulated. A training's predicted seconds are log-normal (sigma = 1) and follow from the
 candidate; it really takes these times a log-normal factor (sigma = 0.2: predictions are off by 20 %).
-With `--runs`, pairs of predicted and real seconds are drawn from the trainings in these run folders
-instead, in a table of its own, beside the cost model's error there; the first training of a run, in which
-a worker warms up, is left out.
+With `--runs`, all is done again with pairs of predicted and real seconds drawn from the trainings in these
+run folders, beside the cost model's error there; the first training of a run, in which a worker warms up,
+is left out.
 
 - Utilization: 1 to 256 workers, window twice the workers, population as large as the window and at least
   100, for steady-state and generational NSGA-II alike. It is the share of all workers' time in which they
-  train, until the last candidate begins; afterwards they run dry whatever the algorithm.
+  train, from the start until the last candidate begins: afterwards nothing is left to do, and workers run
+  dry whatever the algorithm. Beside it stands the same share until the last candidate ends. One long
+  training that takes longer than predicted holds up the virtual clock, and all workers once the rest of the
+  window is trained; so single searches differ, and the bar is judged by the median over seeds.
 - Equality: one search with a window of 64 on different numbers of workers; all records are compared.
 - Quality: the gap of the hypervolume to the true front's by window; on the landscape of `evocnn.problems`
-  after 400 evaluations (all is found after 1,000), or with `--data` on NAS-Bench-201 with three objectives
-  after 1,000.
+  after 200 evaluations (nearly all is found after 400), or with `--data` on NAS-Bench-201 with three
+  objectives after 1,000.
 - The driver: evaluations a second at a population of 1,000, on the clock without the time of evaluating
   and by the processor with it, once the population is full; and the seconds of replaying a journal. Both
   on the chromosomes of benchmarks/driver_overhead.
 
-NSGA-II is without surrogate and local search throughout. `--write` puts the tables into results.md.
+NSGA-II is without surrogate and local search, which are no driver's work; where the driver is measured, the
+default algorithm, which has both, stands beside it, over fewer evaluations. `--write` puts the tables into
+results.md.
 """
 
 import argparse
@@ -31,7 +36,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,14 +45,14 @@ from evocnn.genotype import Fidelity, Genome
 from evocnn.problems import Problem, landscape, nasbench201
 from evocnn.report.cost_error import cost_error
 from evocnn.rng import derive_seed
-from evocnn.runs import open_run, solve
+from evocnn.runs import open_run
 from evocnn.search import Breeding, Budget, Driver, GenerationalNSGA2, SteadyStateNSGA2
 from evocnn.store import Journal, Record, environment
 from evocnn.workers import SimulatedExecutor
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent))
-from driver_overhead.benchmark import driver_of  # noqa: E402 - beside this one
+from driver_overhead.benchmark import DEFAULT, STEADY_STATE, driver_of  # noqa: E402 - beside this one
 
 WORKERS = (1, 4, 16, 64, 128, 256)
 EVALUATIONS_A_WORKER = 32  # in shorter searches, one long training decides the figure
@@ -55,6 +60,7 @@ LEAST_EVALUATIONS = 3000
 EQUAL_EVALUATIONS = 1000
 LEAST_POPULATION = 100
 SAME_WINDOW = 64
+SMALL_POPULATION = 24  # where quality is compared
 WINDOWS = (1, 4, 16, 64, 256)
 SPREAD, ERROR = 1.0, 0.2  # sigmas of predicted seconds, and of real ones around them
 UTILIZATION_BAR, RATE_BAR, REPLAY_BAR = 0.95, 300.0, 15.0
@@ -91,11 +97,33 @@ class Costs:
         return predicted, predicted * float(np.exp(ERROR * rng.standard_normal()))
 
 
+class Simulated(NamedTuple):
+    """A search on simulated workers.
+
+    Attributes:
+        records: Its records, in order of tickets.
+        utilization: The share of all workers' time in which they train, until the last candidate begins.
+        with_tail: The same until the last one ends.
+    """
+
+    records: list[Record]
+    utilization: float
+    with_tail: float
+
+
 def simulated(
-    form: str, costs: Costs, n_workers: int, window: int, n_evaluations: int
-) -> tuple[list[Record], float]:
-    """Return the records of a search of the landscape, and the utilization of its workers."""
-    problem = landscape()
+    costs: Costs,
+    *,
+    n_workers: int,
+    window: int,
+    n_evaluations: int,
+    form: str = "steady-state",
+    population: int | None = None,
+    problem: Problem | None = None,
+    seed: int = 1,
+) -> Simulated:
+    """Search a problem, the landscape if not given, on simulated workers."""
+    problem = problem or landscape()
     starts: list[tuple[float, float]] = []  # of each training, with its seconds
 
     def took(ticket: int, request: EvaluationRequest) -> float:
@@ -105,7 +133,7 @@ def simulated(
 
     executor = SimulatedExecutor(problem.evaluator, n_workers, took)
     breeding = Breeding(problem.space, problem.variation, problem.fidelity)
-    algorithm = FORMS[form](breeding, problem.objectives, max(LEAST_POPULATION, window))
+    algorithm = FORMS[form](breeding, problem.objectives, population or max(LEAST_POPULATION, window))
     with (
         tempfile.TemporaryDirectory() as folder,
         Journal.create(Path(folder), {}, is_kept=False) as journal,
@@ -116,71 +144,96 @@ def simulated(
             executor,
             journal,
             context=problem.evaluator.context,
-            seed=1,
+            seed=seed,
             window=window,
             budget=Budget(evaluations=n_evaluations),
         ).run()
         records = list(journal.records())
-    last = max(start for start, _ in starts)
-    busy = sum(min(seconds, last - start) for start, seconds in starts)
-    return records, busy / (n_workers * last)
+    shares = []
+    for end in (max(start for start, _ in starts), max(start + seconds for start, seconds in starts)):
+        busy = sum(min(seconds, end - start) for start, seconds in starts)
+        shares.append(busy / (n_workers * end))
+    return Simulated(records, *shares)
 
 
-def utilizations(costs: Costs) -> dict[str, list[float]]:
-    """Return each form's utilization by number of workers."""
-    found: dict[str, list[float]] = {form: [] for form in FORMS}
+def utilizations(costs: Costs, n_seeds: int) -> dict[str, list[list[Simulated]]]:
+    """Return each form's searches, one a seed, by number of workers."""
+    found: dict[str, list[list[Simulated]]] = {form: [] for form in FORMS}
     for n_workers in WORKERS:
         n_evaluations = max(LEAST_EVALUATIONS, EVALUATIONS_A_WORKER * n_workers)
-        for form, values in found.items():
-            values.append(simulated(form, costs, n_workers, 2 * n_workers, n_evaluations)[1])
+        search = partial(
+            simulated, costs, n_workers=n_workers, window=2 * n_workers, n_evaluations=n_evaluations
+        )
+        for form, rows in found.items():
+            rows.append([search(form=form, seed=seed)._replace(records=[]) for seed in range(n_seeds)])
     return found
 
 
-def is_equal_on_all() -> bool:
+def is_equal_on_all(costs: Costs) -> bool:
     """Return whether a search finds the same, ticket by ticket, whatever the number of workers."""
     found = []
     for n_workers in WORKERS:
-        records = simulated("steady-state", Costs(), n_workers, SAME_WINDOW, EQUAL_EVALUATIONS)[0]
+        search = simulated(costs, n_workers=n_workers, window=SAME_WINDOW, n_evaluations=EQUAL_EVALUATIONS)
         # A ticket's row is written when it finishes; its parents tell in which order others were told.
-        found.append([(r.ticket, r.identity, r.parents, r.operators, dict(r.metrics)) for r in records])
+        found.append(
+            [(r.ticket, r.identity, r.parents, r.operators, dict(r.metrics)) for r in search.records]
+        )
     return all(records == found[0] for records in found)
 
 
-def gaps(problem: Problem, n_evaluations: int, n_seeds: int) -> dict[int, list[float]]:
+def gaps(costs: Costs, problem: Problem, n_evaluations: int, n_seeds: int) -> dict[int, list[float]]:
     """Return the gaps of each window, one a seed."""
-    search = partial(solve, problem, "nsga2", budget=n_evaluations, **PLAIN)
-    return {
-        window: [problem.gap(search(seed=seed, window=window).front.losses) for seed in range(n_seeds)]
-        for window in WINDOWS
-    }
+
+    def gap(window: int, seed: int) -> float:
+        search = simulated(
+            costs,
+            n_workers=1,  # the same on any number
+            window=window,
+            n_evaluations=n_evaluations,
+            population=SMALL_POPULATION,
+            problem=problem,
+            seed=seed,
+        )
+        fitnesses = [problem.objectives.fitness(record.evaluation) for record in search.records]
+        return problem.gap(np.array([problem.objectives.losses(fitness.values) for fitness in fitnesses]))
+
+    return {window: [gap(window, seed) for seed in range(n_seeds)] for window in WINDOWS}
 
 
-def rates(population: int = 1000, n_evaluations: int = 3000) -> tuple[float, float]:
-    """Return the driver's evaluations a second, on the clock and by the processor, after two populations."""
+def rates(algorithm: str, n_before: int, n_evaluations: int, population: int = 1000) -> tuple[float, float]:
+    """Return the driver's evaluations a second, on the clock and by the processor.
+
+    Args:
+        algorithm: As in an experiment file.
+        n_before: Evaluations that fill the population and do not count.
+        n_evaluations: Those that count.
+        population: The population.
+    """
     begun: list[float] = []
 
     def note(_: Record) -> None:
         n_told.append(None)
-        if len(n_told) == 2 * population:
+        if len(n_told) == n_before:
             begun.extend((perf_counter() - driver.seconds_waiting, process_time()))
 
     n_told: list[None] = []
     with tempfile.TemporaryDirectory() as folder, Journal.create(Path(folder), {}) as journal:
-        driver = driver_of(journal, population=population, evaluations=n_evaluations, on_told=note)
+        n = n_before + n_evaluations
+        driver = driver_of(journal, algorithm, population=population, evaluations=n, on_told=note)
         driver.run()
         ended = perf_counter() - driver.seconds_waiting, process_time()
-    n = len(n_told) - 2 * population
-    return n / (ended[0] - begun[0]), n / (ended[1] - begun[1])
+    n_counted = len(n_told) - n_before
+    return n_counted / (ended[0] - begun[0]), n_counted / (ended[1] - begun[1])
 
 
-def replay_seconds(n_evaluations: int = 10_000) -> tuple[float, float]:
+def replay_seconds(algorithm: str, n_evaluations: int) -> tuple[float, float]:
     """Return the seconds that replaying a journal takes, on the clock and of the processor."""
     with tempfile.TemporaryDirectory() as folder:
         with Journal.create(Path(folder), {}, is_kept=False) as journal:
-            driver_of(journal, evaluations=n_evaluations).run()
+            driver_of(journal, algorithm, evaluations=n_evaluations).run()
         starts = perf_counter(), process_time()
         with Journal.open(Path(folder)) as journal:
-            driver_of(journal, evaluations=n_evaluations).run()
+            driver_of(journal, algorithm, evaluations=n_evaluations).run()
         return perf_counter() - starts[0], process_time() - starts[1]
 
 
@@ -209,7 +262,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write results.md")
     parser.add_argument("--data", type=Path, help="NAS-Bench-201, for the quality by window")
     parser.add_argument("--runs", type=Path, nargs="*", default=[], help="run folders with real trainings")
-    parser.add_argument("--seeds", type=int, default=5, help="searches of each window")
+    parser.add_argument("--seeds", type=int, default=5, help="searches of each kind")
     arguments = parser.parse_args()
     start = perf_counter()
     table = report(arguments, start)
@@ -221,48 +274,27 @@ def main() -> None:
 def report(arguments: argparse.Namespace, start: float) -> str:
     """Return the results as Markdown."""
     load = os.getloadavg()[0]
-    problem, n = (landscape(), 400) if arguments.data is None else (nasbench201(arguments.data), 1000)
-    synthetic, is_equal, quality = utilizations(Costs()), is_equal_on_all(), gaps(problem, n, arguments.seeds)
-    (rate, processor_rate), (replay, processor_replay) = rates(), replay_seconds()
-    least = min(synthetic["steady-state"])
-    lines = [
-        f"| {window} | {described(values)} | {median(values) / median(quality[1]):.2f} |"
-        for window, values in quality.items()
-    ]
+    problem, n = (landscape(), 200) if arguments.data is None else (nasbench201(arguments.data), 1000)
+    synthetic = f"""## With log-normal seconds
+
+Predicted seconds are log-normal (sigma = {SPREAD:g}), real ones off by {ERROR:.0%}.
+
+{searches_with(Costs(), problem, n, arguments.seeds)}"""
+    pairs, errors = trainings(arguments.runs)
+    real = f"""## With the seconds of real trainings
+
+{len(pairs)} pairs of predicted and real seconds, predictions scaled by each run's ratio. The cost model:
+
+{chr(10).join(errors)}
+
+{searches_with(Costs(pairs), problem, n, arguments.seeds)}"""
     where = environment()
     return f"""# Scaling
 
-## Utilization of simulated workers
+Utilization is the share of all workers' time in which they train, until the last candidate begins; "with
+tail" until the last one ends, while ever fewer have anything left to do.
 
-Log-normal predicted seconds (sigma = {SPREAD:g}), real ones off by {ERROR:.0%}; window twice the workers,
-{EVALUATIONS_A_WORKER} evaluations a worker and at least {LEAST_EVALUATIONS:,}; n = 1 search each, seed 1.
-
-{utilization_table(synthetic)}
-
-Bar: steady-state at least {UTILIZATION_BAR} throughout. {met(least >= UTILIZATION_BAR)}: the least is
-{least:.3f}.
-
-{real_costs(arguments.runs)}## The same front on every number of workers
-
-{EQUAL_EVALUATIONS:,} evaluations, window {SAME_WINDOW}, on {", ".join(map(str, WORKERS))} workers: all
-tickets, their parents and their metrics were {"equal" if is_equal else "NOT equal"}.
-
-## Quality by window
-
-{problem.name}, population 24, {n:,} evaluations, n = {arguments.seeds} seeds: gap to the true front's
-hypervolume, median (interquartile range), and the median's ratio to that of a window of 1.
-
-| window | gap | ratio |
-|---|---|---|
-{chr(10).join(lines)}
-
-## The driver
-
-- Population 1,000: {rate:.0f} evaluations a second on the clock, evaluating left out; {processor_rate:.0f} by
-  the processor, evaluating included. Bar: at least {RATE_BAR:g}. {met(rate >= RATE_BAR)} on the clock.
-- Replay of 10,000 evaluations at a population of 100: {replay:.1f} s on the clock, {processor_replay:.1f} s
-  of the processor. Bar: at most {REPLAY_BAR:g} s. {met(replay <= REPLAY_BAR)} on the clock.
-
+{synthetic}{real if pairs else ""}{driver_section()}
 Command: `python benchmarks/scaling/benchmark.py --write`{", with --data" * (arguments.data is not None)}\
 {", with --runs" * bool(arguments.runs)}; {perf_counter() - start:.0f} s
 Machine: {where["processor"]}, {where["cores"]} cores, load average {load:.1f} at the start and
@@ -271,27 +303,68 @@ numpy {where["numpy"]}, moocore {where["moocore"]}, commit {where["commit"]}.
 """
 
 
-def real_costs(folders: Sequence[Path]) -> str:
-    """Return the section on the costs of real trainings; nothing without any."""
-    pairs, errors = trainings(folders)
-    if not pairs:
-        return ""
-    return f"""## With the seconds of real trainings
+def searches_with(costs: Costs, problem: Problem, n_evaluations: int, n_seeds: int) -> str:
+    """Return what holds with some seconds of training: utilization, equality and quality."""
+    found, is_equal = utilizations(costs, n_seeds), is_equal_on_all(costs)
+    quality = gaps(costs, problem, n_evaluations, n_seeds)
+    least = min(median(search.utilization for search in row) for row in found["steady-state"])
+    lines = [
+        f"| {window} | {described(values)} | {median(values) / median(quality[1]):.2f} |"
+        for window, values in quality.items()
+    ]
+    return f"""Utilization; window twice the workers, {EVALUATIONS_A_WORKER} evaluations a worker and at least
+{LEAST_EVALUATIONS:,}; n = {n_seeds} seeds: median (least to most):
 
-{len(pairs)} pairs of predicted and real seconds, predictions scaled by each run's ratio. The cost model:
+{utilization_table(found)}
 
-{chr(10).join(errors)}
+Bar: steady-state at least {UTILIZATION_BAR} throughout. {met(least >= UTILIZATION_BAR)}: the least median
+is {least:.3f}.
 
-{utilization_table(utilizations(Costs(pairs)))}
+Bar: the same front whatever the number of workers. {met(is_equal)}: {EQUAL_EVALUATIONS:,} evaluations, window
+{SAME_WINDOW}, on {", ".join(map(str, WORKERS))} workers; tickets, their parents and their metrics were
+{"all" if is_equal else "not all"} equal.
+
+Quality by window; {problem.name}, population {SMALL_POPULATION}, {n_evaluations:,} evaluations,
+n = {n_seeds} seeds: gap to the true front's hypervolume, median (interquartile range), and the median's ratio
+to that of a window of 1:
+
+| window | gap | ratio |
+|---|---|---|
+{chr(10).join(lines)}
 
 """
 
 
-def utilization_table(found: dict[str, list[float]]) -> str:
+def driver_section() -> str:
+    """Return how fast the driver is, and how fast it replays."""
+    rate, processor_rate = rates(STEADY_STATE, n_before=2000, n_evaluations=1000)
+    default_rate, _ = rates(DEFAULT, n_before=1100, n_evaluations=100)
+    replay, processor_replay = replay_seconds(STEADY_STATE, 10_000)
+    default_replay, _ = replay_seconds(DEFAULT, 500)
+    return f"""## The driver
+
+- Population 1,000: {rate:.0f} evaluations a second on the clock, evaluating left out; {processor_rate:.0f} by
+  the processor, evaluating included. Bar: at least {RATE_BAR:g}. {met(rate >= RATE_BAR)} on the clock. With
+  the default algorithm, whose surrogate takes nearly all of the time: {default_rate:.1f} on the clock
+  (100 evaluations).
+- Replay of 10,000 evaluations at a population of 100: {replay:.1f} s on the clock, {processor_replay:.1f} s
+  of the processor. Bar: at most {REPLAY_BAR:g} s. {met(replay <= REPLAY_BAR)} on the clock. With the default
+  algorithm, whose surrogate learns and proposes again: {default_replay:.1f} s for 500 evaluations.
+"""
+
+
+def utilization_table(found: dict[str, list[list[Simulated]]]) -> str:
     """Return utilizations as a table."""
-    rows = [[f"{value:.3f}" for value in values] for values in zip(*found.values(), strict=True)]
-    lines = [f"| {n} | {' | '.join(row)} |" for n, row in zip(WORKERS, rows, strict=True)]
-    return "\n".join([f"| workers | {' | '.join(found)} |", "|---|" + "---|" * len(found), *lines])
+    heads = [head for form in found for head in (form, "with tail")]
+    lines = [f"| workers | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
+    for n_workers, rows in zip(WORKERS, zip(*found.values(), strict=True), strict=True):
+        cells = []
+        for searches in rows:
+            shares = [search.utilization for search in searches]
+            cells.append(f"{median(shares):.3f} ({min(shares):.3f} to {max(shares):.3f})")
+            cells.append(f"{median(search.with_tail for search in searches):.3f}")
+        lines.append(f"| {n_workers} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def described(values: Sequence[float]) -> str:

@@ -11,7 +11,13 @@ from evocnn.evaluation.evaluation import (
 from evocnn.evaluation.fitness import Fitness, Individual
 from evocnn.evaluation.metrics import METRICS, TIMED
 from evocnn.evaluation.objectives import Objective, Objectives
-from evocnn.evaluation.pareto import crowding_distances, hypervolume, knee, nondominated_ranks
+from evocnn.evaluation.pareto import (
+    crowding_distances,
+    hypervolume,
+    knee,
+    nondominated_ranks,
+    ranks_with_last,
+)
 
 __all__ = [
     "METRICS",
@@ -30,4 +36,5 @@ __all__ = [
     "identity",
     "knee",
     "nondominated_ranks",
+    "ranks_with_last",
 ]

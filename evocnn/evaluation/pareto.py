@@ -20,10 +20,49 @@ def nondominated_ranks(losses: np.ndarray, violations: np.ndarray) -> np.ndarray
     feasible = violations <= 0
     if feasible.any():
         ranks[feasible] = moocore.pareto_rank(losses[feasible])
-    if not feasible.all():
-        first = ranks[feasible].max() + 1 if feasible.any() else 0
-        ranks[~feasible] = first + np.unique(violations[~feasible], return_inverse=True)[1]
+    _rank_infeasible(ranks, violations, feasible)
     return ranks
+
+
+def ranks_with_last(losses: np.ndarray, violations: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """Return the rank of each point, as `nondominated_ranks` does, where all but the last are ranked.
+
+    Only those that the last point dominates can fall, one front at a time: each falls whom a point that
+    joins its front dominates.
+
+    Args:
+        losses: Lower is better, shape `(n_points, n_objectives)`.
+        violations: 0 where feasible, shape `(n_points,)`.
+        ranks: Those of all points but the last, without it, shape `(n_points - 1,)`.
+
+    Returns:
+        Whole numbers from 0, shape `(n_points,)`.
+
+    Li et al. (2017), "Efficient Nondomination Level Update Method for Steady-State Evolutionary
+    Multiobjective Optimization", section III-B.
+    """
+    joined = np.append(ranks, 0)
+    feasible = violations <= 0
+    if feasible[-1]:
+        no_worse = (losses <= losses[-1]).all(axis=1) & feasible
+        no_better = (losses >= losses[-1]).all(axis=1) & feasible
+        is_unequal = no_worse != no_better
+        joined[-1] = rank = joined[no_worse & is_unequal].max(initial=-1) + 1
+        behind = (no_better & is_unequal).nonzero()[0]
+        falling = behind[ranks[behind] == rank]
+        while len(falling):
+            joined[falling] = rank = rank + 1
+            there = behind[ranks[behind] == rank]
+            falling = there[np.all(losses[falling, None] <= losses[there], axis=2).any(axis=0)]
+    _rank_infeasible(joined, violations, feasible)
+    return joined
+
+
+def _rank_infeasible(ranks: np.ndarray, violations: np.ndarray, feasible: np.ndarray) -> None:
+    """Set the ranks of infeasible points, by violation alone, behind those of the feasible ones."""
+    if not feasible.all():
+        first = ranks[feasible].max(initial=-1) + 1
+        ranks[~feasible] = first + np.unique(violations[~feasible], return_inverse=True)[1]
 
 
 def crowding_distances(values: np.ndarray, ranks: np.ndarray | None = None) -> np.ndarray:
@@ -43,23 +82,23 @@ def crowding_distances(values: np.ndarray, ranks: np.ndarray | None = None) -> n
     distances = np.zeros(n_points)
     if n_points == 0:
         return distances
-    order = np.arange(n_points) if ranks is None else np.argsort(ranks, kind="stable")
-    grouped = np.zeros(n_points, dtype=int) if ranks is None else ranks[order]  # the same in every column
-    cuts = np.flatnonzero(grouped[1:] != grouped[:-1])
-    starts, ends = np.array([0, *(cuts + 1)]), np.array([*cuts, n_points - 1])
-    is_inner = np.ones(n_points, dtype=bool)
-    is_inner[starts] = is_inner[ends] = False
-    inner = np.flatnonzero(is_inner)
-    group = np.searchsorted(ends, inner)  # of each inner place
+    fronts = np.zeros(n_points) if ranks is None else ranks
+    fronts = fronts.astype(np.min_scalar_type(n_points))  # small numbers sort faster
+    order = fronts.argsort(kind="stable")
+    grouped = fronts[order]  # the same in every column
+    is_cut = grouped[1:] != grouped[:-1]
+    starts, ends = np.append(True, is_cut).nonzero()[0], np.append(is_cut, True).nonzero()[0]
+    sizes = ends - starts + 1
+    sides = np.zeros(n_points)
     for column in values.T:
-        order = order[np.lexsort((column[order], grouped))]  # ties keep the order before, as in DEAP
+        order = order[column[order].argsort(kind="stable")]  # ties keep the order before, as in DEAP
+        order = order[fronts[order].argsort(kind="stable")]
         ordered = column[order]
-        distances[order[starts]] = distances[order[ends]] = np.inf
-        extents = (ordered[ends] - ordered[starts])[group]
-        sides = ordered[inner + 1] - ordered[inner - 1]
-        distances[order[inner]] += np.divide(
-            sides, n_objectives * extents, out=np.zeros(len(inner)), where=extents > 0
-        )
+        sides[1:-1] = ordered[2:] - ordered[:-2]
+        extents = (n_objectives * (ordered[ends] - ordered[starts])).repeat(sizes)
+        shares = np.divide(sides, extents, out=np.zeros(n_points), where=extents > 0)
+        shares[starts] = shares[ends] = np.inf
+        distances[order] += shares
     return distances
 
 

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple, TypeVar
 
 from evocnn.errors import GeneError
@@ -110,7 +110,8 @@ class Chromosome:
     @cached_property
     def key(self) -> str:
         """Content hash: the first 32 hex digits of the SHA-256 of the JSON form without rates."""
-        text = json.dumps(self._segments(), sort_keys=True, separators=(",", ":"))
+        layers = ",".join(map(_written, self.layers))
+        text = f'{{"head":{_written(self.head)},"layers":[{layers}],"recipe":{_written(self.recipe)}}}'
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     @cached_property
@@ -205,6 +206,13 @@ def parse_layers(text: str, genes: Iterable[type[LayerGene]]) -> tuple[LayerGene
     words = [] if text.strip() == _NO_LAYERS else [word.strip() for word in re.split("[·>]", text)]
     types = tuple(genes)
     return tuple(parse_gene(word, types) for word in words)
+
+
+@lru_cache(maxsize=4096)  # a search has the same genes again and again
+def _written(gene: Gene) -> str:
+    """Return a gene as compact JSON, its fields in order of their names; a layer gene names its type."""
+    name = {"gene": gene.name()} if isinstance(gene, LayerGene) else {}
+    return json.dumps({**name, **gene.to_json()}, sort_keys=True, separators=(",", ":"))
 
 
 def _failed(gene: LayerGene, method: str, inputs: tuple[Shape, ...], error: Exception) -> str:

@@ -22,6 +22,7 @@ from evocnn.operators.mutation import (
 )
 from evocnn.operators.niching import reference_points, select_nsga3
 from evocnn.operators.protocols import Crossover, Mutation
+from evocnn.operators.ranked_population import RankedPopulation
 from evocnn.operators.rates import RATES, CreditRates, FixedRates, Rates, SelfAdaptiveRates, Weighted
 from evocnn.operators.selection import (
     assign_ranks,
@@ -58,6 +59,7 @@ __all__ = [
     "NetWiden",
     "Offspring",
     "OnePoint",
+    "RankedPopulation",
     "Rates",
     "RemoveGene",
     "ResampleRecipe",

@@ -10,7 +10,7 @@ import numpy as np
 from evocnn.errors import OperatorError
 from evocnn.genotype import Chromosome, Head, LayerGene, Recipe, Repaired, SearchSpace
 from evocnn.operators.protocols import Crossover, Mutation
-from evocnn.operators.rates import FixedRates, Rates, Weighted
+from evocnn.operators.rates import FixedRates, Rates, Strategy, Weighted
 
 
 class Offspring(NamedTuple):
@@ -61,41 +61,82 @@ class Variation:
         Raises:
             OperatorError: An operator raised, or returned something that is no chromosome.
         """
-        names: tuple[str, ...] = ()
-        parents = {mother.key}
         strategy = self.rates.inherited(mother, self.mutations, rng)
-        child = Repaired(mother, {})
-        takes_after = 0
-        is_drawn = bool(self.crossovers) and rng.random() < self.crossover_rate
-        is_crossed = is_drawn and mother.key != father.key
-        if is_crossed:
-            parents.add(father.key)
-            crossover = self._drawn(self.crossovers, strategy, rng)[0]
-            pair = _applied(crossover, mother, father, space, rng)
-            if not isinstance(pair, tuple) or len(pair) != 2:
-                raise OperatorError(_complaint(crossover.name, "a pair of chromosomes", pair))
-            takes_after = int(rng.integers(2))
-            child = space.repair(_checked(pair[takes_after], crossover.name, space))
-            names += (crossover.name,) if child.genome.key not in parents else ()
-        n_parents = 2 if child.genome.key != mother.key else 1
-        if child.genome.key in parents or rng.random() < self.mutation_rate:
-            for mutation in self._drawn(self.mutations, strategy, rng):
-                mutant = _checked(_applied(mutation, child.genome, space, rng), mutation.name, space)
-                repaired = space.repair(mutant)
-                if repaired.genome.key not in {*parents, child.genome.key}:
-                    changes = Counter(child.changes) + Counter(repaired.changes)
-                    child, names = Repaired(repaired.genome, dict(changes)), (*names, mutation.name)
-                    break
-        child = child if names or is_crossed else space.repair(mother)
-        takes_after *= n_parents - 1  # a mother's copy is the mother's, whoever's place it took
-        return Offspring(child.genome.carrying(strategy), names, n_parents, child.changes, takes_after)
+        name, pair = self._crossed(mother, father, strategy, space, rng)
+        takes_after = 0 if name is None else int(rng.integers(2))
+        made = self._finished(pair[takes_after], name, (mother, father), space, rng, strategy=strategy)
+        # a mother's copy is the mother's, whoever's place it took
+        return made._replace(takes_after=takes_after * (made.n_parents - 1))
+
+    def breed_both(
+        self, mother: Chromosome, father: Chromosome, space: SearchSpace, rng: np.random.Generator
+    ) -> tuple[Offspring, Offspring]:
+        """Return both offspring of a crossover, or one of each parent; the second has the father first.
+
+        Raises:
+            OperatorError: An operator raised, or returned something that is no chromosome.
+        """
+        mothers, fathers = (self.rates.inherited(one, self.mutations, rng) for one in (mother, father))
+        name, (first, second) = self._crossed(mother, father, mothers, space, rng)
+        return (
+            self._finished(first, name, (mother, father), space, rng, strategy=mothers),
+            self._finished(second, name, (father, mother), space, rng, strategy=fathers),
+        )
 
     def learn(self, operators: Sequence[str], *, succeeded: bool) -> None:
         """Take whether an offspring made by these operators survived selection."""
         self.rates.learn(operators, succeeded=succeeded)
 
+    def _crossed(
+        self,
+        mother: Chromosome,
+        father: Chromosome,
+        strategy: Strategy,
+        space: SearchSpace,
+        rng: np.random.Generator,
+    ) -> tuple[str | None, tuple[Any, Any]]:
+        """Return a crossover's name and what it returned, or None and the parents."""
+        is_drawn = bool(self.crossovers) and rng.random() < self.crossover_rate
+        if not is_drawn or mother.key == father.key:
+            return None, (mother, father)
+        crossover = self._drawn(self.crossovers, strategy, rng)[0]
+        pair = _applied(crossover, mother, father, space, rng)
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise OperatorError(_complaint(crossover.name, "a pair of chromosomes", pair))
+        return crossover.name, pair
+
+    def _finished(
+        self,
+        made: Any,
+        crossover: str | None,
+        parents: tuple[Chromosome, Chromosome],
+        space: SearchSpace,
+        rng: np.random.Generator,
+        *,
+        strategy: Strategy,
+    ) -> Offspring:
+        """Return what a crossover made, or without one the first parent, after repair and mutation."""
+        mother, father = parents
+        names: tuple[str, ...] = ()
+        known, child = {mother.key}, Repaired(mother, {})
+        if crossover is not None:
+            known.add(father.key)
+            child = space.repair(_checked(made, crossover, space))
+            names = (crossover,) if child.genome.key not in known else ()
+        n_parents = 2 if child.genome.key != mother.key else 1
+        if not names or rng.random() < self.mutation_rate:
+            for mutation in self._drawn(self.mutations, strategy, rng):
+                mutant = _checked(_applied(mutation, child.genome, space, rng), mutation.name, space)
+                repaired = space.repair(mutant)
+                if repaired.genome.key not in {*known, child.genome.key}:
+                    changes = Counter(child.changes) + Counter(repaired.changes)
+                    child, names = Repaired(repaired.genome, dict(changes)), (*names, mutation.name)
+                    break
+        child = space.repair(mother) if crossover is None and not names else child
+        return Offspring(child.genome.carrying(strategy), names, n_parents, child.changes)
+
     def _drawn(
-        self, operators: Sequence[Weighted[Any]], strategy: tuple[tuple[str, float], ...], rng: Any
+        self, operators: Sequence[Weighted[Any]], strategy: Strategy, rng: np.random.Generator
     ) -> list[Weighted[Any]]:
         """Return operators in the order of a draw by weight without replacement."""
         weights = np.array(self.rates.weights(operators, strategy))

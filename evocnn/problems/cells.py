@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
+from math import log
 
 import numpy as np
 
@@ -12,6 +14,10 @@ from evocnn.operators import Offspring
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ("0>1", "0>2", "1>2", "0>3", "1>3", "2>3")
+_PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))  # edges from input to output, by their places
+_AREAS = {"nor_conv_1x1": 1, "nor_conv_3x3": 9}  # of the kernels; each with two parameters of a norm
+_CHANNELS, _N_CELLS = (16, 32, 64), 5  # of the three stages
+_PARAMETERS_AROUND = 73_306  # outside the cells
 _MILLION_FLOPS = {"nor_conv_1x1": 3.93216, "nor_conv_3x3": 35.3894}  # of the network; others have none
 _MILLION_FLOPS_AROUND = 7.78305  # outside the cells
 _SECONDS_PER_MILLION_FLOPS = 0.1  # an epoch; the virtual clock needs ratios, not seconds
@@ -74,12 +80,27 @@ class CellSpace:
         return Cell(tuple(choose(edge, Choice(OPERATIONS)) for edge in EDGES))
 
     def describe(self, genome: Cell, /) -> dict[str, float]:
-        """Return 1 for the operation on each edge and 0 for all others, such as `0>1=none`."""
-        return {
-            f"{edge}={operation}": float(operation == chosen)
-            for edge, chosen in zip(EDGES, genome.operations, strict=True)
-            for operation in OPERATIONS
-        }
+        """Return what is known of a cell before it is trained: its size, what is in it, what the paths do.
+
+        The logarithm of the network's parameters; by operation the number of edges that have it, of those
+        on an open path from input to output, and summed over these paths; the number of such edges; of
+        open paths by their number of convolutions, and of those that change nothing.
+        """
+        operations = genome.operations
+        open_paths = [path for path in _PATHS if all(operations[edge] != "none" for edge in path)]
+        paths = [[operations[edge] for edge in path] for path in open_paths]
+        used = [operations[edge] for edge in set(chain.from_iterable(open_paths))]
+        walked = [*chain.from_iterable(paths)]
+        described = {"log parameters": log(_parameters(genome)), "edges": float(len(used))}
+        for operation in OPERATIONS[1:]:
+            described[operation] = float(operations.count(operation))
+            described[f"{operation} used"] = float(used.count(operation))
+            described[f"{operation} on paths"] = float(walked.count(operation))
+        depths = [sum(operation in _AREAS for operation in path) for path in paths]
+        for depth in range(4):
+            described[f"paths of {depth} convolutions"] = float(depths.count(depth))
+        described["identities"] = float(sum(set(path) == {"skip_connect"} for path in paths))
+        return described
 
     def repair(self, genome: Cell, /) -> Repaired[Cell]:
         """Return the cell itself: there are no limits."""
@@ -123,13 +144,35 @@ class CellVariation:
     def breed(self, mother: Cell, father: Cell, space: CellSpace, rng: np.random.Generator, /) -> Offspring:
         """Return one offspring, with the operators that changed something."""
         del space
-        parents, child, names = {mother, father}, mother, list[str]()
-        if mother != father and rng.random() < self.crossover_rate:
-            child = _crossed(mother, father, rng)
-            names += ["uniform"] if child not in parents else []
+        return self._finished(self._crossed(mother, father, rng)[0], mother, father, rng)
+
+    def breed_both(
+        self, mother: Cell, father: Cell, space: CellSpace, rng: np.random.Generator, /
+    ) -> tuple[Offspring, Offspring]:
+        """Return both offspring of a crossover, or one of each parent; the second has the father first."""
+        del space
+        first, second = self._crossed(mother, father, rng)
+        return self._finished(first, mother, father, rng), self._finished(second, father, mother, rng)
+
+    def learn(self, operators: Sequence[str], *, succeeded: bool) -> None:
+        """Learn nothing."""
+
+    def _crossed(self, mother: Cell, father: Cell, rng: np.random.Generator) -> tuple[Cell, Cell]:
+        """Return what a crossover made; the parents themselves without one."""
+        if mother == father or rng.random() >= self.crossover_rate:
+            return mother, father
+        stays = (rng.random(len(EDGES)) < 0.5).tolist()
+        edges = [*zip(stays, mother.operations, father.operations, strict=True)]
+        first = tuple(one if is_kept else other for is_kept, one, other in edges)
+        second = tuple(other if is_kept else one for is_kept, one, other in edges)
+        return Cell(first), Cell(second)
+
+    def _finished(self, crossed: Cell, mother: Cell, father: Cell, rng: np.random.Generator) -> Offspring:
+        """Return an offspring after mutation."""
+        parents, child = {mother, father}, crossed
+        names = ["uniform"] if child not in parents else []
         n_parents = 1 if child == mother else 2
         if child in parents or rng.random() < self.mutation_rate:
-            crossed = child
             while child in parents or child == crossed:
                 child = _mutated(crossed, rng)
             names.append("alter_edges")
@@ -137,14 +180,14 @@ class CellVariation:
         takes_after = int(n_parents == 2 and 2 * n_shared > len(EDGES))
         return Offspring(child, tuple(names), n_parents, {}, takes_after)
 
-    def learn(self, operators: Sequence[str], *, succeeded: bool) -> None:
-        """Learn nothing."""
 
-
-def _crossed(mother: Cell, father: Cell, rng: np.random.Generator) -> Cell:
-    from_mother = (rng.random(len(EDGES)) < 0.5).tolist()
-    pairs = zip(from_mother, mother.operations, father.operations, strict=True)
-    return Cell(tuple(one if is_mothers else other for is_mothers, one, other in pairs))
+def _parameters(cell: Cell) -> int:
+    """Return the parameters of the network: three stages of five cells, and what is around them."""
+    convolutions = [_AREAS[operation] for operation in cell.operations if operation in _AREAS]
+    in_cells = sum(
+        _N_CELLS * (area * channels**2 + 2 * channels) for area in convolutions for channels in _CHANNELS
+    )
+    return _PARAMETERS_AROUND + in_cells
 
 
 def _mutated(cell: Cell, rng: np.random.Generator) -> Cell:

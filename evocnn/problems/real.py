@@ -127,23 +127,38 @@ class RealVariation:
         self, mother: RealVector, father: RealVector, space: RealSpace, rng: np.random.Generator, /
     ) -> Offspring:
         """Return one offspring, with the operators that changed something."""
-        rate = 1 / space.n_variables if self.mutation_rate is None else self.mutation_rate
-        names: tuple[str, ...] = ()
-        child, n_parents, takes_after = list(mother.values), 1, 0
         with seeded_random(rng):
-            if mother != father and rng.random() < self.crossover_rate:
-                takes_after, n_parents = int(rng.integers(2)), 2
-                pair = _CROSSOVER(child, list(father.values), self.crossover_index, 0.0, 1.0)
-                child = pair[takes_after]
-                names = ("simulated_binary",)
-            before = list(child)
-            (child,) = _MUTATION(child, self.mutation_index, 0.0, 1.0, rate)
-        if child != before:
-            names = (*names, "polynomial")
-        return Offspring(RealVector(tuple(child)), names, n_parents, {}, takes_after)
+            names, pair = self._crossed(mother, father, rng)
+            takes_after = int(rng.integers(2)) if names else 0
+            return self._finished(pair[takes_after], names, space)._replace(takes_after=takes_after)
+
+    def breed_both(
+        self, mother: RealVector, father: RealVector, space: RealSpace, rng: np.random.Generator, /
+    ) -> tuple[Offspring, Offspring]:
+        """Return both offspring of a crossover, or one of each parent; the second has the father first."""
+        with seeded_random(rng):
+            names, (first, second) = self._crossed(mother, father, rng)
+            return self._finished(first, names, space), self._finished(second, names, space)
 
     def learn(self, operators: Sequence[str], *, succeeded: bool) -> None:
         """Learn nothing."""
+
+    def _crossed(
+        self, mother: RealVector, father: RealVector, rng: np.random.Generator
+    ) -> tuple[tuple[str, ...], tuple[list[float], list[float]]]:
+        """Return the crossover's name and what it made, or no name and the parents' values."""
+        pair = list(mother.values), list(father.values)
+        if mother == father or rng.random() >= self.crossover_rate:
+            return (), pair
+        return ("simulated_binary",), _CROSSOVER(*pair, self.crossover_index, 0.0, 1.0)
+
+    def _finished(self, values: list[float], names: tuple[str, ...], space: RealSpace) -> Offspring:
+        """Return an offspring after mutation, of two parents if it was crossed."""
+        rate = 1 / space.n_variables if self.mutation_rate is None else self.mutation_rate
+        before = tuple(values)
+        child = RealVector(tuple(_MUTATION(values, self.mutation_index, 0.0, 1.0, rate)[0]))
+        n_parents = 2 if names else 1
+        return Offspring(child, (*names, "polynomial") if child.values != before else names, n_parents, {})
 
 
 @dataclass(frozen=True)

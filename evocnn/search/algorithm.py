@@ -73,6 +73,15 @@ class Variation(Protocol):
         """
         ...
 
+    def breed_both(
+        self, mother: Any, father: Any, space: Any, rng: np.random.Generator, /
+    ) -> tuple[Offspring, Offspring]:
+        """Return both offspring of a crossover, or one of each parent where nothing is crossed.
+
+        Of the second, number of parents and `takes_after` count from the father: his are 1 and 0.
+        """
+        ...
+
     def learn(self, operators: Sequence[str], *, succeeded: bool) -> None:
         """Take whether an offspring made by these operators survived selection."""
         ...

@@ -1,6 +1,5 @@
 """Founders and offspring that have not been asked before."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,14 +8,12 @@ import numpy as np
 
 from evocnn.evaluation import EvaluationRequest, Individual
 from evocnn.genotype import Fidelity, Space
+from evocnn.operators import Offspring
 from evocnn.search.algorithm import Candidate, Variation
 
 ATTEMPTS = 30  # draws for one ticket before a genome is asked a second time
 NEWCOMERS = 0.3  # the share of newcomers among those from which one is chosen
 DRAWS_EACH = 3  # for each of these
-CLIMBS = 5  # times that the most promising are mutated
-CLIMBERS = 4  # of them
-MUTANTS = 6  # of each
 
 
 class Breeding:
@@ -53,7 +50,10 @@ class Breeding:
         return self._first_unseen(lambda: self._next_founder(rng))
 
     def offspring_of(
-        self, parents: Callable[[], Sequence[Individual]], rng: np.random.Generator
+        self,
+        parents: Callable[[], Sequence[Individual]],
+        rng: np.random.Generator,
+        siblings: list[Candidate] | None = None,
     ) -> Candidate:
         """Return an offspring of given parents; a newcomer where all that they had have been asked.
 
@@ -61,8 +61,12 @@ class Breeding:
             parents: Returns mother and father, or one individual that is mutated and not crossed; called
                 at every attempt.
             rng: The ticket's stream.
+            siblings: For both children of each couple: the list in which the second waits, which then is the
+                next; to be emptied when parents may have no more offspring. Not given, each has one child.
         """
-        return self._first_unseen(lambda: self._bred(parents(), rng), lambda: self._newcomer(rng))
+        if siblings is None:
+            return self._first_unseen(lambda: self._bred(parents(), rng), lambda: self._newcomer(rng))
+        return self._first_unseen(lambda: self._next_of(siblings, parents, rng), lambda: self._newcomer(rng))
 
     def proposed(
         self,
@@ -71,15 +75,11 @@ class Breeding:
         promises: Callable[[Sequence[Any]], np.ndarray],
         rng: np.random.Generator,
     ) -> Candidate:
-        """Return what promises the most among offspring of given parents, newcomers and their mutants.
-
-        None of them has been asked. The best are mutated again and again while that helps, as in the search
-        on the acquisition function of Hutter et al. (2011), "Sequential Model-Based Optimization for General
-        Algorithm Configuration", section 4.3.
+        """Return what promises the most among offspring of given parents and newcomers not yet asked.
 
         Args:
             parents: As in `offspring_of`.
-            n: Offspring and newcomers to begin with; fewer where so many are not found.
+            n: Offspring and newcomers; fewer where so many are not found.
             promises: From genomes to what each promises, more is better, shape `(n_genomes,)`.
             rng: The ticket's stream.
         """
@@ -93,21 +93,8 @@ class Breeding:
                 break
         if not found:
             return self.offspring_of(parents, rng)
-        scores = promises([candidate.request.genome for candidate in found.values()])
-        for _ in range(CLIMBS):
-            known = [*found.values()]
-            best = [known[int(place)] for place in np.argsort(-scores, kind="stable")[:CLIMBERS]]
-            mutants = [self._mutant(one, rng) for one in best for _ in range(MUTANTS)]
-            new = {m.request.genome.key: m for m in mutants if m.request.genome.key not in found}
-            new = {key: mutant for key, mutant in new.items() if key not in self._asked}
-            if not new:
-                break
-            highest = scores.max()
-            scores = np.append(scores, promises([mutant.request.genome for mutant in new.values()]))
-            found |= new
-            if scores.max() <= highest:
-                break
-        chosen = [*found.values()][int(np.argmax(scores))]
+        candidates = [*found.values()]
+        chosen = candidates[int(np.argmax(promises([one.request.genome for one in candidates])))]
         self._asked.add(chosen.request.genome.key)
         return chosen
 
@@ -128,19 +115,26 @@ class Breeding:
     def _bred(self, parents: Sequence[Individual], rng: np.random.Generator) -> Candidate:
         mother, father = parents[0], parents[-1]
         child = self._variation.breed(mother.genome, father.genome, self.space, rng)
+        return self._child(child, mother, father)
+
+    def _next_of(
+        self,
+        siblings: list[Candidate],
+        parents: Callable[[], Sequence[Individual]],
+        rng: np.random.Generator,
+    ) -> Candidate:
+        """Return the sibling that waits, or the first of two new ones."""
+        if not siblings:
+            couple = parents()
+            mother, father = couple[0], couple[-1]
+            first, second = self._variation.breed_both(mother.genome, father.genome, self.space, rng)
+            siblings += [self._child(first, mother, father), self._child(second, father, mother)]
+        return siblings.pop(0)
+
+    def _child(self, child: Offspring, mother: Individual, father: Individual) -> Candidate:
         tickets = tuple(dict.fromkeys((mother.ticket, father.ticket)[: child.n_parents]))
         candidate = self._candidate(child.genome, child.repairs, tickets, child.operators)
         return self._heir(candidate, father if child.takes_after else mother)
-
-    def _mutant(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
-        """Return a candidate after one more mutation; its parents and its donor stay."""
-        genome = candidate.request.genome
-        child = self._variation.breed(genome, genome, self.space, rng)
-        operators = (*candidate.operators, *child.operators)
-        repairs = dict(Counter(candidate.repairs) + Counter(child.repairs))
-        fidelity = self.space.fidelity(child.genome, candidate.request.fidelity)
-        request = replace(candidate.request, genome=child.genome, fidelity=fidelity)
-        return Candidate(request, candidate.parents, operators, repairs)
 
     def _next_founder(self, rng: np.random.Generator) -> Candidate:
         if self._founders:

@@ -73,10 +73,9 @@ def third(n_told: int) -> int:
 
 @dataclass
 class _Rung:
-    """What was told at a rung: those remembered, oldest first and best first, and counts of all."""
+    """What was told at a rung: those remembered, oldest first, and counts of all."""
 
     told: list[Individual] = field(default_factory=list)
-    ranked: list[Individual] = field(default_factory=list)
     n_told: int = 0
     n_continued: int = 0
 
@@ -119,14 +118,15 @@ class AsynchronousHalving:
         rung.told.append(individual)
         self.waiting[individual.ticket] = candidate
         overtaken = rung.told.pop(0).ticket if len(rung.told) > self._memory else None
-        rung.ranked = select_nsga2(rung.told, self._memory)
         return [self.waiting.pop(overtaken)] if overtaken in self.waiting else []
 
     def next(self) -> Candidate | None:
         """Return the continuation of the best on the highest rung where one is due; None where none is."""
         for _, rung in sorted(self._by_share.items(), reverse=True):
-            waiting = [individual.ticket for individual in rung.ranked if individual.ticket in self.waiting]
-            if waiting and rung.n_continued < third(rung.n_told):
+            is_due = rung.n_continued < third(rung.n_told)
+            if is_due and any(individual.ticket in self.waiting for individual in rung.told):
+                ranked = (individual.ticket for individual in select_nsga2(rung.told, self._memory))
+                best = next(ticket for ticket in ranked if ticket in self.waiting)
                 rung.n_continued += 1
-                return self._rungs.next(self.waiting.pop(waiting[0]), waiting[0])
+                return self._rungs.next(self.waiting.pop(best), best)
         return None

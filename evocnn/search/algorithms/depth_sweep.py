@@ -20,7 +20,8 @@ class DepthSweep:
 
     It begins with one convolution, trains each network in full, waits for it, and is complete once two
     layers in a row gave no higher accuracy than the best before, or the limits permit no more. What
-    failed gave none. The baseline is `evocnn.genotype.baseline`'s; nothing but depth is tried.
+    failed gave none. The baseline is `evocnn.genotype.baseline`'s; nothing but depth is tried, so the
+    space's given founders are not asked.
 
     Args:
         breeding: Makes candidates of genomes.

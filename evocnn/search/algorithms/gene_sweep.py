@@ -26,7 +26,7 @@ class GeneSweep:
 
     All values come with the first seed, then all with the second, and so on: ticket `t` has value
     `t % n_values` and replicate `t // n_values`. They need not be alleles of the space. Then it is
-    complete.
+    complete. The space's given founders are not asked.
 
     Args:
         breeding: Makes candidates of genomes.
@@ -79,13 +79,12 @@ class GeneSweep:
         self._n_asked = 0
 
     def plan(self, budget: Budget) -> str:
-        """Return what is trained how often."""
-        del budget
+        """Return what is trained how often, and what of it a budget leaves out."""
         n_values, values = len(self._values), ", ".join(map(str, self._values))
         return (
             f"gene-sweep: {self._gene} at {values}, {self._n_seeds} seeds each, "
             f"{n_values * self._n_seeds} trainings; all else as in {self._base.text}"
-        )
+        ) + budget.unpaid([one.request.fidelity.stop for one in self._candidates] * self._n_seeds)
 
     def ask(self, ticket: int, rng: np.random.Generator) -> Candidate | Literal[Ending.COMPLETE]:
         """Return the next value, with the next seed after the last one."""

@@ -20,6 +20,7 @@ class Generational:
     the next. Those that were trained in full meet the parents.
 
     Parents win tournaments of two, for which the shuffled survivors are drawn in turn: all equally often.
+    Both children of a crossover are asked, so that what one does not inherit is not lost.
 
     Args:
         breeding: Makes founders and offspring.
@@ -48,6 +49,7 @@ class Generational:
         self._compete = compete
         self._survivors: list[Individual] = []
         self._contestants: list[Individual] = []  # survivors that are still to be drawn for tournaments
+        self._siblings: list[Candidate] = []  # bred beside an offspring of this generation, not asked yet
         self._n_to_ask = population  # of this generation at this rung
         self._to_continue: dict[int, Candidate] = {}  # continuations, by the ticket that they continue
         self._asked: dict[int, Candidate] = {}  # of this generation at this rung, by ticket
@@ -63,8 +65,11 @@ class Generational:
         elif len(self._survivors) < MIN_PARENTS:
             candidate = self._rungs.first(self._breeding.founder(rng))
         else:
-            bred = self._breeding.offspring_of(lambda: (self._parent(rng), self._parent(rng)), rng)
-            candidate = self._rungs.first(bred)
+            candidate = self._rungs.first(
+                self._breeding.offspring_of(
+                    lambda: (self._parent(rng), self._parent(rng)), rng, self._siblings
+                )
+            )
         self._asked[ticket] = candidate
         return candidate
 
@@ -89,7 +94,7 @@ class Generational:
         if not chosen:  # else heirs, which have fewer rungs, wait for the others
             judged = set(self._asked)
             chosen = self._survivors = self._select([*self._survivors, *found], self._size)
-            self._contestants = []
+            self._contestants, self._siblings = [], []
         tickets = {individual.ticket for individual in chosen}
         for number in sorted(judged):
             candidate = self._asked.pop(number)

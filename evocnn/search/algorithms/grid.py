@@ -20,8 +20,9 @@ N_PROBES = 1000  # random walks from which the size of a grid is estimated that 
 class Grid:
     """Asks every genome that the space's decisions lead to, each once, trained in full; then it is complete.
 
-    The last decision changes fastest and the first one slowest: shallow networks come first, and of each
-    architecture all recipes in a row.
+    The space's given founders come first, whether they are in the grid or not. In the grid the last decision
+    changes fastest and the first one slowest: shallow networks come first, and of each architecture all
+    recipes in a row.
 
     Args:
         breeding: Makes candidates of genomes.
@@ -45,29 +46,31 @@ class Grid:
                 "limits.depth, or raise the grid's limit"
             )
             raise ExperimentError(message)
-        genomes = {genome.key: genome for genome in (space.repair(raw).genome for raw in combinations)}
-        self._breeding = breeding
+        distinct: dict[str, Candidate] = {}
+        for candidate in map(breeding.given, [*space.founders, *combinations]):
+            distinct.setdefault(candidate.request.genome.key, candidate)
+        self._candidates = list(distinct.values())
         self._n_combinations = len(combinations)
-        self._genomes = list(genomes.values())
+        self._n_founders = len(space.founders)
         self._n_asked = 0
 
     def plan(self, budget: Budget) -> str:
         """Return the size of the grid, and how much of it a budget leaves out."""
-        n_genomes = len(self._genomes)
+        n_genomes = len(self._candidates)
         text = f"grid: {n_genomes:,} genomes, of {self._n_combinations:,} combinations"
-        if n_genomes < self._n_combinations:
-            text += "; the others are repaired to one of these"
-        if budget.evaluations is not None and budget.evaluations < n_genomes:
-            text += f"; the budget is for the first {budget.evaluations:,} of them alone"
-        return text
+        if self._n_founders:
+            text += f" and {self._n_founders} given founders"
+        if n_genomes < self._n_combinations + self._n_founders:
+            text += "; what is the same after repair counts once"
+        return text + budget.unpaid([one.request.fidelity.stop for one in self._candidates])
 
     def ask(self, ticket: int, rng: np.random.Generator) -> Candidate | Literal[Ending.COMPLETE]:
         """Return the next genome of the grid."""
         del ticket, rng
-        if self._n_asked == len(self._genomes):
+        if self._n_asked == len(self._candidates):
             return Ending.COMPLETE
         self._n_asked += 1
-        return self._breeding.given(self._genomes[self._n_asked - 1])
+        return self._candidates[self._n_asked - 1]
 
     def tell(self, ticket: int, evaluation: Evaluation) -> None:
         """Ignore what was found."""

@@ -3,13 +3,12 @@
 from collections.abc import Collection
 from copy import deepcopy
 from dataclasses import replace
-from operator import attrgetter
 
 import numpy as np
 
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Evaluation, Individual, Objectives, Status
-from evocnn.operators import dominating, select_nsga2, tournament
+from evocnn.operators import RankedPopulation, dominating, select_nsga2, tournament
 from evocnn.search.algorithm import Candidate
 from evocnn.search.algorithms.generational import MIN_PARENTS, Generational
 from evocnn.search.breeding import Breeding
@@ -88,7 +87,7 @@ class SteadyStateNSGA2:
         self._restart_after = restart_after
         self._n_stale = 0  # trained in full, in a row, without a new member of the front
         self._n_founders = 0  # asked since the start, or the members that a restart has kept and since then
-        self._population: list[Individual] = []
+        self._population = RankedPopulation(population, len(objectives.items))
         self._candidates: dict[int, Candidate] = {}  # asked, not yet told
 
     def ask(self, ticket: int, rng: np.random.Generator) -> Candidate:
@@ -113,8 +112,7 @@ class SteadyStateNSGA2:
             for forgotten in self._halving.tell(individual, candidate):
                 self._breeding.learn(forgotten, succeeded=False)
             return
-        self._enter(individual)
-        survives = individual in self._population
+        survives = self._population.add(individual)
         self._breeding.learn(candidate, succeeded=survives)
         self._n_stale = 0 if survives and individual.fitness.rank == 0 else self._n_stale + 1
         if self._n_stale == self._restart_after:
@@ -122,28 +120,23 @@ class SteadyStateNSGA2:
 
     def needed_states(self) -> Collection[int]:
         """Return the tickets that may still be continued, or whose weights may be inherited."""
-        return [*self._halving.waiting, *self._breeding.donors(self._population)]
+        return [*self._halving.waiting, *self._breeding.donors(self._population.individuals)]
 
     def front(self) -> list[Individual]:
         """Return the members of the population that none dominates."""
-        return [individual for individual in self._population if individual.fitness.rank == 0]
+        return self._population.front
 
     def welcome(self, migrant: Individual) -> None:
         """Take a copy of an individual of another population, unless its genome is known here."""
-        self._enter(replace(migrant, fitness=deepcopy(migrant.fitness)))
-
-    def _enter(self, individual: Individual) -> None:
-        """Put an individual whose genome is new into the population, whose worst leaves it if it is full."""
-        if individual.genome.key not in map(attrgetter("genome.key"), self._population):
-            self._population = select_nsga2([*self._population, individual], self._size)
+        self._population.add(replace(migrant, fitness=deepcopy(migrant.fitness)))
 
     def _restart(self) -> None:
-        self._population = self.front()
-        self._n_founders = len(self._population)
+        self._population.keep_front()
+        self._n_founders = len(self._population.individuals)
         self._n_stale = 0
 
     def _bred(self, rng: np.random.Generator) -> Candidate:
-        if self._n_founders < self._size or len(self._population) < MIN_PARENTS:
+        if self._n_founders < self._size or len(self._population.individuals) < MIN_PARENTS:
             self._n_founders += 1
             return self._breeding.founder(rng)
         if self._surrogate is not None and rng.random() < self._surrogate.share:
@@ -161,4 +154,5 @@ class SteadyStateNSGA2:
         if rng.random() < self._local_search:
             front = self.front()
             return [front[int(rng.integers(len(front)))]]
-        return [tournament(self._population, rng), tournament(self._population, rng)]
+        known = self._population.individuals
+        return [tournament(known, rng), tournament(known, rng)]

@@ -1,13 +1,14 @@
 """The tree-structured Parzen estimator of Optuna: the control that stands for Bayesian optimization."""
 
-from collections.abc import Collection
+from collections.abc import Collection, MutableMapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from evocnn.evaluation import Evaluation, Objectives, Status
-from evocnn.genotype import Alleles, Choice
+from evocnn.genotype import Alleles, Choice, Choose, Chromosome
+from evocnn.genotype.compose import answers
 from evocnn.search.algorithm import Candidate
 from evocnn.search.breeding import ATTEMPTS, Breeding
 
@@ -18,29 +19,37 @@ if TYPE_CHECKING:
 
 
 class TreeParzenEstimator:
-    """Asks what Optuna's `TPESampler` proposes, as it comes, and trains all of it in full.
+    """Asks given founders, then what Optuna's `TPESampler` proposes, as it comes, and trains all in full.
 
     With one objective that is the estimator of Bergstra et al. (2011), "Algorithms for Hyper-Parameter
     Optimization", with several that of Ozaki et al. (2022), "Multiobjective Tree-Structured Parzen
     Estimator". Genomes are composed decision by decision: a range is Optuna's float, numbers are places
     in their order, words a category. Floors and ceilings are one constraint. What failed is told as
     failed, and so is a proposal that was asked before; after five of these in a row random ones are drawn.
+    Of a founder that is a chromosome Optuna is told as of the nearest genome that decisions lead to.
 
     Args:
-        breeding: Makes candidates of genomes; the space's given founders are not asked.
+        breeding: Makes candidates of genomes.
         objectives: What is optimized.
     """
 
     def __init__(self, breeding: Breeding, objectives: Objectives) -> None:
         self._breeding = breeding
         self._objectives = objectives
+        self._founders = list(breeding.space.founders)  # not yet asked
         self._study: Study | None = None
         self._samplers: list[Any] = []  # whom to ask for a ticket, one after the other
         self._trials: dict[int, Trial] = {}  # in flight, by ticket
 
     def ask(self, ticket: int, rng: np.random.Generator) -> Candidate:
-        """Return the first proposal that has not been asked; where there is none, the last."""
+        """Return a founder; later the first proposal that has not been asked, or the last if all have."""
         self._study = study = self._study or self._begun(rng)
+        while self._founders:
+            given = self._founders.pop(0)
+            founder = self._breeding.space.repair(given).genome
+            if not self._breeding.is_asked(founder):
+                self._enqueue(study, ticket, founder)
+                return self._breeding.given(given)
         for sampler in self._samplers:
             study.sampler = sampler
             trial = study.ask()
@@ -68,6 +77,16 @@ class TreeParzenEstimator:
         """Return nothing: no candidate is continued."""
         return ()
 
+    def _enqueue(self, study: "Study", ticket: int, founder: Any) -> None:
+        """Begin the trial of a founder; of one that is no chromosome Optuna does not hear."""
+        if isinstance(founder, Chromosome):
+            parameters: dict[str, Any] = {}
+            space = self._breeding.space
+            space.compose(partial(_answered, parameters, answers(founder)))
+            study.enqueue_trial(parameters)
+            self._trials[ticket] = trial = study.ask()
+            space.compose(partial(_suggested, trial))
+
     def _begun(self, rng: np.random.Generator) -> "Study":
         """Return a study whose sampler follows from the first ticket's stream."""
         import optuna  # noqa: PLC0415 - a second that other searches need not pay
@@ -83,6 +102,13 @@ def _fail(study: "Study", trial: "Trial") -> None:
     from optuna.trial import TrialState  # noqa: PLC0415 - as above
 
     study.tell(trial, state=TrialState.FAIL)
+
+
+def _answered(parameters: MutableMapping[str, Any], choose: Choose, name: str, alleles: Alleles) -> Any:
+    """Return what a genome answers to a decision, and enter it as Optuna's parameter."""
+    value = choose(name, alleles)
+    parameters[name] = alleles.values.index(value) if isinstance(alleles, Choice) else value
+    return value
 
 
 def _suggested(trial: "Trial", name: str, alleles: Alleles) -> Any:

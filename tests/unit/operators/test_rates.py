@@ -152,6 +152,18 @@ def test_a_mother_that_carries_weights_hands_them_on(any_space: SearchSpace) -> 
     assert drawn["rare",] > 0.83 * 400
 
 
+def test_each_of_two_offspring_carries_weights_of_its_own_parent(any_space: SearchSpace) -> None:
+    rare_rates = (("rare", 0.98), ("usual", 0.01), ("frequent", 0.01))
+    other_rates = (("rare", 0.01), ("usual", 0.01), ("frequent", 0.98))
+    couple = replace(MOTHER, rates=rare_rates), replace(FATHER, rates=other_rates)
+    rng = np.random.default_rng(3)
+    for mother, father in (couple, couple[::-1]):
+        pairs = [adaptive(1.0).breed_both(mother, father, any_space, rng) for _ in range(20)]
+        carried = [[dict(child.genome.rates) for child in pair] for pair in pairs]
+        rare = [[weights["rare"] > 0.5 for weights in pair] for pair in carried]
+        assert rare == [[mother is couple[0], father is couple[0]]] * 20
+
+
 def test_carried_weights_are_no_part_of_identity_and_survive_repair_and_json(any_space: SearchSpace) -> None:
     child = descendants(adaptive(), any_space, 5)[-1].genome
     bare = replace(child, rates=())

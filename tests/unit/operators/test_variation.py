@@ -116,6 +116,40 @@ def test_an_offspring_of_the_mother_alone_takes_after_her(any_space: SearchSpace
         assert {child.takes_after for child in found if child.n_parents == 1} == {0}
 
 
+def both(variation: Variation, space: SearchSpace, seed: int = 0) -> tuple[Offspring, Offspring]:
+    return variation.breed_both(MOTHER, FATHER, space, np.random.default_rng(seed))
+
+
+def test_both_offspring_of_one_crossover_are_taken(any_space: SearchSpace) -> None:
+    cuts = [
+        both(Variation([Weighted("cut", OnePoint())], [], 1.0, 0.0), any_space, seed) for seed in range(9)
+    ]
+    for first, second in cuts:
+        assert {*first.genome.layers, *second.genome.layers} == {*MOTHER.layers, *FATHER.layers}
+    assert len({first.genome for first, _ in cuts}) > 1
+    mixed = both(Variation([Weighted("mix", mix)], [], 1.0, 0.0), any_space)
+    assert mixed == tuple(Offspring(one, ("mix",), 2, {}, 0) for one in mix(MOTHER, FATHER, None, None))
+
+
+def test_without_crossover_each_parent_has_an_offspring_of_its_own(any_space: SearchSpace) -> None:
+    for crossovers in ([], [Weighted("keep", lambda *parents: parents[:2])]):  # or one that changes nothing
+        made = both(Variation(crossovers, [Weighted("change", change)], 1.0), any_space)
+        changed = [change(parent, None, None) for parent in (MOTHER, FATHER)]
+        assert made == tuple(Offspring(one, ("change",), 1, {}, 0) for one in changed)
+
+
+def test_both_offspring_are_mutated_and_repaired_each_for_itself(any_space: SearchSpace) -> None:
+    def litter(parent: Chromosome, space: object, rng: np.random.Generator) -> Chromosome:
+        links = [Link(12)] * int(rng.integers(3))
+        return replace(change(parent, None, None), layers=(*parent.layers, *links))
+
+    variation = Variation([Weighted("mix", mix)], [Weighted("litter", litter)], 1.0, 0.5)
+    found = [both(variation, any_space, seed) for seed in range(60)]
+    assert {tuple(len(one.operators) for one in pair) for pair in found} == {(1, 1), (1, 2), (2, 1), (2, 2)}
+    repairs = {tuple(one.repairs.get("inert", 0) for one in pair) for pair in found}
+    assert {(0, 1), (1, 0), (1, 2), (2, 1)} <= repairs
+
+
 def test_a_crossover_that_only_returns_its_parents_is_followed_by_a_mutation_and_not_named(
     any_space: SearchSpace,
 ) -> None:

@@ -42,12 +42,21 @@ def test_decisions_reach_each_edge_in_order() -> None:
     assert SPACE.compose(lambda edge, _: chosen[edge]) == CELL
 
 
-def test_a_description_is_one_hot() -> None:
-    described = SPACE.describe(CELL)
-    assert len(described) == 30
-    assert sum(described.values()) == 6
-    assert described["1>2=skip_connect"] == 1.0
-    assert described["0>1=none"] == 0.0
+def test_a_description_tells_what_the_open_paths_do() -> None:
+    described = SPACE.describe(CELL)  # open: 0>3 pool; 0>1>3 conv, conv; 0>1>2>3 conv, skip, conv
+    assert described["edges"] == 5
+    assert (described["nor_conv_3x3"], described["nor_conv_3x3 used"]) == (2, 2)
+    assert described["nor_conv_3x3 on paths"] == 3
+    assert [described[f"paths of {depth} convolutions"] for depth in range(4)] == [1, 0, 2, 0]
+    assert described["identities"] == 0
+    assert SPACE.describe(Cell(("none", "none", "none", "skip_connect", "none", "none")))["identities"] == 1
+
+
+def test_what_lies_on_no_open_path_is_counted_apart() -> None:
+    closed = Cell(("nor_conv_1x1", "none", "none", "skip_connect", "none", "avg_pool_3x3"))
+    described = SPACE.describe(closed)
+    assert (described["nor_conv_1x1"], described["nor_conv_1x1 used"]) == (1, 0)
+    assert described["edges"] == 1
 
 
 def test_cost_rises_with_convolutions_and_epochs() -> None:
@@ -79,6 +88,30 @@ def test_without_mutation_each_edge_comes_from_a_parent() -> None:
     crossed = [child for child in children if set(child) <= {"none", "skip_connect"}]
     assert len(crossed) > 280  # all but copies of a parent, 1 of 32, which are mutated
     assert all(100 < n < 200 for n in n_mothers)  # 5 standard deviations, odds below 1e-5
+
+
+def test_of_two_children_each_has_the_edges_that_the_other_has_not() -> None:
+    mother, father = Cell(("none",) * 6), Cell(("skip_connect",) * 6)
+    rng = np.random.default_rng(0)
+    pairs = [CellVariation(1.0, 0.0).breed_both(mother, father, SPACE, rng) for _ in range(100)]
+    crossed = [pair for pair in pairs if all(child.operators == ("uniform",) for child in pair)]
+    assert len(crossed) > 80  # all but copies of the parents, 1 of 32, which are mutated
+    for first, second in crossed:
+        both = zip(first.genome.operations, second.genome.operations, strict=True)
+        assert all({*edge} == {"none", "skip_connect"} for edge in both)
+        n_mothers = first.genome.operations.count("none")
+        assert first.takes_after == (n_mothers < 3)  # 0: of mother and father, the mother
+        assert second.takes_after == (n_mothers < 3)  # 0: of father and mother, the father
+
+
+def test_without_crossover_each_parent_has_a_child_of_its_own() -> None:
+    mother, father = Cell(("none",) * 6), Cell(("skip_connect",) * 6)
+    for seed in range(20):
+        pair = CellVariation(0.0).breed_both(mother, father, SPACE, np.random.default_rng(seed))
+        assert [child[1:] for child in pair] == [(("alter_edges",), 1, {}, 0)] * 2
+        for child, parent in zip(pair, (mother, father), strict=True):
+            n_kept = sum(a == b for a, b in zip(child.genome.operations, parent.operations, strict=True))
+            assert 0 < n_kept < 6
 
 
 def test_the_table_gives_fractions_and_seconds(cell_file: Path, cell_arrays: dict[str, Any]) -> None:

@@ -88,6 +88,33 @@ def test_without_mutation_a_child_keeps_the_sum_of_its_parents_on_average() -> N
     assert abs(np.mean([child.genome.values[0] for child in children]) - 0.5) < 0.03
 
 
+def test_two_children_share_what_their_parents_have() -> None:
+    """Far from the bounds, both lie as far from the middle of their parents, so no end of them is lost."""
+    space, mother, father = RealSpace(3), RealVector((0.5, 0.5, 0.5)), RealVector((0.51, 0.48, 0.5))
+    for rate, names, n_parents in ((1.0, ("simulated_binary",), 2), (0.0, (), 1)):
+        variation = RealVariation(crossover_rate=rate, mutation_rate=0.0)
+        for seed in range(50):
+            pair = variation.breed_both(mother, father, space, np.random.default_rng(seed))
+            assert [child[1:] for child in pair] == [(names, n_parents, {}, 0)] * 2
+            sums = np.sum([child.genome.values for child in pair], axis=0)
+            assert sums == pytest.approx([1.01, 0.98, 1.0])
+            assert [child.genome for child in pair] == [mother, father] or rate
+
+
+def test_both_children_are_mutated_each_for_itself() -> None:
+    space, parent = RealSpace(30), RealVector((0.5,) * 30)
+    pairs = [
+        RealVariation().breed_both(parent, parent, space, np.random.default_rng(seed)) for seed in range(400)
+    ]
+    places = [
+        [{n for n, value in enumerate(child.genome.values) if value != 0.5} for child in pair]
+        for pair in pairs
+    ]
+    for child in (0, 1):
+        assert abs(sum(len(pair[child]) for pair in places) - 400) < 100  # as above
+    assert sum(first == second != set() for first, second in places) < 40  # by chance, 12 of 400
+
+
 @pytest.mark.parametrize("problem", PROBLEMS, ids=NAMES)
 def test_a_problem_pickles_and_computes_the_same(problem: Problem) -> None:
     copy = pickle.loads(pickle.dumps(problem))

@@ -105,6 +105,21 @@ class BitVariation:
         if space.members:
             return Offspring(space.draw(rng), ("resample",), 1, {})
         mixed = [pair[int(rng.integers(2))] for pair in zip(mother.text, father.text, strict=True)]
+        return self._flipped(mixed, space, rng)
+
+    def breed_both(
+        self, mother: Bits, father: Bits, space: BitSpace, rng: np.random.Generator, /
+    ) -> tuple[Offspring, Offspring]:
+        if space.members:
+            return self.breed(mother, father, space, rng), self.breed(father, mother, space, rng)
+        pairs = [*zip(mother.text, father.text, strict=True)]
+        taken = [int(rng.integers(2)) for _ in pairs]
+        first, second = (
+            [pair[place ^ other] for pair, place in zip(pairs, taken, strict=True)] for other in (0, 1)
+        )
+        return self._flipped(first, space, rng), self._flipped(second, space, rng)
+
+    def _flipped(self, mixed: list[str], space: BitSpace, rng: np.random.Generator) -> Offspring:
         flips = rng.random(len(mixed)) < 1 / len(mixed)
         bits = ["10"[int(bit)] if flip else bit for bit, flip in zip(mixed, flips, strict=True)]
         child, changes = space.repair(Bits("".join(bits)))

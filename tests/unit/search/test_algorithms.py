@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -6,8 +7,8 @@ import pytest
 from deap import tools
 
 from evocnn.evaluation import Evaluation, Individual, Objective, Objectives, Status
-from evocnn.operators import select_nsga2
-from evocnn.search import Breeding, GenerationalNSGA2, RandomSearch, SteadyStateNSGA2
+from evocnn.operators import Offspring, select_nsga2
+from evocnn.search import Breeding, Candidate, GenerationalNSGA2, RandomSearch, Rungs, SteadyStateNSGA2
 from evocnn.search.algorithms.generational import Generational
 from evocnn.store import Journal, front_of
 
@@ -123,9 +124,78 @@ def test_all_survivors_of_a_generation_enter_tournaments_equally_often(toy: Any,
         algorithm.tell(ticket, ok(ticket, -ticket))
     for ticket in range(SIZE, 2 * SIZE):
         algorithm.ask(ticket, rng_of(ticket))
-    rounds = [contestants[start : start + SIZE] for start in range(0, 4 * SIZE, SIZE)]
+    rounds = [contestants[start : start + SIZE] for start in range(0, 2 * SIZE, SIZE)]
     assert all(sorted(one) == list(range(SIZE)) for one in rounds)
     assert len(set(map(tuple, rounds))) > 1  # each shuffled anew
+
+
+@dataclass
+class Doubling:
+    """A variation whose pairs are texts of one letter each, in a row; of two parents, or of one each."""
+
+    bits: Any
+    letters: str
+    n_parents: int = 2
+    couples: list[tuple[str, str]] = field(default_factory=list)
+
+    def breed_both(
+        self, mother: Any, father: Any, space: Any, rng: np.random.Generator, /
+    ) -> tuple[Offspring, Offspring]:
+        place = 2 * len(self.couples)
+        self.couples.append((mother.text, father.text))
+        first, second = self.letters[place : place + 2]
+        return (
+            Offspring(self.bits(first), ("first",), self.n_parents, {"a": 1}),
+            Offspring(self.bits(second), ("second",), self.n_parents, {"b": 2}),
+        )
+
+    def learn(self, operators: Any, *, succeeded: bool) -> None:
+        """Learn nothing."""
+
+
+def founded(toy: Any, variation: Any, size: int = 2, inherit: float | None = None) -> GenerationalNSGA2:
+    """Return an algorithm whose first generation is told."""
+    breeding = Breeding(toy.BitSpace(n_bits=16), variation, toy.TEN_EPOCHS, inherit)
+    algorithm = GenerationalNSGA2(breeding, toy.OBJECTIVES, size, Rungs((1.0,)))
+    tell_all(algorithm, range(size))
+    return algorithm
+
+
+def tell_all(algorithm: GenerationalNSGA2, tickets: range) -> list[Candidate]:
+    """Ask a generation and tell it; all of it is on the front, and later ones beat earlier ones."""
+    found = [algorithm.ask(ticket, rng_of(ticket)) for ticket in tickets]
+    for place, ticket in enumerate(tickets):
+        algorithm.tell(ticket, ok(100 * tickets.start + place, -place))
+    assert None not in found
+    return [one for one in found if one is not None]
+
+
+@pytest.mark.parametrize("n_parents", [1, 2])
+def test_both_children_of_a_couple_are_asked_one_after_the_other(toy: Any, n_parents: int) -> None:
+    algorithm = founded(toy, variation := Doubling(toy.Bits, "abcd", n_parents), size=4, inherit=0.5)
+    tickets = {one.genome.text: one.ticket for one in algorithm._survivors}
+    asked = tell_all(algorithm, range(4, 8))
+    assert [one.request.genome.text for one in asked] == [*"abcd"]
+    assert [one.operators for one in asked] == [("first",), ("second",)] * 2
+    assert [one.repairs for one in asked] == [{"a": 1}, {"b": 2}] * 2
+    for place, (mother, father) in enumerate(variation.couples):
+        first, second = asked[2 * place : 2 * place + 2]
+        couple = [tickets[mother], tickets[father]]
+        assert first.parents == tuple(dict.fromkeys(couple[:n_parents]))
+        assert second.parents == tuple(dict.fromkeys(couple[::-1][:n_parents]))  # the father comes first
+        assert [first.request.donor, second.request.donor] == couple
+
+
+def test_a_sibling_that_was_asked_before_gives_way_to_another_couple(toy: Any) -> None:
+    algorithm = founded(toy, Doubling(toy.Bits, "aabcbd"), size=4)
+    asked = tell_all(algorithm, range(4, 8))
+    assert [one.request.genome.text for one in asked] == [*"abcd"]
+
+
+def test_a_sibling_of_the_generation_before_is_not_asked_but_may_be_bred_again(toy: Any) -> None:
+    algorithm = founded(toy, Doubling(toy.Bits, "abcdedfg"), size=3)
+    asked = [*tell_all(algorithm, range(3, 6)), *tell_all(algorithm, range(6, 9))]
+    assert [one.request.genome.text for one in asked] == [*"abc", *"edf"]
 
 
 def test_steady_state_never_waits_and_keeps_the_best(toy: Any, breeding: Breeding) -> None:
@@ -135,11 +205,12 @@ def test_steady_state_never_waits_and_keeps_the_best(toy: Any, breeding: Breedin
     for ticket in range(SIZE):
         algorithm.tell(ticket, ok(ticket, ticket))
     algorithm.tell(SIZE, Evaluation(Status.DIVERGED))
-    assert {i.ticket for i in algorithm._population} == set(range(SIZE))
+    kept = algorithm._population
+    assert {i.ticket for i in kept.individuals} == set(range(SIZE))
     algorithm.tell(SIZE + 1, ok(2.5, 2.5))
-    assert {i.ticket for i in algorithm._population} == {1, 2, 3, 4, 5, SIZE + 1}  # the worst has left
+    assert {i.ticket for i in kept.individuals} == {1, 2, 3, 4, 5, SIZE + 1}  # the worst has left
     algorithm.tell(SIZE + 2, ok(0.5, 0.5))
-    assert {i.ticket for i in algorithm._population} == {1, 2, 3, 4, 5, SIZE + 1}  # or never came in
+    assert {i.ticket for i in kept.individuals} == {1, 2, 3, 4, 5, SIZE + 1}  # or never came in
     offspring = [algorithm.ask(ticket, rng_of(ticket)) for ticket in range(SIZE + 3, SIZE + 9)]
     assert all(set(one.parents) <= {1, 2, 3, 4, 5, SIZE + 1} for one in offspring)
     assert {len(one.parents) for one in offspring} >= {2}

@@ -102,7 +102,7 @@ def test_islands_keep_to_themselves_but_for_migrants(toy: Any, breeding: Breedin
         assert {parent % 3 for parent in candidate.parents} <= {ticket % 3}
         algorithm.tell(ticket, ok(ticket % 3, ticket % 3) if ticket < 12 else ok(-1, -1))
     algorithm.ask(30, rng_of(30))
-    residents = [{one.ticket % 3 for one in island._population} for island in algorithm._islands]
+    residents = [{one.ticket % 3 for one in island._population.individuals} for island in algorithm._islands]
     # Island 0 takes in one of 2; who leaves for 1 and 2 is worse than the four who live there.
     assert residents == [{0, 2}, {1}, {2}]
 
@@ -115,8 +115,9 @@ def test_a_migrant_is_ranked_on_each_island_by_itself(toy: Any, breeding: Breedi
         island.tell(ticket, ok(value, value))
     abroad.welcome(home.front()[0])
     abroad.welcome(home.front()[0])  # known by now
-    assert [one.fitness.rank for one in home._population] == [0]
-    assert [(one.ticket, one.fitness.rank) for one in abroad._population] == [(2, 0), (1, 1), (0, 2)]
+    assert [one.fitness.rank for one in home._population.individuals] == [0]
+    ranks = [(one.ticket, one.fitness.rank) for one in abroad._population.individuals]
+    assert ranks == [(2, 0), (1, 1), (0, 2)]
 
 
 def test_local_search_mutates_a_member_of_the_front_alone(toy: Any, breeding: Breeding) -> None:
@@ -136,9 +137,9 @@ def test_a_restart_keeps_the_front_and_fills_up_with_newcomers(toy: Any, breedin
         algorithm.tell(ticket, ok(value, value))  # each the best so far
     for ticket, value in ((6, 0), (7, 5.5), (8, 5.6)):
         assert algorithm.ask(ticket, rng_of(ticket)).parents
-        assert len(algorithm._population) == SIZE
+        assert len(algorithm._population.individuals) == SIZE
         algorithm.tell(ticket, ok(value, value))
-    assert [one.ticket for one in algorithm._population] == [5]
+    assert [one.ticket for one in algorithm._population.individuals] == [5]
     newcomers = [algorithm.ask(ticket, rng_of(ticket)) for ticket in range(9, 14)]
     assert {candidate.parents for candidate in newcomers} == {()}
     algorithm.tell(9, ok(1, 1))

@@ -75,6 +75,16 @@ def test_a_wrong_path_or_value_is_an_error(path: str, value: Any, message: str) 
         varied(Chromosome.parse(TEXT, GENES), path, value)
 
 
+def test_what_a_budget_does_not_pay_for_is_said(toy: Any, space: SearchSpace) -> None:
+    sweep = made(space, toy, gene="training.epochs", values=[2, 5], seeds=2)
+    whole = "gene-sweep: training.epochs at 2, 5, 2 seeds each, 4 trainings; all else as in "
+    assert sweep.plan(Budget(evaluations=4)).startswith(whole)
+    assert sweep.plan(Budget(evaluations=4)).endswith(TEXT)
+    for budget, n in ((Budget(evaluations=3), 3), (Budget(epochs=7), 2), (Budget(epochs=8), 3)):
+        assert sweep.plan(budget).endswith(f"{TEXT}; the budget is for the first {n} of them alone")
+    assert sweep.plan(Budget(epochs=10)).endswith(TEXT)  # the last one overshoots
+
+
 def test_all_values_are_asked_with_each_seed_in_turn(toy: Any, space: SearchSpace) -> None:
     algorithm = made(space, toy, gene="recipe.batch_size", values=[16, 32], seeds=3)
     asked = [algorithm.ask(ticket, RNG) for ticket in range(7)]

@@ -1,11 +1,13 @@
 """Grid search: all combinations, counted ahead."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from evocnn.errors import ExperimentError
-from evocnn.genotype import Choice, Choose, Range
+from evocnn.genotype import Choice, Choose, Fidelity, Range
 from evocnn.search import Breeding, Budget, Ending, Grid, Planned
 from evocnn.search.algorithms.grid import estimated_size, walk
 from evocnn.store import Journal
@@ -50,7 +52,7 @@ def test_what_repair_makes_equal_is_asked_once(toy: Any, journal: Journal) -> No
     space = toy.BitSpace(3, forbidden="010")
     grid = made(toy, forbidden="010")
     assert grid.plan(Budget(evaluations=7)) == (
-        "grid: 7 genomes, of 8 combinations; the others are repaired to one of these"
+        "grid: 7 genomes, of 8 combinations; what is the same after repair counts once"
     )
     outcome = toy.search(journal, grid, space=space, evaluations=50)
     assert sorted(outcome.calls) == ["000", "001", "011", "100", "101", "110", "111"]
@@ -63,6 +65,47 @@ def test_a_budget_below_the_count_is_said(toy: Any, journal: Journal) -> None:
     assert grid.plan(Budget(evaluations=5)).endswith("; the budget is for the first 5 of them alone")
     outcome = toy.search(journal, grid, space=toy.BitSpace(3), evaluations=5)
     assert (outcome.ending, len(outcome.records)) == (Ending.FINISHED, 5)
+
+
+class Uneven:
+    """Three bits; each one that is set adds an epoch to two."""
+
+    def __init__(self, toy: Any) -> None:
+        self._space = toy.BitSpace(3)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._space, name)
+
+    def fidelity(self, genome: Any, fidelity: Fidelity) -> Fidelity:
+        return replace(fidelity, epochs=2 + genome.text.count("1"))
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 5, 6, 26, 27, 28, 99])
+def test_a_budget_of_epochs_is_said_as_it_will_be_spent(
+    toy: Any, new_journal: Callable[[], Journal], epochs: int
+) -> None:
+    """The epochs are 2, 3, 3, 4, 3, 4, 4, 5: 28 together."""
+    space = Uneven(toy)
+    grid = Grid(Breeding(space, toy.BitVariation(), Fidelity(9, 10)))
+    said = grid.plan(Budget(epochs=epochs))
+    n = len(toy.search(new_journal(), grid, space=space, evaluations=None, epochs=epochs).records)
+    own = f"; the budget is for the first {n} of them alone" if n < 8 else ""
+    assert said == f"grid: 8 genomes, of 8 combinations{own}"
+    assert n == {1: 1, 2: 1, 3: 2, 5: 2, 6: 3, 26: 8, 27: 8, 28: 8, 99: 8}[epochs]
+
+
+def test_given_founders_come_first_and_once(toy: Any, journal: Journal) -> None:
+    founders = (toy.Bits("11111"), toy.Bits("101"), toy.Bits("11111"))
+    space = toy.BitSpace(3, founders=founders)
+    grid = Grid(Breeding(space, toy.BitVariation(), toy.FIDELITY))
+    assert grid.plan(Budget(evaluations=4)) == (
+        "grid: 9 genomes, of 8 combinations and 3 given founders; what is the same after repair counts once; "
+        "the budget is for the first 4 of them alone"
+    )
+    outcome = toy.search(journal, grid, space=space, evaluations=50)
+    assert [record.text for record in outcome.records] == [
+        *("11111", "101", "000", "001", "010", "011", "100", "110", "111")
+    ]
 
 
 def test_too_large_a_grid_is_refused_with_its_count(toy: Any) -> None:

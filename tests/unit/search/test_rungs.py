@@ -249,7 +249,7 @@ def test_only_who_was_trained_in_full_breeds(breeding: Breeding) -> None:
         if candidate.request.fidelity.is_full:
             full.add(ticket)
         algorithm.tell(ticket, worth(values.random()))
-    assert {i.ticket for i in algorithm._population} <= full
+    assert {i.ticket for i in algorithm._population.individuals} <= full
     assert n_bred > 50
     assert [shares.count(share) for share in (0.1, 0.3, 1.0)] == [
         pytest.approx(n, abs=8) for n in (102, 36, 12)
@@ -315,7 +315,7 @@ def test_floors_are_asked_of_full_training_alone(form: Any, breeding: Breeding) 
     third = algorithm.ask(8, rng_of(8))
     assert third.request.fidelity.is_full
     algorithm.tell(8, Evaluation(Status.OK, {"value": 0.1, "size": 1.0}))
-    kept = algorithm._survivors if form is GenerationalNSGA2 else algorithm._population
+    kept = algorithm._survivors if form is GenerationalNSGA2 else algorithm._population.individuals
     assert [individual.fitness.violation > 0 for individual in kept] == [True]
 
 

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from evocnn.evaluation import Evaluation, Objective, Objectives, Status
-from evocnn.genotype import Choice, Choose, Range
+from evocnn.genotype import (
+    Choice,
+    Choose,
+    Chromosome,
+    Conv,
+    GeneAlleles,
+    Head,
+    Range,
+    Recipe,
+    SearchSpace,
+)
 from evocnn.search import Breeding, Candidate, TreeParzenEstimator, driver
 from evocnn.store import Journal
 
@@ -117,6 +127,51 @@ def test_ranges_are_floats_numbers_are_places_and_words_are_categories(toy: Any)
     assert len(rate.strip("0.")) <= 3  # three digits, as all ranges have
     assert int(size) == (8, 16, 64)[trial.params["size"]]
     assert word == "ab"[trial.params["word"]]
+
+
+CONV = GeneAlleles(Conv, {"filters": Choice((4, 8, 16)), "kernel": Choice((3,))})
+RATES = GeneAlleles(
+    Recipe, {"learning_rate": Range(0.01, 0.1, log=True), "optimizer": Choice(("sgd", "adam"))}
+)
+GIVEN = ("conv8k3 > conv12k5 | gap | adam lr=.02", "conv16k3 | gap | sgd lr=.5")
+
+
+def test_given_founders_come_first_and_optuna_hears_of_the_nearest_network(
+    toy: Any, make_space: Callable[..., SearchSpace]
+) -> None:
+    founders = tuple(Chromosome.parse(text, (Conv,)) for text in (*GIVEN, GIVEN[0]))
+    space = make_space(layers=(CONV,), recipe=RATES, head=GeneAlleles(Head, {}), founders=founders)
+    algorithm = TreeParzenEstimator(Breeding(space, toy.BitVariation(), toy.FIDELITY), ONE)
+    asked = [algorithm.ask(ticket, rng_of(ticket)).request.genome for ticket in range(5)]
+    assert asked[:2] == list(founders[:2])
+    assert len({genome.key for genome in asked}) == 5  # what is given twice is asked once
+    for ticket in (1, 0):
+        algorithm.tell(ticket, Evaluation(Status.OK, {"ones": float(ticket)}))
+    first, second, *others = algorithm._study.trials
+    names = ("depth", "layers.0.conv.filters", "layers.1.conv.filters")
+    assert [first.params[name] for name in names] == [0, 1, 1]  # 12 filters lie between 8 and 16
+    assert (first.params["recipe.learning_rate"], first.params["recipe.optimizer"]) == (0.02, 1)
+    assert (second.params["recipe.learning_rate"], second.params["recipe.optimizer"]) == (0.1, 0)
+    assert second.params["layers.0.conv.filters"] == 2
+    assert [trial.state.name for trial in (first, second)] == ["COMPLETE", "COMPLETE"]
+    assert [trial.values for trial in (first, second)] == [[0.0], [-1.0]]
+    assert {trial.state.name for trial in others} == {"RUNNING"}
+
+
+def test_given_founders_of_another_kind_of_space_are_asked_and_the_search_resumes(
+    toy: Any, new_journal: Callable[[], Journal]
+) -> None:
+    space = toy.BitSpace(8, founders=(toy.Bits("11111111"), toy.Bits("00000000")))
+
+    def made_anew() -> TreeParzenEstimator:
+        return TreeParzenEstimator(Breeding(space, toy.BitVariation(), toy.FIDELITY), ONE)
+
+    whole = toy.search(new_journal(), made_anew(), space=space, evaluations=20)
+    journal = new_journal()
+    toy.search(journal, made_anew(), space=space, evaluations=1)
+    resumed = toy.search(journal, made_anew(), space=space, evaluations=20)
+    assert [record.text for record in whole.records[:2]] == ["11111111", "00000000"]
+    assert toy.timeless(resumed.records) == toy.timeless(whole.records)
 
 
 def test_optuna_is_imported_by_the_first_ask_alone(toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
