@@ -7,6 +7,7 @@
     ├── SpaceError            the search space contradicts itself
     ├── OperatorError         an operator returned something that is no offspring
     ├── ConformanceError      a gene or an operator breaks a rule that evocnn relies on
+    ├── ExportError           a model cannot be written in a form, or the file gives something else
     ├── WorkerError           workers cannot be started or reached
     └── JournalError          the run folder cannot be read, written or continued
         ├── ReplayError       the journal holds another search than the one that is resumed
@@ -46,6 +47,10 @@ class OperatorError(EvocnnError):
 
 class ConformanceError(EvocnnError):
     """A gene or an operator of one's own breaks a rule that evocnn relies on; see `evocnn.testing`."""
+
+
+class ExportError(EvocnnError):
+    """A model cannot be written in a form, or the file that was written gives something else."""
 
 
 class WorkerError(EvocnnError):

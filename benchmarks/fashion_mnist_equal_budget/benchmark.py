@@ -18,23 +18,25 @@ and the curves into climb.svg beside this file. `--quick` tries the script on li
 
 import argparse
 import os
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import evocnn
-from evocnn.config import Experiment, to_plain
-from evocnn.errors import JournalError, ReplayError
+from evocnn.config import Experiment
 from evocnn.report.arm_tests import SIGNIFICANT
 from evocnn.report.climb import HYPERVOLUME
 from evocnn.report.comparison import ComparedArm, Comparison, compare
 from evocnn.report.comparison_plot import plot_comparison
 from evocnn.runs.arms import Arm
-from evocnn.search import Ending
 from evocnn.store import environment
 
 HERE = Path(__file__).parent
+sys.path.append(str(HERE.parent))
+from fidelity.benchmark import searched  # noqa: E402 - beside this one
+
 EXPERIMENT = HERE.parents[1] / "experiments" / "fashion-mnist" / "experiment.toml"
 OBJECTIVES = ("validation_accuracy", "parameters")
 DEFAULT = "default"
@@ -84,20 +86,6 @@ def experiment_of(arm: str, seed: int, setting: Setting) -> Experiment:
             },
         }
     )
-
-
-def searched(experiment: Experiment, folder: Path, workers: int, data: Path | None) -> evocnn.Run:
-    """Return the run in a folder, ended; start it or go on with it where it is not."""
-    try:
-        known = evocnn.open_run(folder)
-    except JournalError:
-        return evocnn.run(experiment, folder, workers=workers, data=data)
-    if known.manifest["experiment"] != to_plain(experiment.tables):
-        message = f"run '{folder}' must be of the settings above, but it was of others; give another --runs"
-        raise ReplayError(message)
-    if known.status in (Ending.FINISHED, Ending.COMPLETE, Ending.EXHAUSTED):
-        return known
-    return evocnn.resume(folder, experiment, workers=workers, data=data)
 
 
 def reached(arm: ComparedArm, measure: str, share: float) -> str:

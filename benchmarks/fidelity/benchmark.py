@@ -29,7 +29,7 @@ import evocnn
 from evocnn.config import Experiment, to_plain
 from evocnn.errors import JournalError, ReplayError
 from evocnn.report.climb import HYPERVOLUME, climb_of
-from evocnn.search import Ending
+from evocnn.runs.search import FINAL
 from evocnn.store import environment
 
 HERE = Path(__file__).parent
@@ -83,7 +83,7 @@ def experiment_of(name: str, setting: Setting, seed: int, *, with_rungs: bool) -
 
 
 def searched(experiment: Experiment, folder: Path, workers: int, data: Path | None) -> evocnn.Run:
-    """Return the finished run in a folder; start it or go on with it where it is not."""
+    """Return the run in a folder, ended; start it or go on with it where it is not."""
     try:
         known = evocnn.open_run(folder)
     except JournalError:
@@ -91,7 +91,7 @@ def searched(experiment: Experiment, folder: Path, workers: int, data: Path | No
     if known.manifest["experiment"] != to_plain(experiment.tables):
         message = f"run '{folder}' must be of the settings above, but it was of others; give another --runs"
         raise ReplayError(message)
-    if known.status == Ending.FINISHED:
+    if known.status in FINAL:
         return known
     return evocnn.resume(folder, experiment, workers=workers, data=data)
 

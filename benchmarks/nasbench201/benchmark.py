@@ -107,13 +107,19 @@ class Figure:
         middle, low, high = (f"{v:.{digits}f}" if math.isfinite(v) else f"> {limit}" for v in values)
         return f"{middle} ({low} to {high})"
 
-    def p_against(self, other: "Figure") -> float:
-        """Return the p of a two-sided Mann-Whitney test of a difference."""
-        return float(mannwhitneyu(self.values, other.values).pvalue)
+    def against(self, other: "Figure") -> tuple[float, float]:
+        """Return p of a two-sided Mann-Whitney test, and the share of pairs in which this one is lower.
+
+        Both follow from the test's statistic: the pairs in which this one is higher, ties counted half.
+        """
+        found = mannwhitneyu(self.values, other.values)
+        n_pairs = len(self.values) * len(other.values)
+        return float(found.pvalue), 1 - float(found.statistic) / n_pairs
 
     def beats(self, other: "Figure") -> bool:
-        """Return whether the mean is lower, and the difference significant."""
-        return self.mean < other.mean and self.p_against(other) < LEVEL
+        """Return whether this one is lower in more than half of the pairs, and that is significant."""
+        p, share = self.against(other)
+        return share > 0.5 and p < LEVEL
 
 
 def evocnn_search(name: str, n_queries: int, problem: Problem, seed: int, **options: Any) -> list[int]:
@@ -275,7 +281,11 @@ def one_objective(problem: Problem, rows: Mapping[str, list[list[int]]]) -> str:
         bar(f"mean regret after {LATE} at most 0.01", late.mean <= 0.01, f"{late.mean:.4f}"),
         bar(f"median queries to the best {N_BEST} at most 50", best.median <= 50, number(best.median)),
         *(
-            bar(f"lower regret than {name} after {n}, p < {LEVEL}", regrets[n][ours].beats(regrets[n][name]))
+            bar(
+                f"lower regret than {name} after {n}, p < {LEVEL}",
+                regrets[n][ours].beats(regrets[n][name]),
+                f"p = {tested(regrets[n], ours, name)}",
+            )
             for name in others
             for n in (EARLY, LATE)
         ),
@@ -286,7 +296,7 @@ def one_objective(problem: Problem, rows: Mapping[str, list[list[int]]]) -> str:
         f"queries to the best {N_BEST}, median (quartiles)",
         f"test regret after {EARLY}",
         f"after {LATE}",
-        f"p after {EARLY}",
+        f"p after {EARLY} (default lower)",
         f"after {LATE}",
         f"repeated of {LATE}",
     )
@@ -294,8 +304,10 @@ def one_objective(problem: Problem, rows: Mapping[str, list[list[int]]]) -> str:
 
 Regret: percentage points below the best of all cells in validation accuracy after 12 epochs, which is what
 the search sees. Test regret: the same of the chosen cell in test accuracy after 200 epochs, which no search
-sees. p: of a two-sided Mann-Whitney test of regret against the default's. Repeated: queries of a cell that
-the search had queried before, mean.
+sees. p: of a two-sided Mann-Whitney test of regret against the default's; in brackets the share of pairs of
+searches in which the default's is lower, ties counted half. That share is the test's own statistic, and by
+it, not by the means, the bars below say which is lower. Repeated: queries of a cell that the search had
+queried before, mean.
 
 | search | n | {" | ".join(head)} |
 |---|---|{"---|" * len(head)}
@@ -339,7 +351,11 @@ def three_objectives(problem: Problem, rows: Mapping[str, list[list[int]]]) -> s
             number(reached[ours].median),
         ),
         *(
-            bar(f"lower gap than {name} after {LATE}, p < {LEVEL}", late[ours].beats(late[name]))
+            bar(
+                f"lower gap than {name} after {LATE}, p < {LEVEL}",
+                late[ours].beats(late[name]),
+                f"p = {tested(late, ours, name)}",
+            )
             for name in others
         ),
         bar(
@@ -353,15 +369,17 @@ def three_objectives(problem: Problem, rows: Mapping[str, list[list[int]]]) -> s
         "median (quartiles)",
         f"gap after {LONG:,}, mean ± sd",
         f"queries to Optuna's after {LONG:,}, median (quartiles)",
-        f"p after {LATE}",
+        f"p after {LATE} (default lower)",
         f"repeated of {LATE}",
     )
     return f"""# NAS-Bench-201, three objectives
 
 Validation accuracy after 12 epochs, logarithm of the parameters, latency on {DEVICE}; each min-max
 normalized, reference (1, 1, 1). Gap: 1 - hypervolume of all that was queried / hypervolume of the true
-front ({len(problem.front)} cells). p: of a two-sided Mann-Whitney test against the default's. Repeated:
-queries of a cell that the search had queried before, mean. Populations of the peers: {PEER_POPULATION}.
+front ({len(problem.front)} cells). p: of a two-sided Mann-Whitney test against the default's; in brackets
+the share of pairs of searches in which the default's is lower, ties counted half. That share is the test's
+own statistic, and by it, not by the means, the bars below say which is lower. Repeated: queries of a cell
+that the search had queried before, mean. Populations of the peers: {PEER_POPULATION}.
 
 | search | n | {" | ".join(head)} |
 |---|---|{"---|" * len(head)}
@@ -403,8 +421,11 @@ def number(n_queries: float) -> str:
 
 
 def tested(figures: Mapping[str, Figure], ours: str, name: str) -> str:
-    """Return the p of a difference from ours."""
-    return "–" if name == ours else f"{figures[ours].p_against(figures[name]):.1g}"
+    """Return the p of a difference from ours, and the share of pairs in which ours is lower."""
+    if name == ours:
+        return "–"
+    p, share = figures[ours].against(figures[name])
+    return f"{p:.1g} ({share:.2f})"
 
 
 def bar(claim: str, is_met: bool, value: str = "") -> str:  # noqa: FBT001 - what came of the claim

@@ -145,7 +145,10 @@ Starting is apart: until every process has trained one candidate.
 {table}
 
 Bar: Ray workers train at least {BAR} times as many. {verdict}: the median of the rounds' ratios is
-{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}). Both sides found the same figures for each.
+{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}).
+
+Bar: the same seed gives the same figures, bit for bit, wherever it trains. Met: both sides found the same for
+each candidate in every round; otherwise this script stops.
 
 Command: `python benchmarks/ray_workers/benchmark.py --write`
 Machine: {where["processor"]}, {where["cores"]} cores, load average at the end {load:.1f};

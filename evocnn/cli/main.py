@@ -1,7 +1,8 @@
 """`evocnn`: the commands and their options.
 
-Exit codes: 0 done, 1 a run cannot be read, written or continued, 2 a mistake in the experiment,
-the options or the data, 75 another process works on the run, 130 interrupted.
+Exit codes: 0 done, 1 a run cannot be read, written or continued, an exported file differs from its
+model, or an image cannot be read, 2 a mistake in the experiment, the options or the data, 75 another
+process works on the run, 130 interrupted.
 """
 
 import sys
@@ -31,7 +32,14 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the file, e.g. search.population=40."),
 ]
+ExperimentOrRun = Annotated[
+    Path,
+    typer.Argument(metavar="EXPERIMENT.toml|RUN", help="The experiment file, or a run, whose own is taken."),
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/digits.")]
+ModelFile = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="A model.safetensors that evocnn train made.")
+]
 WorkerCount = Annotated[
     int | None,
     typer.Option(
@@ -61,6 +69,22 @@ Pick = Annotated[
         "--pick",
         metavar="PICK",
         help="One network: knee, best-accuracy, smallest, 'parameters<50000', a ticket or a key's start.",
+    ),
+]
+FullEpochs = Annotated[
+    int | None,
+    typer.Option(
+        "--epochs",
+        min=1,
+        max=100_000,
+        help="Length of the training, to which the schedule is stretched. Default: that of the search, for "
+        "which recipe and network were chosen.",
+    ),
+]
+FullWorkers = Annotated[
+    int,
+    typer.Option(
+        "--workers", min=0, help="Ray workers, to train several at a time; 0: in this process, without Ray."
     ),
 ]
 Preferences = Annotated[
@@ -178,7 +202,7 @@ def data(
 
 @app.command("lr-range")
 def learning_rate_range(
-    experiment: ExperimentFile,
+    source: ExperimentOrRun,
     *,
     chromosome: Annotated[
         str | None,
@@ -189,6 +213,7 @@ def learning_rate_range(
             "optimizer of the space.",
         ),
     ] = None,
+    pick: Pick = None,
     settings: Settings = None,
     data: Data = None,
     out: Annotated[
@@ -199,18 +224,25 @@ def learning_rate_range(
     """Test which learning rates train networks of an experiment, draw it, and give bounds for the allele.
 
     Example: evocnn lr-range my.toml --chromosome 'conv16k3 > pool | gap | adamw lr=.01'
+
+    Example: evocnn lr-range runs/digits --pick knee
     """
     from evocnn.cli.learning_rate import show_learning_rates
-    from evocnn.config import load_experiment
+    from evocnn.cli.source import source_of
 
-    loaded = load_experiment(experiment, settings or [])
-    show_learning_rates(loaded, chromosome, data, out or Path("runs") / f"{loaded.name}-lr-range.png")
+    found = source_of(source, settings or [], chromosome, pick, data)
+    out = out or Path("runs") / f"{found.experiment.name}-lr-range.png"
+    show_learning_rates(found.experiment, found.chromosome, found.data, out)
 
 
 @app.command()
 def sweep(
     source: Annotated[
-        Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file, or the RUN of a sweep.")
+        Path,
+        typer.Argument(
+            metavar="EXPERIMENT.toml|RUN",
+            help="The experiment file, or a run, whose own is taken; without --gene, the RUN of a sweep.",
+        ),
     ],
     *,
     gene: Annotated[
@@ -235,6 +267,7 @@ def sweep(
             help="The network that is varied; default: a plain one of four 3x3 convolutions.",
         ),
     ] = None,
+    pick: Pick = None,
     settings: Settings = None,
     workers: WorkerCount = None,
     data: Data = None,
@@ -248,12 +281,124 @@ def sweep(
     """Vary one gene with all others held, repeated over seeds: effect on accuracy, gap, time and size.
 
     Example: evocnn sweep experiments/digits/experiment.toml --gene recipe.batch_size --values 32,64,128
+
+    Example: evocnn sweep runs/digits --pick knee --gene recipe.batch_size --values 32,64,128
     """
     from evocnn.cli.sweep import run_sweep
 
     options = {"gene": gene, "values": values, "seeds": seeds, "chromosome": chromosome}
     crew = _workers(workers, gpus_per_worker, ray_address)
-    run_sweep(source, options, settings or [], crew, data=data, out=out, plot=plot)
+    run_sweep(source, options, settings or [], crew, wanted=pick, data=data, out=out, plot=plot)
+
+
+@app.command()
+def train(
+    folder: RunFolder,
+    *,
+    pick: Pick = "knee",
+    epochs: FullEpochs = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Trainings, each with a seed of its own.")] = 1,
+    all_data: Annotated[
+        bool,
+        typer.Option(
+            "--all-data", help="Train on the validation images, too; then none are left to validate on."
+        ),
+    ] = False,
+    workers: FullWorkers = 0,
+    data: Data = None,
+) -> None:
+    """Train a network of a run in full from scratch, then read the test split once and judge it.
+
+    The same command goes on after Ctrl-C or a crash. Model, curves and confusions lie in RUN/models.
+
+    Example: evocnn train runs/digits --pick knee --epochs 50 --seeds 3
+    """
+    from evocnn.cli.train import run_train
+
+    crew = _workers(workers, None, None)
+    run_train(folder, pick or "knee", crew, epochs=epochs, n_seeds=seeds, all_data=all_data, data=data)
+
+
+@app.command()
+def ensemble(
+    folder: RunFolder,
+    *,
+    size: Annotated[int, typer.Option("--size", min=2, help="The most members.")] = 3,
+    epochs: FullEpochs = None,
+    workers: FullWorkers = 0,
+    data: Data = None,
+) -> None:
+    """Choose the best small ensemble of the front by validation images, and compare it with its best member.
+
+    All members of the front are trained in full first, those that evocnn train has trained aside.
+
+    Example: evocnn ensemble runs/digits --size 3
+    """
+    from evocnn.cli.ensemble import run_ensemble
+
+    run_ensemble(folder, size, _workers(workers, None, None), epochs=epochs, data=data)
+
+
+@app.command()
+def export(
+    model: ModelFile,
+    *,
+    form: Annotated[
+        str, typer.Option("--to", metavar="FORM", help="onnx, torch (torch.export) or safetensors.")
+    ] = "onnx",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file; default: beside the model, .onnx or .pt2.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Where the images of the model's run lie now.")
+    ] = None,
+) -> None:
+    """Write a model as a file for other programs, check it on the validation images, write its model card.
+
+    Example: evocnn export runs/digits/models/NAME/model.safetensors --out digits.onnx
+    """
+    from evocnn.cli.export import export_model
+
+    export_model(model, form, out, data)
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="An exported model.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="JPEG, PNG or WebP files, or folders of them.")
+    ],
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, with all probabilities.")] = False,
+) -> None:
+    """Show the class of each image file, by an exported model and ONNX Runtime alone.
+
+    Example: evocnn predict digits.onnx photo.jpg more-photos/
+    """
+    from evocnn.cli.predict import predict_images
+
+    predict_images(model, images, as_json=json)
+
+
+@app.command()
+def latency(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="An .onnx file, or a .safetensors model, run by torch.")
+    ],
+    *,
+    batch_sizes: Annotated[str, typer.Option("--batch-sizes", help="Images at a time.")] = "1,32",
+    threads: Annotated[
+        str | None,
+        typer.Option("--threads", help="Threads of the CPU, such as 1,2; default: 1, and all cores."),
+    ] = None,
+) -> None:
+    """Measure how long a model takes, on the CPU and on a GPU where there is one.
+
+    Example: evocnn latency digits.onnx --batch-sizes 1,8,64 --threads 1,2
+    """
+    from evocnn.cli.latency import show_latency
+
+    show_latency(model, batch_sizes, threads)
 
 
 @app.command()

@@ -18,7 +18,7 @@ from evocnn.search import Ending
 EXIT_INTERRUPTED = 130
 
 
-class _Stop:
+class Stop:
     """Ctrl-C once: nothing new starts and what runs is finished; twice: at once."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ def run_search(experiment: Experiment, folder: Path, workers: Workers, data: Pat
 
 def searched(experiment: Experiment, folder: Path, workers: Workers, data: Path | None) -> Run:
     """Run an experiment, showing its progress, and return the run."""
-    stop = _Stop()
+    stop = Stop()
     with _told_how_to_resume(folder), stop.on_signals(), ProgressDisplay() as display:
         display.announce(experiment, folder, workers, experiment.search.budget)
         return run(
@@ -77,7 +77,7 @@ def resume_search(folder: Path, workers: Workers, data: Path | None, budget: str
 
 def resumed(folder: Path, workers: Workers, data: Path | None, budget: str | None = None) -> Run:
     """Resume a run, showing its progress, and return it."""
-    stop = _Stop()
+    stop = Stop()
     known = open_run(folder)
     new_budget = known.experiment.search.budget if budget is None else parse_budget(budget)
     with _told_how_to_resume(folder), stop.on_signals(), ProgressDisplay() as display:

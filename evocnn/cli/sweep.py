@@ -7,11 +7,12 @@ from typing import Any
 import typer
 
 from evocnn.cli.search import end_if_interrupted, resumed, searched
-from evocnn.config import Experiment, load_experiment
+from evocnn.cli.source import source_of
+from evocnn.config import Experiment
 from evocnn.errors import ExperimentError
 from evocnn.report.picture import check_ending
 from evocnn.report.sweep import plot_sweep, sweep_of, sweep_table
-from evocnn.runs import Workers
+from evocnn.runs import Workers, open_run
 
 
 def run_sweep(
@@ -20,6 +21,7 @@ def run_sweep(
     settings: Sequence[str],
     workers: Workers,
     *,
+    wanted: str | None,
     data: Path | None,
     out: Path | None,
     plot: Path | None,
@@ -27,10 +29,12 @@ def run_sweep(
     """Sweep a gene, or go on with the sweep in a run folder, and show what it found.
 
     Args:
-        source: An experiment file, or the run folder of a sweep.
+        source: An experiment file, or a run, whose experiment is taken; where no gene is given, the run
+            folder of a sweep.
         options: `gene`, `values`, `seeds` and `chromosome`; those not given are None.
-        settings: Changes to the experiment file.
+        settings: Changes to the experiment.
         workers: Where candidates train.
+        wanted: What to pick of the run, as the network that is varied.
         data: Images in place of the experiment's own.
         out: The run folder; `runs/NAME-GENE` where it is not given.
         plot: The picture's file.
@@ -40,12 +44,15 @@ def run_sweep(
     """
     if plot is not None:
         check_ending(plot)
-    if source.is_dir():
+    is_new = any(given is not None for given in (wanted, *map(options.get, ("gene", "values", "chromosome"))))
+    if source.is_dir() and not is_new:
+        sweep_of(open_run(source))  # another kind of search must not go on
         found = resumed(source, workers, data)
     else:
-        experiment = sweep_experiment(load_experiment(source, settings), options)
+        given = source_of(source, settings, options["chromosome"], wanted, data)
+        experiment = sweep_experiment(given.experiment, {**options, "chromosome": given.chromosome})
         folder = out or Path("runs") / f"{experiment.name}-{options['gene']}"
-        found = searched(experiment, folder, workers, data)
+        found = searched(experiment, folder, workers, given.data)
     sweep = sweep_of(found)
     sweep_table(sweep)
     if plot is not None:

@@ -57,6 +57,11 @@ class AlgorithmChoice:
     make: Callable[..., Algorithm]
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def has_population(self) -> bool:
+        """Whether it keeps one, whose size the founders must not exceed."""
+        return "population" in signature(self.make).parameters
+
     def made(self, **given: Any) -> Algorithm:
         """Return the algorithm; of `given` it gets what its arguments name.
 

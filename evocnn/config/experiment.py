@@ -154,7 +154,7 @@ class Experiment(Settings):
         n_founders, population = len(self.space.founders), self.search.population
         mistakes = Mistakes()
         with mistakes.at("space", "founders"):
-            if n_founders > population and self.search.algorithm.name != "random":
+            if n_founders > population and self.search.algorithm.has_population:
                 message = (
                     f"founders must be at most search.population, which is {population}, but they were "
                     f"{n_founders}; leave some out or raise the population"

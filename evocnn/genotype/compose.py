@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from evocnn.genotype.alleles import Choice
+from evocnn.genotype.alleles import Alleles, Choice
 from evocnn.genotype.chromosome import Chromosome
 from evocnn.genotype.gene import LayerGene
 from evocnn.genotype.gene_alleles import GeneAlleles
@@ -29,6 +29,26 @@ def composed(space: "SearchSpace", choose: Choose) -> Chromosome:
         _gene("head", space.head, choose) if held.head is None else held.head,
         _gene("recipe", space.recipe, choose) if held.recipe is None else held.recipe,
     )
+
+
+def answers(chromosome: Chromosome) -> Choose:
+    """Return what a chromosome answers to the decisions of `composed`: each time the nearest allele.
+
+    Where it has fewer layers than are decided at least, those that it lacks are the first of their alleles.
+    """
+
+    def choose(name: str, alleles: Alleles) -> Any:
+        segment, *path = name.split(".")
+        if segment == "depth":
+            return alleles.nearest(len(chromosome.layers))
+        if segment != "layers":
+            return alleles.nearest(getattr(getattr(chromosome, segment), path[0]))
+        if int(path[0]) >= len(chromosome.layers):
+            return alleles.values[0] if isinstance(alleles, Choice) else alleles.low
+        gene = chromosome.layers[int(path[0])]
+        return alleles.nearest(gene.name() if path[1:] == ["kind"] else getattr(gene, path[2]))
+
+    return choose
 
 
 def _layers(space: "SearchSpace", choose: Choose) -> tuple[LayerGene, ...]:

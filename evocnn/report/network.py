@@ -73,8 +73,8 @@ def _lines(run: Run, record: Record) -> Iterator[str]:
     if len(names) > 1:
         founders = quote(f"space.founders={json.dumps([record.text], ensure_ascii=False)}")
         yield f"begin a search with it:   evocnn run EXPERIMENT.toml --set {founders}"
-        chromosome = quote(record.text)
-        yield f"test its learning rate:   evocnn lr-range EXPERIMENT.toml --chromosome {chromosome}"
+        yield f"test its learning rate:   evocnn lr-range {quote(str(run.folder))} --pick {record.ticket}"
+        yield f"train it in full:         evocnn train {quote(str(run.folder))} --pick {record.ticket}"
 
 
 def _standing(run: Run, record: Record) -> str:

@@ -1,11 +1,11 @@
 """The arms of a comparison: runs that differ in nothing but their seed stand together."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evocnn.config.meaning import meaning
 from evocnn.errors import ExperimentError
 from evocnn.runs.folder import Run, open_run
 from evocnn.store.journal import FILE_NAME
@@ -32,8 +32,8 @@ class Arm:
 def arms_of(folders: Iterable[str | Path]) -> tuple[Arm, ...]:
     """Return the runs of some folders, in arms.
 
-    The runs below one folder, and all those that are named one by one, are divided by their
-    experiments, with seed, name and budget set aside.
+    The runs below one folder, and all those that are named one by one, are divided by what their
+    experiments mean, with seed, name and budget set aside.
 
     Args:
         folders: Run folders, or folders with runs somewhere below.
@@ -42,37 +42,61 @@ def arms_of(folders: Iterable[str | Path]) -> tuple[Arm, ...]:
         ExperimentError: There is no run in one of them.
         JournalError: A run cannot be read.
     """
-    groups: dict[tuple[Path | None, str], list[Run]] = {}
+    groups: list[tuple[Path | None, dict[str, Any], list[Run]]] = []
+    for path, home in _distinct(folders):
+        run = open_run(path)
+        own = {key: value for key, value in (_meant(run) or _stated(run)).items() if key not in ASIDE}
+        found = next((runs for place, meant, runs in groups if (place, meant) == (home, own)), None)
+        if found is None:
+            groups.append((home, own, [run]))
+        else:
+            found.append(run)
+    homes = [home for home, *_ in groups]
+    names = [
+        home.name if home is not None and homes.count(home) == 1 else described
+        for home, described in zip(homes, _described([runs[0] for *_, runs in groups]), strict=True)
+    ]
+    return tuple(
+        _arm(name if names.count(name) == 1 else f"{name} #{names[: n + 1].count(name)}", runs)
+        for n, (name, (*_, runs)) in enumerate(zip(names, groups, strict=True))
+    )
+
+
+def differing(runs: Sequence[Run]) -> dict[str, list[Any]]:
+    """Return by dotted key in what the experiments of runs differ; None where one has no such key.
+
+    What they mean is compared. Where one cannot be made again, because the code that it names is gone or
+    it is a problem's, that is what they state.
+    """
+    meant = [table for run in runs if (table := _meant(run)) is not None]
+    return _unlike(meant if len(meant) == len(runs) else [_stated(run) for run in runs])
+
+
+def _meant(run: Run) -> dict[str, Any] | None:
+    try:
+        return meaning(run.experiment)
+    except ExperimentError:
+        return None
+
+
+def _stated(run: Run) -> dict[str, Any]:
+    return dict(_flat(run.manifest["experiment"], ""))
+
+
+def _unlike(tables: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    found = {key: [table.get(key) for table in tables] for key in dict.fromkeys(k for t in tables for k in t)}
+    return {key: values for key, values in found.items() if any(value != values[0] for value in values)}
+
+
+def _distinct(folders: Iterable[str | Path]) -> Iterator[tuple[Path, Path | None]]:
+    """Yield each run folder once, and the folder below which it was found; None where it was named."""
     seen: set[Path] = set()
     for folder in map(Path, folders):
         is_run = (folder / FILE_NAME).is_file()
         for path in [folder] if is_run else _below(folder):
             if path.resolve() not in seen:
                 seen.add(path.resolve())
-                run = open_run(path)
-                key = json.dumps({k: v for k, v in stated(run).items() if k not in ASIDE}, sort_keys=True)
-                groups.setdefault((None if is_run else folder.resolve(), key), []).append(run)
-    homes = [home for home, _ in groups]
-    names = [
-        home.name if home is not None and homes.count(home) == 1 else described
-        for home, described in zip(homes, _described([runs[0] for runs in groups.values()]), strict=True)
-    ]
-    return tuple(
-        _arm(name if names.count(name) == 1 else f"{name} #{names[: n + 1].count(name)}", runs)
-        for n, (name, runs) in enumerate(zip(names, groups.values(), strict=True))
-    )
-
-
-def stated(run: Run) -> dict[str, Any]:
-    """Return what a run's experiment states, by dotted key."""
-    return dict(_flat(run.manifest["experiment"], ""))
-
-
-def differing(runs: Iterable[Run]) -> dict[str, list[Any]]:
-    """Return by dotted key what the experiments of runs state differently; None where one is silent."""
-    tables = [stated(run) for run in runs]
-    found = {key: [table.get(key) for table in tables] for key in dict.fromkeys(k for t in tables for k in t)}
-    return {key: values for key, values in found.items() if any(value != values[0] for value in values)}
+                yield path, None if is_run else folder.resolve()
 
 
 def _below(folder: Path) -> list[Path]:
@@ -98,8 +122,8 @@ def _flat(table: Mapping[str, Any], before: str) -> Iterable[tuple[str, Any]]:
 
 def _described(runs: list[Run]) -> list[str]:
     """Return names of experiments, each with what it states and another does not."""
-    keys = [key for key in differing(runs) if key not in ASIDE]
-    tables = [stated(run) for run in runs]
+    tables = [_stated(run) for run in runs]
+    keys = [key for key in _unlike(tables) if key not in ASIDE]
     return [
         " ".join([run.name, *(f"{key}={_short(table[key])}" for key in keys if key in table)])
         for run, table in zip(runs, tables, strict=True)

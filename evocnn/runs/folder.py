@@ -86,7 +86,7 @@ class Run:
         Raises:
             ExperimentError: That code cannot be imported any more.
         """
-        home = self.manifest["experiment_folder"]
+        home = self.manifest.get("experiment_folder", ".")  # a problem that was solved has none
         try:
             return Experiment.from_dict(
                 self.manifest["experiment"], folder=Path(home), source=f"experiment of {self.folder}"

@@ -116,7 +116,8 @@ def resume(
         path = Path(data).resolve() if data is not None else None if stored is None else Path(stored)
         parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker or 0.0)
         parts = parts.charging(CostModel(**known.manifest["cost_model"]))
-        _check_same(known, parts)
+        check_data(known, parts)
+        _warn_of_changes(known)
         journal.set("experiment", to_plain(experiment.tables))
         journal.set("data_path", None if path is None else str(path))
         _search(experiment, parts, journal, crew, observer)
@@ -189,8 +190,12 @@ def _search(
         journal.set("status", ending.value)
 
 
-def _check_same(known: Run, parts: Parts) -> None:
-    """Raise where the data differ from the run's; warn where versions or hardware do."""
+def check_data(known: Run, parts: Parts) -> None:
+    """Raise where data differ from those of a run.
+
+    Raises:
+        ReplayError: They do.
+    """
     digest = known.manifest["data"]["digest"]
     if parts.data.digest != digest:
         message = (
@@ -198,6 +203,10 @@ def _check_same(known: Run, parts: Parts) -> None:
             f"{parts.data.digest[:12]}; give them with --data"
         )
         raise ReplayError(message)
+
+
+def _warn_of_changes(known: Run) -> None:
+    """Warn where versions or hardware differ from those of a run."""
     before, now = known.manifest["environment"], environment()
     changed = [
         f"{n} {before[n]} -> {now[n]}" for n in now if n in DECISIVE and before.get(n, now[n]) != now[n]

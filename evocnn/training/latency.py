@@ -25,6 +25,24 @@ class Latency(NamedTuple):
     spread: float
 
 
+def time_passes(work: Callable[[], object], clock: Callable[[], float] = perf_counter) -> Latency:
+    """Return how long a piece of work takes once it is warm.
+
+    Args:
+        work: Returns when it is done.
+        clock: Tells the time in seconds.
+    """
+    for _ in range(N_WARM_UP):
+        work()
+    seconds: list[float] = []
+    while len(seconds) < MIN_PASSES or sum(seconds) < MIN_SECONDS:
+        start = clock()
+        work()
+        seconds.append(clock() - start)
+    first, median, third = np.quantile(seconds, (0.25, 0.5, 0.75))
+    return Latency(float(median), float(third - first))
+
+
 @torch.inference_mode()
 def measure_latency(
     network: nn.Module, images: Tensor, n_threads: int, clock: Callable[[], float] = perf_counter
@@ -40,25 +58,16 @@ def measure_latency(
         n_threads: Threads of the CPU that compute it.
         clock: Tells the time in seconds.
     """
+
+    def work() -> None:
+        network(images)
+        if images.device.type == "cuda":  # pragma: no cover - GPU branch
+            torch.cuda.synchronize(images.device)
+
     network.eval()
-    seconds: list[float] = []
     n_threads_before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     try:
-        for _ in range(N_WARM_UP):
-            network(images)
-        while len(seconds) < MIN_PASSES or sum(seconds) < MIN_SECONDS:
-            _wait_for(images.device)
-            start = clock()
-            network(images)
-            _wait_for(images.device)
-            seconds.append(clock() - start)
+        return time_passes(work, clock)
     finally:
         torch.set_num_threads(n_threads_before)
-    first, median, third = np.quantile(seconds, (0.25, 0.5, 0.75))
-    return Latency(float(median), float(third - first))
-
-
-def _wait_for(device: torch.device) -> None:
-    if device.type == "cuda":  # pragma: no cover - GPU branch
-        torch.cuda.synchronize(device)

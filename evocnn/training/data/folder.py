@@ -2,22 +2,19 @@
 
 import hashlib
 import os
-import struct
-import warnings
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from evocnn.errors import DataError
-from evocnn.training.data.framing import Framing, fitted, shown_size, write_row
+from evocnn.training.data.framing import Framing, shown_size
+from evocnn.training.data.image_file import BOMB, UNREADABLE, bombs_refused, decode, reason_of
 from evocnn.training.data.image_set import ImageSet, images_needed, labelled
 from evocnn.training.data.listing import FORMATS, ImageFile, Notes, list_images
 from evocnn.training.data.mapped import Pixels, hold
@@ -26,24 +23,6 @@ PROPOSED_SIDE = 128  # largest size that is proposed: what is larger is seldom m
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # EXIF: the values that exchange height and width
 CHUNK = 64  # files that a thread takes at a time
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
-
-UNREADABLE = (
-    OSError,  # of the file system, and Pillow's for what it does not know or finds cut short
-    SyntaxError,  # Pillow's for broken PNG files
-    EOFError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    ArithmeticError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-)
-"""What Pillow raises for files that are no images, cut short or changed."""
-
-BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -78,7 +57,7 @@ def load_folder(path: Path, split: str, framing: Framing) -> ImageSet:
     needed = images_needed(split)
     notes = Notes(path)
     classes, files = list_images(path, notes)
-    with _bombs_refused():
+    with bombs_refused():
         headers = _in_threads(_header, [file.path for file in files])
     known: list[tuple[ImageFile, _Header]] = []
     for file, header in zip(files, headers, strict=True):
@@ -122,15 +101,6 @@ def load_folder(path: Path, split: str, framing: Framing) -> ImageSet:
     )
 
 
-@contextmanager
-def _bombs_refused() -> Iterator[None]:
-    """Let Pillow raise where it would warn of an image that is far larger than its file."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of damaged metadata, which change no pixel
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
-
-
 def _in_threads(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """Return what a function returns for each item; Pillow lets other threads work while it decodes."""
     chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
@@ -151,10 +121,8 @@ def _header(path: Path) -> _Header | str:
             if "exif" in image.info and image.getexif().get(ORIENTATION) in TURNED:
                 width, height = height, width
             return _Header(height, width, _is_grey(image))
-    except BOMB:
-        return f"larger than {Image.MAX_IMAGE_PIXELS or 0:,} pixels"
-    except UNREADABLE:
-        return "unreadable"
+    except (*BOMB, *UNREADABLE) as error:
+        return reason_of(error)
 
 
 def _is_grey(image: Image.Image) -> bool:
@@ -191,9 +159,9 @@ def _pixels(
 
     def fill(target: Pixels) -> list[tuple[int, str]]:
         def write(index: int) -> str | None:
-            return _decode(files[index].path, target[index], mode, size, framing)
+            return decode(files[index].path, target[index], mode, size, framing.fit)
 
-        with _bombs_refused():
+        with bombs_refused():
             reasons = _in_threads(write, range(len(files)))
         failed = [(index, reason) for index, reason in enumerate(reasons) if reason is not None]
         kept = [index for index, reason in enumerate(reasons) if reason is None]
@@ -208,30 +176,3 @@ def _pixels(
     key = hashlib.sha256(repr(stamps).encode()).hexdigest()
     pixels, failed = hold((len(files), 1 if is_grey else 3, *size), key, fill)
     return pixels, [(index, reason) for index, reason in failed]
-
-
-def _decode(path: Path, row: Pixels, mode: str, size: tuple[int, int], framing: Framing) -> str | None:
-    """Write an image into its row, or return why it cannot be read."""
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            side = 2 * max(size)  # a JPEG may be decoded at a fraction of its size, at least at twice ours
-            image.draft(None, (side, side))
-            upright = ImageOps.exif_transpose(image)
-            write_row(fitted(_converted(upright, mode), size, framing.fit), row)
-    except BOMB:
-        return f"larger than {Image.MAX_IMAGE_PIXELS or 0:,} pixels"
-    except UNREADABLE:
-        return "unreadable"
-    return None
-
-
-def _converted(image: Image.Image, mode: str) -> Image.Image:
-    """Return an image in grey or RGB: 16 bits become 8, and what is transparent becomes white."""
-    if image.mode.startswith("I"):
-        levels = np.asarray(image).astype(np.uint32)
-        return Image.fromarray(np.minimum(levels >> 8, 255).astype(np.uint8)).convert(mode)
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        paper = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(paper, layer).convert(mode)
-    return image.convert(mode)

@@ -146,7 +146,7 @@ def _images(folder: Path, notes: Notes) -> list[Path]:
                     "folder that holds the classes"
                 )
             notes.add("empty folders", entry)
-        elif _is_image(entry):
+        elif is_image(entry):
             found.append(entry)
         else:
             notes.add(f"not {', '.join(FORMATS[:-1])} or {FORMATS[-1]}", entry)
@@ -163,7 +163,7 @@ def _entries(folder: Path) -> list[Path]:
         ) from error
 
 
-def _is_image(path: Path) -> bool:
+def is_image(path: Path) -> bool:
     """Return whether a file starts as a JPEG, PNG or WebP image does, or does not let one see that."""
     try:
         if path.exists() and not path.is_file():  # a pipe would wait for ever
@@ -181,5 +181,5 @@ def _is_image(path: Path) -> bool:
 def holds_classes(path: Path) -> bool:
     """Return whether a folder holds folders, as a folder of images does, or images."""
     return any(
-        entry.is_dir() or _is_image(entry) for entry in path.iterdir() if not entry.name.startswith(".")
+        entry.is_dir() or is_image(entry) for entry in path.iterdir() if not entry.name.startswith(".")
     )

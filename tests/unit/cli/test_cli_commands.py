@@ -13,7 +13,7 @@ from evocnn import open_run
 from evocnn.store import Journal, locked
 
 Call = Callable[..., Any]
-COMMANDS = ("run", "resume", "show", "plot", "compare", "space")
+COMMANDS = ("run", "resume", "show", "plot", "compare", "space", "train", "ensemble")
 RESULT = (
     "ticket",
     "identity",

@@ -1,5 +1,6 @@
 """The command that tests which learning rates train the networks of a space."""
 
+import json
 import re
 import tomllib
 from collections.abc import Callable
@@ -59,6 +60,21 @@ def test_founders_are_tested_under_each_optimizer_and_one_range_spans_them(
     assert f'learning_rate = {{ low = {low}, high = {high}, scale = "log" }}\n' in said.out
 
 
+def test_a_network_of_a_run_is_tested_on_the_data_of_the_run(
+    evocnn: Call, tiny: Path, tmp_path: Path, picture: Path
+) -> None:
+    own, labels = tmp_path / "own.npz", np.arange(400) % 4
+    pixels = np.random.default_rng(0).integers(0, 60, (400, 5, 5, 1)) + 60 * labels[:, None, None, None]
+    np.savez(own, images=pixels.astype(np.uint8), labels=labels)
+    run = tmp_path / "run"
+    assert evocnn("run", tiny, "--data", own, "--out", run, "--workers", "0").code == 0
+    picked = json.loads(evocnn("show", run, "--pick", "smallest", "--json").out)
+    said = evocnn("lr-range", run, "--pick", "smallest", "--out", picture, "--set", "data.images=200")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("tiny: learning rates from 1e-06 to 10 in 200 steps; 150 training images")
+    assert picked["text"].replace(" > ", " · ") in said.out
+
+
 def test_images_that_tell_nothing_have_no_range(
     evocnn: Call, tiny: Path, tmp_path: Path, picture: Path
 ) -> None:
@@ -82,6 +98,7 @@ def test_images_that_tell_nothing_have_no_range(
     [
         (("--chromosome", "conv4k3 | gap"), r"a chromosome must have three parts divided by '\|'"),
         (("--chromosome", "res8k3 | gap | sgd lr=.1"), "'res8k3' must be the text form of one of conv, pool"),
+        (("--pick", "knee"), r"--pick must choose the one network, .*tiny.toml' was no run folder; name one"),
         (("--out", "rates.jpg"), r"a plot's file must end in .* 'rates.jpg'; change the ending"),
         (("--set", "space.limit=1"), "'space.limit' is not known; .*; did you mean 'limits'?"),
         (("--data", "nothing"), "data path .*nothing must be a folder with IDX files"),

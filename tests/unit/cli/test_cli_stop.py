@@ -10,7 +10,7 @@ import pytest
 
 from evocnn import open_run
 from evocnn.cli.progress import ProgressDisplay
-from evocnn.cli.search import _Stop
+from evocnn.cli.search import Stop
 
 Call = Callable[..., Any]
 
@@ -80,7 +80,7 @@ def test_twice_ends_at_once(press: Any, evocnn: Call, tiny: Path, tmp_path: Path
 
 def test_signals_are_given_back() -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    stop = _Stop()
+    stop = Stop()
     with stop.on_signals():
         assert all(signal.getsignal(number) != handler for number, handler in before.items())
         assert not stop()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from evocnn import open_run
 from evocnn.cli.sweep import parsed_values
 
 Call = Callable[..., Any]
@@ -33,6 +34,45 @@ def test_a_sweep_is_run_shown_drawn_and_shown_again(evocnn: Call, tiny: Path, tm
     assert (again.code, again.out) == (0, said.out.replace(f"wrote {picture}\n", ""))
 
 
+def test_a_network_of_a_run_is_varied_in_the_experiment_of_the_run(
+    evocnn: Call, finished: Path, tmp_path: Path
+) -> None:
+    text = open_run(finished).front.knee.text
+    said = evocnn(
+        *("sweep", finished, "--pick", "knee", "--gene", "recipe.batch_size", "--values", "8,100"),
+        *("--seeds", "1", "--set", "data.images=200", "--workers", "0", "--out", tmp_path / "run"),
+    )
+    assert said.code == 0
+    assert f"2 trainings; all else as in {text}\n" in said.err
+    assert said.out.startswith("tiny: sweep of recipe.batch_size; 2 of 2 trainings, 1 seeds a value\n")
+    made = open_run(tmp_path / "run").manifest["experiment"]
+    ours = open_run(finished).manifest["experiment"]
+    assert made["data"] == {**ours["data"], "images": 200}
+    assert made["space"] == ours["space"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--pick", "knee"), "a sweep must be given --gene and --values, but it was not"),
+        (("--pick", "bst"), "a pick must be knee, .* but it was 'bst'"),
+        (
+            ("--pick", "knee", "--chromosome", "conv4k3 | gap | sgd lr=.05"),
+            "--pick must choose the one network, out of a run, but --chromosome gave one, too; leave",
+        ),
+        (("--gene", "conv.filters"), "a sweep must be given --values, but it was not"),
+        (("--set", "data.imags=3", "--gene", "conv.filters"), "experiment of .*'data.imags' .*'images'"),
+    ],
+)
+def test_a_mistake_about_a_run_ends_in_one_line_and_trains_nothing(
+    arguments: tuple[str, ...], message: str, evocnn: Call, finished: Path, tmp_path: Path
+) -> None:
+    said = evocnn("sweep", finished, *arguments, "--out", tmp_path / "run", "--workers", "0")
+    assert (said.code, said.out) == (2, "")
+    assert re.search(rf"^error: .*{message}", said.err, re.MULTILINE)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -51,7 +91,10 @@ def test_a_mistake_ends_in_one_line_and_leaves_no_run(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_that_is_no_sweep_is_refused(evocnn: Call, finished: Path) -> None:
+def test_a_run_that_is_no_sweep_is_refused_before_it_goes_on(
+    evocnn: Call, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evocnn.cli.sweep.resumed", lambda *_: pytest.fail("it went on"))
     said = evocnn("sweep", finished)
     assert said.code == 2
     assert "must be the run folder of a sweep, but its algorithm was None" in said.err

@@ -20,7 +20,7 @@ from evocnn.genotype import Conv
 class Wide(Conv):
     code = "wide"
 """
-ALGORITHMS = ["nsga2", "nsga2-generational", "random"]
+ALGORITHMS = ["nsga2", "nsga2-generational", "random", "tpe", "aging", "map-elites", "nsga3", "weighted-sum"]
 
 
 def experiment_of(*names: str, algorithm: str = "nsga2", **space: Any) -> Experiment:
@@ -151,7 +151,8 @@ def test_there_are_no_more_founders_than_a_population_holds(algorithm: str) -> N
     message = "'space.founders': founders must be at most search.population, which is 6, but they were 7"
     with pytest.raises(ExperimentError, match=message):
         experiment_of(*names, algorithm=algorithm)
-    assert len(experiment_of(*names, algorithm="random").space.founders) == 7
+    for without in ("random", "tpe", "grid"):
+        assert len(experiment_of(*names, algorithm=without).space.founders) == 7
 
 
 def test_founders_of_own_genes_by_text(write: Write) -> None:

@@ -19,6 +19,7 @@ from evocnn.genotype import (
     Recipe,
     SearchSpace,
 )
+from evocnn.genotype.compose import answers
 
 MakeSpace = Callable[..., SearchSpace]
 CONV = GeneAlleles(Conv, {"filters": Choice((4, 8)), "kernel": Choice((3,)), "activation": Choice(("silu",))})
@@ -91,6 +92,32 @@ def test_nothing_is_asked_of_what_is_held(make_space: MakeSpace) -> None:
     nothing = Answers()
     small(make_space, held=Held(None, None, Recipe(batch_size=16))).compose(nothing)
     assert not any(name.startswith("recipe") for name in nothing.asked)
+
+
+def test_a_chromosome_answers_as_it_was_decided(space: SearchSpace) -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(30):
+        chromosome = space.compose(lambda name, alleles: alleles.sample(rng))
+        assert space.compose(answers(chromosome)) == chromosome
+
+
+def test_where_alleles_lack_a_value_the_nearest_is_answered(make_space: MakeSpace) -> None:
+    given = Chromosome(
+        (Conv(7, 5), Pool(kind="average"), Conv(5, 3), Conv(5, 3)), Head(dropout=0.1), Recipe("adam", 0.5)
+    )
+    found = small(make_space).compose(answers(given))
+    assert found.layers == (
+        Conv(8, 3, activation="silu"),
+        Pool(kind="average"),
+        Conv(4, 3, activation="silu"),
+    )
+    assert (found.head.dropout, found.recipe.learning_rate) == (0, 0.1)
+
+
+def test_layers_that_a_chromosome_lacks_are_the_first_of_their_alleles(make_space: MakeSpace) -> None:
+    space = small(make_space, founder_depth=(2, 2))
+    given = Chromosome((Pool(kind="average"),), Head(), Recipe("sgd", 0.01))
+    assert space.compose(answers(given)).layers == (Pool(kind="average"), Conv(4, 3, activation="silu"))
 
 
 def test_random_decisions_give_chromosomes_of_the_space(space: SearchSpace) -> None:

@@ -223,11 +223,53 @@ def test_runs_of_other_problems_are_refused_with_both_values(
 
 def test_other_founders_and_trainings_are_no_other_problem_but_said(reaching: Callable[..., Run]) -> None:
     plain = reaching(1, 0.5)
-    space = {**plain.manifest["experiment"]["space"], "founders": ["tutorial"]}
+    space = {**plain.manifest["experiment"]["space"], "founders": ["conv4k3 | gap | sgd lr=.1"]}
     other = reaching(2, 0.5, tables={"space": space, "training": {"epochs": 5}})
     assert compare([Arm("a", (plain, other))]).notes == (
-        "training.epochs is not the same in all runs: not given, 5",
+        "training.epochs is not the same in all runs: 10, 5",
     )
+
+
+SILENT = {"layers": {"conv": {"filters": 4, "kernel": 3}}, "limits": {"parameters": 5000, "flops": 10**6}}
+SAID = {
+    "source": "somewhere",
+    "layers": {"conv": {"filters": [4], "kernel": [3], "stride": 1, "weight": 1}},
+    "recipe": {"schedule": "cosine"},
+    "evolve": ["recipe", "head", "layers"],
+    "limits": {"flops": 10**6, "parameters": 5000, "depth": 12},
+    "pool_order": "early",
+}
+
+
+def test_a_default_that_one_run_states_and_another_leaves_out_is_no_difference(
+    reaching: Callable[..., Run],
+) -> None:
+    runs = (
+        reaching(1, 0.5, tables={"space": SILENT}),
+        reaching(2, 0.5, tables={"space": SAID, "training": {"epochs": 10, "warmup": 0.1}}),
+    )
+    assert compare([Arm("a", runs)]).notes == ()
+    other = {
+        **SAID,
+        "pool_order": "textbook",
+        "layers": {"conv": {"filters": 4, "kernel": 3, "stride": [1, 2]}},
+    }
+    message = r"they were space.layers.conv.stride 1, \[1, 2\], space.pool_order early, textbook; compare"
+    with pytest.raises(ExperimentError, match=message):
+        compare([Arm("a", (runs[0], reaching(3, 0.5, tables={"space": other})))])
+
+
+def test_runs_whose_experiments_cannot_be_made_again_are_compared_by_what_they_state(
+    reaching: Callable[..., Run],
+) -> None:
+    gone = {**SILENT, "layers": {"own": {"gene": "gone_module:Gone", "filters": 4}}}
+    first, second = (reaching(seed, 0.5, tables={"space": gone}) for seed in (1, 2))
+    assert compare([Arm("a", (first, second))]).notes == ()
+    limited = reaching(3, 0.5, tables={"space": {**gone, "limits": {"parameters": 9}}})
+    with pytest.raises(
+        ExperimentError, match=r"space.limits.parameters 5000, 9, space.limits.flops 1000000, n"
+    ):
+        compare([Arm("a", (first, limited))])
 
 
 def test_seconds_of_unlike_machines_are_said(reaching: Callable[..., Run]) -> None:

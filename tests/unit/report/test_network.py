@@ -43,7 +43,8 @@ def test_a_network_is_shown_with_recipe_figures_and_how_to_go_on(
         "  generalization_gap   0.1",
         "mark it in the plot:      evocnn plot runs/mine --pick 0",
         f"begin a search with it:   evocnn run EXPERIMENT.toml --set 'space.founders=[\"{TEXT}\"]'",
-        f"test its learning rate:   evocnn lr-range EXPERIMENT.toml --chromosome '{TEXT}'",
+        "test its learning rate:   evocnn lr-range runs/mine --pick 0",
+        "train it in full:         evocnn train runs/mine --pick 0",
     ]
 
 

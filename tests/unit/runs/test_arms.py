@@ -82,6 +82,18 @@ def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
         arms_of([tmp_path])
 
 
+def test_an_experiment_that_states_a_default_is_in_the_arm_of_one_that_does_not(
+    written: Write, tmp_path: Path
+) -> None:
+    tables = {"data": {"source": "digits"}, "space": {"preset": "tiny"}}
+    silent = written(tmp_path / "silent", **tables)
+    said = written(tmp_path / "said", seed=1, **tables, search={"algorithm": "nsga2", "window": 8})
+    other = written(tmp_path / "other", seed=1, **tables, search={"window": 9})
+    arms = arms_of([silent, said, other])
+    assert [folders(arm) for arm in arms] == [["silent", "said"], ["other"]]
+    assert [arm.name for arm in arms] == ["mine", "mine search.window=9"]
+
+
 def test_differences_are_told_by_dotted_keys(written: Write, tmp_path: Path) -> None:
     paths = [written(tmp_path / "a", x={"y": 1, "z": 2}), written(tmp_path / "b", x={"y": 3, "z": 2}, w=None)]
     runs = [arm.runs[0] for arm in arms_of(paths)]

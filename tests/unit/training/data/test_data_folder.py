@@ -363,7 +363,7 @@ def test_a_folder_larger_than_the_share_is_mapped_and_decoded_once(
     first = read(root)
     assert isinstance(first.images, np.memmap)
     assert (first.digest, first.notes) == (ordinary.digest, ordinary.notes)
-    monkeypatch.setattr(folder_module, "_decode", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(folder_module, "decode", lambda *_: pytest.fail("decoded again"))
     again = read(root)
     assert (again.digest, again.notes) == (ordinary.digest, ordinary.notes)
 

@@ -1,0 +1,166 @@
+"""Claim: exported networks give PyTorch's logits within 1e-4 on 1,000 images of digits and Fashion-MNIST.
+
+    .venv/bin/python benchmarks/export/benchmark.py [--data FASHION_MNIST] [--write]
+
+Networks that hold every layer gene, normalization and activation between them are trained, exported as
+ONNX and with `torch.export`, loaded again, and compared with the trained network on 1,000 images of the
+training split, from the pixels to the logits. Fashion-MNIST is read from the folder of its IDX files, or
+downloaded into the cache. `--write` puts the table into results.md beside this file.
+"""
+
+import argparse
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import numpy as np
+
+from evocnn.deploy.export import OPSET, Exported, export, logits_of
+from evocnn.deploy.model import Input, Model, Origin
+from evocnn.evaluation import EvaluationRequest
+from evocnn.genotype import LAYERS, Chromosome, Fidelity, Shape
+from evocnn.phenotype import build
+from evocnn.store import environment
+from evocnn.training.data import Framing, ImageSet, load, split
+from evocnn.training.evaluator import TrainingEvaluator
+from evocnn.training.images import channel_statistics
+from evocnn.training.protocol import Protocol
+from evocnn.training.state import load_weights
+
+HERE = Path(__file__).parent
+NETWORKS = {
+    "plain": "conv32k3 · pool · conv64k3 · pool · conv128k3 | gap dense64",
+    "residual": "conv16k3 · pool · res32k3 silu · res64k3s2 | gap",
+    "bottleneck": "conv16k3 gelu norm=group · pool · neck32k3 reduction=4 · conv32k3 dilation=2 | flatten",
+    "depthwise": "conv8k3 · dws32k3s2 tanh · inv32k3e3 se=4 · pool average | gap",
+    "dense": "conv16k3 · dense16k3 · dense16k3 leaky_relu · pool | flatten",
+    "links": "conv16k3 · conv16k5 groups=4 · link1 · pool · conv32k3 norm=none · link3 concat · drop.2 | gap",
+}
+RECIPE = "adamw lr=.003"
+N_IMAGES = {"digits": 1_442, "fashion-mnist": 4_000}  # to train and validate
+EPOCHS = 5
+N_COMPARED = 1_000
+BAR = 1e-4
+
+
+class Row(NamedTuple):
+    """What was found of a network.
+
+    Attributes:
+        data: The data's name.
+        network: The network's name.
+        n_parameters: Its parameters.
+        accuracy: On validation images.
+        largest: Largest logit, its sign aside.
+        onnx: The ONNX file.
+        torch: The program of `torch.export`.
+        n_bytes: Size of the ONNX file.
+    """
+
+    data: str
+    network: str
+    n_parameters: int
+    accuracy: float
+    largest: float
+    onnx: Exported
+    torch: Exported
+    n_bytes: int
+
+
+def trained(chromosome: Chromosome, images: ImageSet, n_images: int) -> tuple[Model, float]:
+    """Return the model of a chromosome, trained for a few epochs, and its validation accuracy."""
+    training, validation = split(images, validation=0.25, seed=0, n_images=n_images)
+    evaluator = TrainingEvaluator(training, validation, Protocol(seed=0))
+    request = EvaluationRequest(chromosome, Fidelity(EPOCHS, len(training)), saves_state=True)
+    evaluation = evaluator(request)
+    assert evaluation.state is not None, evaluation.reason
+    network = build(chromosome, Shape(*images.shape), images.n_classes)
+    network.load_state_dict(load_weights(evaluation.state)[0])
+    mean, deviation = (tuple(map(float, figures)) for figures in channel_statistics(training.images))
+    model = Model(
+        network.eval(),
+        chromosome,
+        Input(images.shape, Framing(), mean, deviation),
+        images.class_names,
+        Origin({"name": images.name}, "", None, {"digest": images.digest}, "", 0, "given"),
+    )
+    return model, evaluation.metrics["validation_accuracy"]
+
+
+def measured(data: str, images: ImageSet, network: str, folder: Path) -> Row:
+    """Return what exporting a network found."""
+    chromosome = Chromosome.parse(f"{NETWORKS[network]} | {RECIPE}", LAYERS)
+    model, accuracy = trained(chromosome, images, N_IMAGES[data])
+    compared = images.take(np.arange(N_COMPARED))
+    exported = [
+        export(model, form, folder / f"{data}-{network}{end}", compared)
+        for form, end in (("onnx", ".onnx"), ("torch", ".pt2"))
+    ]
+    return Row(
+        data,
+        network,
+        chromosome.counts(Shape(*images.shape), images.n_classes).parameters,
+        accuracy,
+        float(np.abs(logits_of(model, compared)).max()),
+        *exported,
+        exported[0].path.stat().st_size,
+    )
+
+
+def main() -> None:
+    """Export every network for both data sets, print the table and write it if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder of the IDX files of Fashion-MNIST")
+    parser.add_argument("--write", action="store_true", help="write results.md")
+    arguments = parser.parse_args()
+    sets = {
+        "digits": load("digits", "train"),
+        "fashion-mnist": load("fashion-mnist", "train", arguments.data),
+    }
+    with TemporaryDirectory() as folder:
+        rows = [
+            measured(data, images, network, Path(folder))
+            for data, images in sets.items()
+            for network in NETWORKS
+        ]
+    table = report(rows)
+    print(table)
+    if arguments.write:
+        (HERE / "results.md").write_text(table, encoding="utf-8")
+
+
+def report(rows: list[Row]) -> str:
+    """Return the results as Markdown."""
+    where = environment()
+    lines = "\n".join(
+        f"| {row.data} | {row.network} | {row.n_parameters:,} | {row.accuracy:.3f} | {row.largest:.1f} "
+        f"| {row.onnx.difference:.1e} | {row.torch.difference:.1e} | {row.onnx.n_other + row.torch.n_other} "
+        f"| {row.n_bytes:,} |"
+        for row in rows
+    )
+    texts = "\n".join(f"- {name}: `{text}`" for name, text in NETWORKS.items())
+    worst = max(row.onnx.difference for row in rows)
+    return f"""# Exported networks against PyTorch
+
+Trained for {EPOCHS} epochs (`{RECIPE}`; {N_IMAGES["digits"]:,} digits, {N_IMAGES["fashion-mnist"]:,} images
+of Fashion-MNIST, a quarter of them to validate), exported, loaded again, and run on n = {N_COMPARED:,} images
+of the training split: the largest difference between two logits, and the images that an export puts into
+another class.
+
+| data | network | parameters | accuracy | largest logit | ONNX | torch.export | other classes | ONNX bytes |
+|---|---|---|---|---|---|---|---|---|
+{lines}
+
+Bar: ONNX within {BAR:.0e}. {"Met" if worst <= BAR else "Missed"}: the largest difference is {worst:.1e}.
+
+{texts}
+
+Command: `python benchmarks/export/benchmark.py --write`
+Machine: {where["processor"]}, {where["cores"]} cores; Python {where["python"]}, torch {where["torch"]},
+ONNX Runtime {version("onnxruntime")}, ONNX opset {OPSET}, seed 0, commit {where["commit"]}.
+"""
+
+
+if __name__ == "__main__":
+    main()

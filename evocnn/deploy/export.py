@@ -1,0 +1,299 @@
+"""A model as ONNX, as a program of `torch.export` or as safetensors: written, loaded again, compared.
+
+All but safetensors hold the whole way from the pixels of an image file to probabilities: they take
+`images`, uint8 of shape `(n, channels, height, width)` with any `n`, normalize them and give
+`probabilities` and `logits`, float32 of shape `(n, n_classes)`. What else is needed to use them lies in
+their metadata as JSON, see `about`.
+"""
+
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from evocnn.config import Experiment
+from evocnn.config.parts import load_data
+from evocnn.deploy.model import SUFFIX, Model, load_model
+from evocnn.deploy.predict import ENTRY, INPUT, LOGITS, PROBABILITIES, session_of
+from evocnn.errors import DataError, ExperimentError, ExportError, did_you_mean
+from evocnn.training.data import ImageSet, split
+from evocnn.training.data.mapped import Pixels
+from evocnn.training.images import Images, resident
+
+FORMS = {"onnx": ".onnx", "torch": ".pt2", "safetensors": SUFFIX}
+OPSET = 18  # of ONNX; ONNX Runtime reads it from 1.14 on
+LIMIT = 1e-4  # between logits of up to 10; beyond that in proportion, as float32 rounds
+_BATCH = 256  # images that are compared at a time
+_ABOUT_FILE = f"{ENTRY}.json"  # inside the archive of torch.export
+
+Logits = npt.NDArray[np.float32]
+
+
+class Exported(NamedTuple):
+    """A file that was written, and how it compares with the model.
+
+    Attributes:
+        path: The file.
+        form: `onnx`, `torch` or `safetensors`.
+        n_images: How many images were compared.
+        difference: Largest between two logits.
+        limit: What it may be at most.
+        n_other: Images that are put into another class.
+    """
+
+    path: Path
+    form: str
+    n_images: int
+    difference: float
+    limit: float
+    n_other: int
+
+
+class Classifier(nn.Module):
+    """From pixels to probabilities and logits: what is exported.
+
+    Args:
+        model: The model; its network is shared.
+    """
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.network = model.network
+        for name, figures in (("mean", model.input.mean), ("deviation", model.input.deviation)):
+            self.register_buffer(name, torch.tensor(figures, dtype=torch.float32).view(1, -1, 1, 1))
+        self.eval()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return probabilities and logits, `(n, n_classes)`, of uint8 images `(n, channels, h, w)`."""
+        logits = self.network((images.float() - self.mean) / self.deviation)
+        return logits.softmax(dim=1), logits
+
+
+def export(model: Model, form: str, path: Path, images: ImageSet) -> Exported:
+    """Write a model in a form, load the file again and compare it with the model.
+
+    Args:
+        model: The model.
+        form: A key of `FORMS`.
+        path: The file, which appears only if it is the same as the model up to rounding.
+        images: On which they are compared.
+
+    Raises:
+        ExperimentError: There is no such form, or the file's name ends otherwise.
+        DataError: The images are not of the model's shape, or the file cannot be written.
+        ExportError: The network cannot be written in this form, or the file gives something else.
+    """
+    check_form(form, path)
+    if images.shape != model.input.shape:
+        message = (
+            f"images to compare must have the model's shape {model.input.shape}, but it was {images.shape}; "
+            "give images of its data"
+        )
+        raise DataError(message)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
+            part = Path(folder) / path.name
+            _WRITERS[form](model, part)
+            found = _compared(model, images, form, _READERS[form](part))
+            part.replace(path)
+    except (OSError, SafetensorError) as error:
+        message = f"exported file '{path}' must be writable, but: {error}; choose another place"
+        raise DataError(message) from error
+    return found._replace(path=path)
+
+
+def check_form(form: str, path: Path) -> None:
+    """Raise where there is no such form, or a file's name ends otherwise.
+
+    Raises:
+        ExperimentError: So it is.
+    """
+    if form not in FORMS:
+        hint = did_you_mean(form, FORMS) or "; choose one of these"
+        message = f"a form to export must be one of {', '.join(FORMS)}, but it was '{form}'{hint}"
+        raise ExperimentError(message)
+    if path.suffix != FORMS[form]:
+        message = (
+            f"a file of the form {form} must end in {FORMS[form]}, but it was '{path}'; change the ending"
+        )
+        raise ExperimentError(message)
+
+
+def validation_images(model: Model, data: Path | None = None) -> ImageSet:
+    """Return the images that validated the candidates of the model's run.
+
+    Args:
+        model: The model.
+        data: Where the images lie, in place of where they lay.
+
+    Raises:
+        DataError: They cannot be read, or are others.
+    """
+    origin = model.origin
+    experiment = Experiment.from_dict(
+        origin.experiment, folder=Path(origin.experiment_folder), source=f"experiment of {origin.run}"
+    )
+    stored = None if origin.data_path is None else Path(origin.data_path)
+    try:
+        images = load_data(experiment, data or stored)
+    except DataError as error:
+        message = f"images of the model's run must be readable, but: {error}; say with --data where they lie"
+        raise DataError(message) from error
+    if images.digest != origin.data["digest"]:
+        message = (
+            f"images must be those of the model's run, digest {origin.data['digest'][:12]}, but were "
+            f"{images.digest[:12]}; give them with --data"
+        )
+        raise DataError(message)
+    settings = experiment.data
+    return split(images, validation=settings.validation, seed=experiment.seed, n_images=settings.images)[1]
+
+
+def about(model: Model) -> dict[str, Any]:
+    """Return what is needed to use an exported model without evocnn, and where it comes from."""
+    channels, height, width = model.input.shape
+    return {
+        "class_names": list(model.class_names),
+        "shape": [channels, height, width],
+        "fit": model.input.framing.fit,
+        "input": f"{INPUT}: uint8 (n, {channels}, {height}, {width}), 0 to 255, not normalized",
+        "outputs": f"{PROBABILITIES} and {LOGITS}: float32 (n, {len(model.class_names)})",
+        "name": str(model.origin.experiment["name"]),
+        "network": model.chromosome.text,
+        "chromosome": model.chromosome.to_json(),
+        "data_digest": model.origin.data["digest"],
+    }
+
+
+def logits_of(model: Model, images: ImageSet) -> Logits:
+    """Return a model's logits, `(n, n_classes)`, with the images normalized as in training."""
+    statistics = Images(
+        torch.empty(0),
+        torch.empty(0),
+        *(
+            torch.tensor(figures, dtype=torch.float32).view(1, -1, 1, 1)
+            for figures in (model.input.mean, model.input.deviation)
+        ),
+    )
+    on_cpu = resident(images, torch.device("cpu"), statistics)
+    with torch.inference_mode():
+        batches = torch.arange(len(images)).split(_BATCH)
+        found: Logits = torch.cat([model.network(on_cpu.batch(index)[0]) for index in batches]).numpy()
+    return found
+
+
+def _compared(model: Model, images: ImageSet, form: str, run: Callable[[Pixels], Logits]) -> Exported:
+    """Return how a file that was loaded again compares with its model.
+
+    Raises:
+        ExportError: It gives something else.
+    """
+    expected = logits_of(model, images)
+    starts = [0, *range(1, len(images), _BATCH), len(images)]  # the first image by itself: any n must do
+    found = np.concatenate([run(np.array(images.images[a:b])) for a, b in pairwise(starts) if a < b])
+    difference = float(np.abs(found - expected).max())
+    limit = LIMIT * max(1.0, float(np.abs(expected).max()) / 10)
+    if not difference <= limit:  # nor NaN
+        message = (
+            f"logits of the exported {form} file must be within {limit:.1e} of the model's, but on "
+            f"{len(images):,} images they were {difference:.1e} away; nothing was kept, try another form"
+        )
+        raise ExportError(message)
+    n_other = int((found.argmax(axis=1) != expected.argmax(axis=1)).sum())
+    return Exported(Path(), form, len(images), difference, limit, n_other)
+
+
+def _write_onnx(model: Model, path: Path) -> None:
+    with _exporting("onnx"):
+        program = torch.onnx.export(
+            Classifier(model),
+            (_example(model),),
+            dynamo=True,
+            dynamic_shapes={INPUT: {0: "n"}},
+            input_names=[INPUT],
+            output_names=[PROBABILITIES, LOGITS],
+            opset_version=OPSET,
+            verbose=False,
+        )
+    for node in program.model.graph.all_nodes():
+        node.metadata_props.clear()  # lines and paths of the code that it was made from
+    program.model.metadata_props[ENTRY] = json.dumps({**about(model), "opset": OPSET})
+    program.save(path, external_data=False)
+
+
+def _read_onnx(path: Path) -> Callable[[Pixels], Logits]:
+    session = session_of(path)
+    return lambda pixels: session.run([LOGITS], {INPUT: pixels})[0]
+
+
+def _write_torch(model: Model, path: Path) -> None:
+    with _exporting("torch"):
+        shapes = {INPUT: {0: torch.export.Dim("n")}}
+        program = torch.export.export(Classifier(model), (_example(model),), dynamic_shapes=shapes)
+        for node in program.graph.nodes:
+            node.meta.pop("stack_trace", None)  # lines and paths of the code that it was made from
+        torch.export.save(program, path, extra_files={_ABOUT_FILE: json.dumps(about(model))})
+
+
+def _read_torch(path: Path) -> Callable[[Pixels], Logits]:
+    return _run_by(torch.export.load(path).module())
+
+
+def _read_safetensors(path: Path) -> Callable[[Pixels], Logits]:
+    return _run_by(Classifier(load_model(path)))
+
+
+_WRITERS = {"onnx": _write_onnx, "torch": _write_torch, "safetensors": Model.save}
+_READERS = {"onnx": _read_onnx, "torch": _read_torch, "safetensors": _read_safetensors}
+
+
+def _run_by(classifier: nn.Module) -> Callable[[Pixels], Logits]:
+    """Return the function of pixels that gives a module's logits."""
+
+    def run(pixels: Pixels) -> Logits:
+        with torch.inference_mode():
+            logits: Logits = classifier(torch.from_numpy(pixels))[1].numpy()
+        return logits
+
+    return run
+
+
+def _example(model: Model) -> Tensor:
+    """Return two images: of one, torch would take the number for fixed."""
+    return torch.zeros((2, *model.input.shape), dtype=torch.uint8)
+
+
+@contextmanager
+def _exporting(form: str) -> Iterator[None]:
+    """Let torch export without gradients and without notes on itself.
+
+    Raises:
+        ExportError: It cannot.
+    """
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (RuntimeError, TypeError, ValueError) as error:
+        reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        message = (
+            f"the network must be one that torch can export as {form}, but: {reason}; change the module of a "
+            "gene of your own, or export as safetensors"
+        )
+        raise ExportError(message) from error
+    finally:
+        logging.disable(before)

@@ -1,0 +1,217 @@
+"""Training networks of a run in full: from scratch, to the end of their schedule, with several seeds.
+
+A training goes in pieces, each of which leaves a durable state. Continuing equals never having
+stopped, so a kill costs a piece and changes nothing.
+"""
+
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from evocnn.deploy.model import Input, Model, Origin, load_model
+from evocnn.deploy.terms import FullTraining, Terms
+from evocnn.errors import JournalError
+from evocnn.evaluation import Evaluation, EvaluationRequest, Status, identity
+from evocnn.genotype import JSON, Fidelity
+from evocnn.phenotype import build
+from evocnn.runs import Run, Workers
+from evocnn.runs.workers import executor_of
+from evocnn.store import Record, States, locked
+from evocnn.store.states import FOLDER_NAME
+from evocnn.training.data import Framing
+from evocnn.training.images import resident
+from evocnn.training.state import load_weights
+
+PIECE_SECONDS = 10.0  # of training between two saved states, or an epoch where that is longer
+POLL_SECONDS = 0.2
+
+
+class Piece(NamedTuple):
+    """What an observer sees.
+
+    Attributes:
+        training: Index of the training.
+        n_epochs: How far it is.
+        evaluation: What was found of it so far; None for what an earlier session did.
+    """
+
+    training: int
+    n_epochs: int
+    evaluation: Evaluation | None
+
+
+def train_in_full(
+    terms: Terms,
+    trainings: Sequence[FullTraining],
+    workers: Workers,
+    *,
+    on_piece: Callable[[Piece], None],
+    should_stop: Callable[[], bool],
+) -> list[Model | None]:
+    """Train what has not been trained before, going on where an earlier session ended, and return models.
+
+    Args:
+        terms: The terms.
+        trainings: What to train.
+        workers: Where.
+        on_piece: Hears of each piece, those of earlier sessions first.
+        should_stop: Asked often; once true, nothing new starts and what runs is finished and saved.
+
+    Returns:
+        The models, each saved into its file; None for a training that failed or was stopped.
+
+    Raises:
+        DataError: A model's file is damaged, or cannot be written.
+        JournalError: A state cannot be written, or another process trains the same network.
+    """
+    models: list[Model | None] = [None] * len(trainings)
+    waiting: deque[tuple[int, EvaluationRequest]] = deque()
+    with ExitStack() as cleanup:
+        for folder in dict.fromkeys(training.path.parent for training in trainings):
+            _make(folder)
+            cleanup.enter_context(locked(folder))
+        for number, training in enumerate(trainings):
+            if training.path.exists():
+                models[number] = load_model(training.path)
+                on_piece(Piece(number, training.epochs, None))
+            else:
+                state, n_epochs = _saved(terms, training)
+                waiting.append((number, _request(terms, training, state, n_epochs, n_more=1)))
+                on_piece(Piece(number, n_epochs, None))
+        if not waiting:
+            return models
+        for number, evaluation in _evaluated(terms, waiting, workers, should_stop, cleanup):
+            training, state = trainings[number], evaluation.state
+            n_epochs = len(evaluation.curves.get("training_loss", ()))
+            if evaluation.status is Status.OK and state is not None and n_epochs < training.epochs:
+                States(training.path.parent).save(_name(terms, training), state)
+                pace = evaluation.metrics["training_seconds"] / n_epochs
+                n_more = max(1, int(PIECE_SECONDS / pace))
+                waiting.appendleft((number, _request(terms, training, state, n_epochs, n_more)))
+            elif evaluation.status is Status.OK:
+                models[number] = _finished(terms, training, evaluation)
+            on_piece(Piece(number, n_epochs, evaluation))
+    return models
+
+
+def _evaluated(
+    terms: Terms,
+    waiting: deque[tuple[int, EvaluationRequest]],
+    workers: Workers,
+    should_stop: Callable[[], bool],
+    cleanup: ExitStack,
+) -> Iterator[tuple[int, Evaluation]]:
+    """Yield each piece's evaluation as it is finished; the caller adds those that follow from it."""
+    experiment = terms.run.experiment
+    executor = executor_of(experiment, terms.parts, workers, lambda *_: None)
+    cleanup.enter_context(closing(executor))
+    while executor.n_running or (waiting and not should_stop()):
+        while waiting and executor.n_idle and not should_stop():
+            executor.submit(*waiting.popleft())
+        yield from executor.wait(POLL_SECONDS)
+
+
+def _request(
+    terms: Terms, training: FullTraining, state: bytes | None, n_epochs: int, n_more: int
+) -> EvaluationRequest:
+    """Return the request of the next piece: some epochs more."""
+    stop = min(training.epochs, n_epochs + n_more)
+    fidelity = Fidelity(training.epochs, len(terms.training), stop / training.epochs)
+    return EvaluationRequest(
+        training.chromosome, fidelity, replicate=training.seed, saves_state=True, state=state
+    )
+
+
+def _name(terms: Terms, training: FullTraining) -> str:
+    """Return what the state is saved under; that of other data or another protocol has another name."""
+    whole = _request(terms, training, None, 0, training.epochs)
+    return identity(whole, terms.parts.evaluator.context)
+
+
+def _state_path(terms: Terms, training: FullTraining) -> Path:
+    return training.path.parent / FOLDER_NAME / _name(terms, training)
+
+
+def _saved(terms: Terms, training: FullTraining) -> tuple[bytes | None, int]:
+    """Return the state that an earlier session left, and its epochs; None and 0 where there is none."""
+    path = _state_path(terms, training)
+    if not path.exists():
+        return None, 0
+    state = path.read_bytes()
+    try:
+        return state, load_weights(state)[1]
+    except JournalError:
+        warnings.warn(f"saved state '{path}' is damaged; seed {training.seed} is trained anew", stacklevel=2)
+        return None, 0
+
+
+def _finished(terms: Terms, training: FullTraining, evaluation: Evaluation) -> Model:
+    """Save the model that a training ended with, drop the training's state, and return the model."""
+    model = _model(terms, training, evaluation)
+    model.save(training.path)
+    path = _state_path(terms, training)
+    path.unlink(missing_ok=True)
+    with suppress(OSError):  # other seeds have states there, or there were none
+        path.parent.rmdir()
+    return model
+
+
+def _model(terms: Terms, training: FullTraining, evaluation: Evaluation) -> Model:
+    """Return the model that a training ended with."""
+    space, run, images = terms.parts.space, terms.run, terms.training
+    network = build(training.chromosome, space.input_shape, space.n_classes, pool_order=space.pool_order)
+    network.load_state_dict(load_weights(evaluation.state or b"")[0])
+    statistics = resident(images, torch.device("cpu"))
+    n_channels, height, width = images.shape
+    framing = Framing((height, width), run.experiment.data.framing.fit, "grey" if n_channels == 1 else "rgb")
+    mean, deviation = (
+        tuple(figures.flatten().tolist()) for figures in (statistics.mean, statistics.deviation)
+    )
+    origin = Origin(
+        experiment=run.manifest["experiment"],
+        experiment_folder=run.manifest["experiment_folder"],
+        data_path=None if terms.data_path is None else str(terms.data_path),
+        data=run.manifest["data"],
+        run=str(run.folder.resolve()),
+        ticket=training.record.ticket,
+        pick=training.pick,
+        lineage=_lineage(run, training.record),
+    )
+    measured = ["training_loss"] if terms.all_data else list(evaluation.curves)
+    figures = ["training_accuracy", *([] if terms.all_data else ["validation_accuracy"])]
+    step: dict[str, JSON] = {
+        "step": "train",
+        "seed": training.seed,
+        "epochs": training.epochs,
+        "images": len(images),
+        "all_data": terms.all_data,
+        "seconds": evaluation.metrics["training_seconds"],
+        "parameters": int(evaluation.metrics["parameters"]),
+        **{name: evaluation.metrics[name] for name in figures},
+        "curves": {name: list(evaluation.curves[name]) for name in measured},
+    }
+    form = Input(images.shape, framing, mean, deviation)
+    return Model(network.eval(), training.chromosome, form, images.class_names, origin, (step,))
+
+
+def _lineage(run: Run, record: Record) -> tuple[str, ...]:
+    """Return the operators that led to a network along its first parents, the founder's first."""
+    by_ticket = {known.ticket: known for known in run.records}
+    operators = record.operators
+    while record.parents:
+        record = by_ticket[record.parents[0]]
+        operators = (*record.operators, *operators)
+    return operators
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"folder '{folder}' must be writable, but: {error.strerror}; make room or give rights"
+        raise JournalError(message) from error

@@ -1,0 +1,188 @@
+"""The test split: read by the command that judges, after all training, and counted in the run's manifest."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import isnan, nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.stats import binomtest
+
+from evocnn.config.parts import load_split
+from evocnn.deploy.model import Model
+from evocnn.errors import DataError, RunLockedError
+from evocnn.genotype import JSON
+from evocnn.runs import Run
+from evocnn.runs.folder import RUNNING
+from evocnn.store import Journal, locked
+from evocnn.training.data import ImageSet
+from evocnn.training.loop import EVALUATION_BATCH
+
+ENTRY = "tests"  # of the manifest: every reading of the test split, first to last
+CONFIDENCE = 0.95
+
+Probabilities = npt.NDArray[np.float64]  # (n_images, n_classes)
+Predict = Callable[[ImageSet], Probabilities]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What images with known classes say of a network.
+
+    Attributes:
+        confusion: How many images of a class (row) were taken for which (column).
+        reading: How many times the run's test split had been read then, this time included.
+        when: The time of that, in UTC.
+    """
+
+    confusion: tuple[tuple[int, ...], ...]
+    reading: int = 1
+    when: str = ""
+
+    @property
+    def n_images(self) -> int:
+        """Number of images."""
+        return sum(map(sum, self.confusion))
+
+    @property
+    def n_correct(self) -> int:
+        """Number of images whose class was found."""
+        return sum(row[label] for label, row in enumerate(self.confusion))
+
+    @property
+    def accuracy(self) -> float:
+        """Share of images whose class was found."""
+        return self.n_correct / self.n_images
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Bounds of the accuracy at 95 % confidence: Wilson (1927), JASA 22."""
+        found = binomtest(self.n_correct, self.n_images).proportion_ci(CONFIDENCE, method="wilson")
+        return float(found.low), float(found.high)
+
+    @property
+    def class_accuracies(self) -> tuple[float, ...]:
+        """Share of each class's images whose class was found; nan where there are none."""
+        return tuple(row[label] / sum(row) if any(row) else nan for label, row in enumerate(self.confusion))
+
+    @property
+    def step(self) -> dict[str, JSON]:
+        """The judgement as a step of a model."""
+        return {
+            "step": "test",
+            "images": self.n_images,
+            "accuracy": self.accuracy,
+            "interval": list(self.interval),
+            "class_accuracies": [None if isnan(value) else value for value in self.class_accuracies],
+            "confusion": [list(row) for row in self.confusion],
+            "reading": self.reading,
+            "when": self.when,
+        }
+
+
+def recorded(steps: Sequence[Mapping[str, Any]]) -> Judgement | None:
+    """Return what a test said of a model that has not been changed since; None where there was none."""
+    if not steps or steps[-1]["step"] != "test":
+        return None
+    last = steps[-1]
+    return Judgement(tuple(map(tuple, last["confusion"])), last["reading"], last["when"])
+
+
+@torch.inference_mode()
+def probabilities(model: Model, images: ImageSet) -> Probabilities:
+    """Return the class probabilities that a model gives images, shape `(n_images, n_classes)`."""
+    mean, deviation = (torch.tensor(f).view(1, -1, 1, 1) for f in (model.input.mean, model.input.deviation))
+    parts = []
+    for start in range(0, len(images), EVALUATION_BATCH):
+        pixels = torch.tensor(images.images[start : start + EVALUATION_BATCH])
+        batch = pixels.float().sub_(mean).div_(deviation).contiguous(memory_format=torch.channels_last)
+        parts.append(model.network(batch).softmax(dim=1).double())
+    found: Probabilities = torch.cat(parts).numpy()
+    return found
+
+
+def judgement_of(found: Probabilities, images: ImageSet) -> Judgement:
+    """Return what images say of a network, by the class of the highest probability."""
+    n_classes = images.n_classes
+    pairs = images.labels * n_classes + found.argmax(axis=1)
+    confusion = np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
+    return Judgement(tuple(map(tuple, confusion.tolist())))
+
+
+def check_at_rest(run: Run) -> None:
+    """Raise where a search is running, whose test split must not be read yet.
+
+    Raises:
+        RunLockedError: It is.
+    """
+    if run.status == RUNNING:
+        message = (
+            f"run '{run.folder}' must have ended before its test split is read, but it was running; wait "
+            "for it or stop it"
+        )
+        raise RunLockedError(message)
+
+
+def judge(
+    run: Run, what: str, predictors: Mapping[str, Predict], data: Path | None = None
+) -> dict[str, Judgement]:
+    """Read the test split of a run, judge networks on it, and write that into the run's manifest.
+
+    Args:
+        run: The run; nothing is trained or chosen by what this returns.
+        what: What is judged, for the manifest.
+        predictors: What gives class probabilities, by name; all are judged in one reading.
+        data: Images in place of the experiment's own.
+
+    Returns:
+        The judgements by name.
+
+    Raises:
+        DataError: There is no test split, or it cannot be used; nothing is written then.
+        RunLockedError: Another process works on the run.
+    """
+    check_at_rest(run)
+    experiment = run.experiment
+    with locked(run.folder), Journal.open(run.folder) as journal:
+        images = load_split(
+            experiment.data,
+            "test",
+            experiment.folder,
+            data,
+            class_names=tuple(run.manifest["data"]["class_names"]),
+        )
+        _check_form(images, tuple(run.manifest["data"]["shape"]))
+        entries: Any = journal.get(ENTRY) or []
+        reading, when = len(entries) + 1, datetime.now(UTC).isoformat(timespec="seconds")
+        found = {name: judgement_of(predict(images), images) for name, predict in predictors.items()}
+        entry: dict[str, JSON] = {
+            "reading": reading,
+            "when": when,
+            "what": what,
+            "images": len(images),
+            "digest": images.digest,
+            "accuracies": {name: judgement.accuracy for name, judgement in found.items()},
+        }
+        journal.set(ENTRY, [*entries, entry])
+    return {name: Judgement(one.confusion, reading, when) for name, one in found.items()}
+
+
+def _check_form(images: ImageSet, shape: tuple[int, ...]) -> None:
+    """Raise where test images are none, or others than a network takes; warn of what is left out.
+
+    Raises:
+        DataError: They are.
+    """
+    for note in images.notes:
+        warnings.warn(note, stacklevel=3)
+    if not len(images) or images.shape != shape:
+        message = (
+            f"test images must be some, of shape {shape}, but were {len(images)} of {images.shape}; correct "
+            "the test split, or give data.size and data.channels and search anew"
+        )
+        raise DataError(message)

@@ -1,0 +1,89 @@
+"""How long a model takes, from pixels to probabilities: by device, threads and batch size."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnxruntime
+import torch
+
+from evocnn.deploy.export import Classifier
+from evocnn.deploy.model import SUFFIX, load_model
+from evocnn.deploy.predict import CPU, open_onnx
+from evocnn.errors import DataError
+from evocnn.training.latency import Latency, measure_latency, time_passes
+
+_GPU_PROVIDER = "CUDAExecutionProvider"
+
+
+class Measured(NamedTuple):
+    """What was measured.
+
+    Attributes:
+        device: `CPU`, or the GPU's name.
+        n_threads: Threads of the CPU that computed it; None on a GPU.
+        batch_size: Images at a time.
+        latency: Seconds of a batch.
+    """
+
+    device: str
+    n_threads: int | None
+    batch_size: int
+    latency: Latency
+
+
+def latencies(path: Path, batch_sizes: Sequence[int], threads: Sequence[int]) -> Iterator[Measured]:
+    """Yield how long a model takes on the CPU, and on a GPU where there is one.
+
+    Images are random; a network takes as long for any. An .onnx file is run by ONNX Runtime, a
+    .safetensors model by torch.
+
+    Args:
+        path: The model.
+        batch_sizes: Images at a time.
+        threads: Numbers of threads of the CPU.
+
+    Raises:
+        DataError: The file is no model, or neither an .onnx nor a .safetensors file.
+    """
+    if path.suffix == ".onnx":
+        yield from _of_onnx(path, batch_sizes, threads)
+    elif path.suffix == SUFFIX:
+        yield from _of_torch(path, batch_sizes, threads)
+    else:
+        message = f"a model to measure must be an .onnx or a {SUFFIX} file, but it was '{path}'; name one"
+        raise DataError(message)
+
+
+def _of_onnx(path: Path, batch_sizes: Sequence[int], threads: Sequence[int]) -> Iterator[Measured]:
+    settings: list[tuple[str, int | None, str]] = [("CPU", n, CPU) for n in threads]
+    if _GPU_PROVIDER in onnxruntime.get_available_providers():  # pragma: no cover - GPU branch
+        settings.append(("GPU", None, _GPU_PROVIDER))
+    for device, n_threads, provider in settings:
+        model = open_onnx(path, n_threads or 0, provider)
+        if provider not in model.session.get_providers():  # pragma: no cover - GPU branch
+            continue  # a build for GPUs, and none at hand
+        for batch_size in batch_sizes:
+            images = _images(batch_size, model.shape)
+            latency = time_passes(partial(model.probabilities, images))
+            yield Measured(device, n_threads, batch_size, latency)
+
+
+def _of_torch(path: Path, batch_sizes: Sequence[int], threads: Sequence[int]) -> Iterator[Measured]:
+    model = load_model(path)
+    settings: list[tuple[str, int | None, str]] = [("CPU", n, "cpu") for n in threads]
+    if torch.cuda.is_available():  # pragma: no cover - GPU branch
+        settings.append((torch.cuda.get_device_name(), None, "cuda"))
+    for device, n_threads, place in settings:
+        classifier = Classifier(model).to(place)
+        for batch_size in batch_sizes:
+            images = torch.from_numpy(_images(batch_size, model.input.shape)).to(place)
+            latency = measure_latency(classifier, images, n_threads or torch.get_num_threads())
+            yield Measured(device, n_threads, batch_size, latency)
+
+
+def _images(n: int, shape: tuple[int, int, int]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Return random pixels, `(n, channels, height, width)`."""
+    return np.random.default_rng(0).integers(0, 256, (n, *shape), dtype=np.uint8)

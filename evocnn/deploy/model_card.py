@@ -1,0 +1,198 @@
+"""The model card: what an exported model is, where it comes from, what it is for and what not (Markdown).
+
+Mitchell et al. (2019), "Model Cards for Model Reporting".
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from evocnn.deploy.export import OPSET, Exported
+from evocnn.deploy.model import Model
+from evocnn.errors import DataError
+from evocnn.genotype import Shape
+from evocnn.store import environment
+
+_CHUNK = 1 << 20  # bytes that are hashed at a time
+_FITS = {
+    "crop": "the shorter side is scaled, and the centre cut out",
+    "resize": "both sides are scaled",
+    "pad": "the longer side is scaled, and black added",
+}
+_PACKAGES = ("onnx", "onnxruntime", "onnxscript", "safetensors")  # beside those of an environment
+
+
+def write_model_card(model: Model, source: Path, exported: Exported) -> Path:
+    """Write the card of an exported file beside it, and return its path.
+
+    Args:
+        model: The model.
+        source: The file that it was loaded from.
+        exported: The file that was made of it.
+
+    Raises:
+        DataError: The card cannot be written.
+    """
+    path = exported.path.with_name(f"{exported.path.name}.md")
+    try:
+        path.write_text("\n".join(_lines(model, source, exported)) + "\n", encoding="utf-8")
+    except OSError as error:
+        message = f"model card '{path}' must be writable, but: {error.strerror}; choose another place"
+        raise DataError(message) from error
+    return path
+
+
+def _lines(model: Model, source: Path, exported: Exported) -> Iterator[str]:
+    origin = model.origin
+    yield f"# Model card: {origin.experiment['name']}, {exported.path.name}\n"
+    yield _in_short(model)
+    yield "\n## Files\n"
+    yield "| file | bytes | SHA-256 |\n|---|---|---|"
+    for path in dict.fromkeys((exported.path, source)):
+        yield f"| `{path.name}` | {path.stat().st_size:,} | `{_digest(path)}` |"
+    yield (
+        f"\n`{exported.path.name}` was loaded again and compared with `{source.name}` on "
+        f"{exported.n_images:,} validation images: logits differ by at most {exported.difference:.1e} "
+        f"(limit {exported.limit:.1e}), the class of {exported.n_other:,} images differs."
+    )
+    yield "\n## How to use it\n"
+    yield from _usage(model, exported)
+    yield "\n## Intended use\n"
+    yield (
+        f"Sorting images like those of `{origin.data['name']}` into these {len(model.class_names)} "
+        "classes, where single mistakes do little harm or are noticed."
+    )
+    yield "\n## Limits\n"
+    yield from (f"- {limit}" for limit in _limits(model))
+    yield "\n## Figures and how it was made\n"
+    yield from _steps(model)
+    yield "\n## Data\n"
+    yield f"- Name: `{origin.data['name']}`"
+    yield f"- Digest of the training images (SHA-256): `{origin.data['digest']}`"
+    yield from (f"- Left out or repaired: {note}" for note in origin.data.get("notes", ()))
+    yield "\n## Network, recipe and lineage\n"
+    layers, head, recipe = model.chromosome.text.split(" | ")
+    yield from (
+        f"- {name}: `{text}`" for name, text in (("Layers", layers), ("Head", head), ("Recipe", recipe))
+    )
+    yield f"- Picked as `{origin.pick}` from the run `{Path(origin.run).name}`: ticket {origin.ticket}"
+    yield f"- Lineage: {' → '.join(f'`{name}`' for name in origin.lineage) or 'a founder'}"
+    yield "\n## Versions\n"
+    yield ", ".join(f"{name} {value}" for name, value in _versions().items())
+
+
+def _in_short(model: Model) -> str:
+    channels, height, width = model.input.shape
+    n_parameters = sum(parameter.numel() for parameter in model.network.parameters())
+    counts = model.chromosome.counts(Shape(*model.input.shape), len(model.class_names))
+    flops = f" and {counts.flops:,} FLOPs an image" if counts.parameters == n_parameters else ""
+    kind = "grey" if channels == 1 else "RGB"
+    return (
+        f"A convolutional network that evocnn found, with {n_parameters:,} parameters{flops}. It puts {kind} "
+        f"images of {height}×{width} pixels into one of {len(model.class_names)} classes: "
+        f"{', '.join(f'`{name}`' for name in model.class_names)}."
+    )
+
+
+def _usage(model: Model, exported: Exported) -> Iterator[str]:
+    channels, height, width = model.input.shape
+    if exported.form == "safetensors":
+        yield "`evocnn.deploy.model.load_model` returns it; the metadata hold the chromosome as JSON.\n"
+    else:
+        opset = f" (ONNX opset {OPSET})" if exported.form == "onnx" else ""
+        yield (
+            f"Input{opset}: `images`, uint8 of shape (n, {channels}, {height}, {width}), any n, not "
+            f"normalized. Outputs: `probabilities` and `logits`, float32 of shape "
+            f"(n, {len(model.class_names)}). The metadata hold the classes' names as JSON.\n"
+        )
+    if exported.form == "onnx":
+        yield f"`evocnn predict {exported.path.name} IMAGE...` needs nothing but this file.\n"
+    mean, deviation = (
+        ", ".join(f"{value:.4g}" for value in figures)
+        for figures in (model.input.mean, model.input.deviation)
+    )
+    place = "ahead of the network" if exported.form == "safetensors" else "inside the graph"
+    yield (
+        f"Of images of another aspect ratio {_FITS[model.input.framing.fit]}. Normalization, {place}: "
+        f"subtract the mean {mean}, divide by the deviation {deviation}, in units of 0 to 255."
+    )
+
+
+def _limits(model: Model) -> Iterator[str]:
+    yield (
+        "Every image gets one of these classes, also one that shows none of them. Probabilities were not "
+        "calibrated, and do not tell how much an image is like those of training."
+    )
+    yield (
+        "Figures hold for images from the same source. Other cameras, light, framing or ranges of values "
+        "were not tried; neither were differences between groups of people, nor images made to deceive."
+    )
+    yield (
+        "The search chose among networks by the validation images, so accuracies on these are somewhat too "
+        "high; those on test images are not."
+    )
+    tests = [step for step in model.steps if step["step"] == "test"]
+    if not tests:
+        yield "It has not been tested."
+    elif tests[-1] is not model.steps[-1]:
+        yield "It was changed after it had been tested."
+    n_readings = tests[-1].get("reading", 1) if tests else 1
+    if isinstance(n_readings, int) and n_readings > 1:
+        yield f"The test split had been read {n_readings} times by then; choices may have followed from it."
+
+
+def _steps(model: Model) -> Iterator[str]:
+    """Yield each step with its plain figures; what is long, such as curves, stays in the model."""
+    if not model.steps:
+        yield "Nothing is recorded."
+        return
+    yield "Figures are those right after each step; accuracies are fractions, times seconds.\n"
+    yield "| step | figures |\n|---|---|"
+    for number, step in enumerate(model.steps, 1):
+        figures = [
+            f"{name.replace('_', ' ')} {_shown(value)}"
+            for name, value in step.items()
+            if name not in ("step", "class_accuracies") and _is_short(value)
+        ]
+        yield f"| {number}. {step['step']} | {'; '.join(figures)} |"
+    last = next((step for step in reversed(model.steps) if "class_accuracies" in step), None)
+    if last is not None:
+        yield "\nTest accuracy by class:\n\n| class | accuracy |\n|---|---|"
+        values: Any = last["class_accuracies"]
+        for name, value in zip(model.class_names, values, strict=True):
+            yield f"| `{name}` | {'no images' if value is None else f'{value:.4f}'} |"
+
+
+def _is_short(value: object) -> bool:
+    """Return whether a value is one figure or word, or two figures."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return 0 < len(value) <= 2 and all(isinstance(part, int | float) for part in value)
+    return not isinstance(value, Mapping)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return " to ".join(map(_shown, value))
+    if isinstance(value, float) and abs(value) < 1000:
+        return f"{value:.4g}"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:,.0f}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    found = {name: str(value) for name, value in environment().items()}
+    chosen = {name: found[name] for name in ("evocnn", "commit", "python", "torch", "numpy")}
+    return {**chosen, **{name: version(name) for name in _PACKAGES}}

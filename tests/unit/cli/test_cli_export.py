@@ -1,0 +1,181 @@
+"""`evocnn export`, `predict` and `latency`."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from evocnn.cli import latency as latency_command
+from evocnn.deploy.latency import Measured
+from evocnn.deploy.predict import OnnxModel
+from evocnn.training.latency import Latency
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of a model of two classes, trained not at all."""
+    from evocnn.config import Experiment
+    from evocnn.config.parts import load_data, space_of
+    from evocnn.deploy.model import Input, Model, Origin
+    from evocnn.phenotype import build
+    from evocnn.training.data import Framing
+
+    folder = tmp_path_factory.mktemp("model")
+    pixels = np.zeros((20, 4, 4), dtype=np.uint8)
+    pixels[:10, :, :2] = pixels[10:, :, 2:] = 200
+    np.savez(folder / "halves.npz", images=pixels, labels=np.repeat(["left", "right"], 10))
+    tables = {
+        "name": "halves",
+        "data": {"source": "npz", "path": "halves.npz"},
+        "space": {"layers": {"conv": {"filters": [2], "kernel": 1}}, "head": {"pooling": "flatten"}},
+    }
+    experiment = Experiment.from_dict(tables, folder=folder)
+    data = load_data(experiment)
+    space = space_of(experiment, data.shape, data.n_classes)
+    chromosome = space.parse("no layers | flatten | sgd lr=.1")
+    network = build(chromosome, space.input_shape, space.n_classes).eval()
+    origin = Origin(
+        tables, str(folder), None, {"name": data.name, "digest": data.digest}, "halves", 0, "knee"
+    )
+    images = Input(data.shape, Framing(None, "crop", "auto"), (100.0,), (50.0,))
+    Model(network, chromosome, images, data.class_names, origin).save(folder / "model.safetensors")
+    return folder / "model.safetensors"
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, left in (("a.png", 255), ("b.png", 51)):
+        pixels = np.full((4, 4), 90, dtype=np.uint8)
+        pixels[:, :2] = left
+        Image.fromarray(pixels).save(folder / name)
+    return folder
+
+
+class Halves:
+    """A session that takes a bright left half for the first class."""
+
+    def run(self, names: list[str], inputs: dict[str, np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
+        left = inputs["images"][:, 0, :, :2].mean(axis=(1, 2)) / 255
+        return [np.stack([left, 1 - left], axis=1).astype(np.float32)]
+
+
+@pytest.fixture
+def halves(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = OnnxModel(Halves(), ("left", "right"), (1, 4, 4), "crop")
+    monkeypatch.setattr("evocnn.cli.predict.open_onnx", lambda path: model)
+
+
+def test_classes_of_files_stand_in_a_table(evocnn: Call, halves: None, photos: Path) -> None:
+    said = evocnn("predict", "m.onnx", photos)
+    assert (said.code, said.err) == (0, "")
+    rows = [line.split() for line in said.out.splitlines()]
+    assert rows == [
+        ["file", "class", "probability"],
+        [str(photos / "a.png"), "left", "1.0000"],
+        [str(photos / "b.png"), "right", "0.8000"],
+    ]
+
+
+def test_files_that_cannot_be_read_are_named_counted_and_fail_the_command(
+    evocnn: Call, halves: None, photos: Path
+) -> None:
+    (photos / "c.png").write_bytes((photos / "a.png").read_bytes()[:30])
+    (photos / "notes.txt").write_text("")
+    said = evocnn("predict", "m.onnx", photos, "gone.png")
+    assert said.code == 1
+    assert "b.png" in said.out
+    assert "c.png" not in said.out
+    assert said.err.splitlines() == [
+        "note: files of the folders left out, not JPEG, PNG or WEBP: 1",
+        f"cannot be read: {photos / 'c.png'} (unreadable)",
+        "cannot be read: gone.png (no such file)",
+        "2 of 4 files could not be read",
+    ]
+    found = json.loads(evocnn("predict", "--json", "m.onnx", photos / "b.png", "gone.png").out)
+    assert found == [
+        {
+            "file": str(photos / "b.png"),
+            "class": "right",
+            "probability": pytest.approx(0.8),
+            "probabilities": {"left": pytest.approx(0.2), "right": pytest.approx(0.8)},
+        },
+        {"file": "gone.png", "error": "no such file"},
+    ]
+
+
+def test_weights_go_into_a_file_of_their_own(evocnn: Call, model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "w.safetensors"
+    said = evocnn("export", model, "--to", "safetensors", "--out", path)
+    assert (said.code, said.err) == (0, "")
+    assert re.fullmatch(
+        rf"wrote {path}: [\d,]+ bytes; loaded again and compared on 4 validation images: logits differ by at "
+        rf"most \S+ \(limit 1\.0e-04\), the class of 0 differs\nwrote {path}\.md\n",
+        said.out,
+    )
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"w.safetensors", "w.safetensors.md"}
+    said = evocnn("export", model, "--to", "safetensors")
+    assert said.code == 2
+    assert "must be another one than the model, but it was" in said.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--to", "onxx"],
+            "a form to export must be one of onnx, torch, safetensors, but it was 'onxx'; did",
+        ),
+        (["--to", "torch", "--out", "m.onnx"], "a file of the form torch must end in .pt2, but it was"),
+        (["--data", "gone.npz"], "images of the model's run must be readable, but: "),
+    ],
+)
+def test_mistakes_of_an_export_are_told(evocnn: Call, model: Path, options: list[str], message: str) -> None:
+    said = evocnn("export", model, *options)
+    assert said.code == 2
+    assert message in said.err
+
+
+def test_a_folder_without_images_is_told(
+    evocnn: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evocnn.cli.predict.open_onnx", lambda path: path)
+    said = evocnn("predict", "m.onnx", tmp_path)
+    assert said.code == 2
+    assert f"images must be JPEG, PNG or WEBP files, but there were none in {tmp_path}; name" in said.err
+
+
+def test_latencies_stand_in_a_table(evocnn: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def latencies(path: Path, sizes: list[int], threads: list[int]) -> list[Measured]:
+        assert (path, sizes, threads) == (Path("m.onnx"), [1, 64], [2])
+        return [
+            Measured("CPU", 2, 1, Latency(0.0012, 0.0001)),
+            Measured("GPU", None, 64, Latency(0.004, 0.0)),
+        ]
+
+    monkeypatch.setattr(latency_command, "latencies", latencies)
+    said = evocnn("latency", "m.onnx", "--batch-sizes", "1, 64,1", "--threads", "2")
+    assert (said.code, said.err) == (0, "")
+    rows = [line.split() for line in said.out.splitlines()]
+    assert rows[1:3] == [
+        ["CPU", "2", "1", "1.200", "0.100", "833"],
+        ["GPU", "-", "64", "4.000", "0.000", "16,000"],
+    ]
+    assert "after 5 to warm up" in said.out
+
+
+@pytest.mark.parametrize("text", ["0", "1,", "two", "-1", ""])
+def test_numbers_that_are_none_are_told(evocnn: Call, text: str) -> None:
+    said = evocnn("latency", "m.onnx", "--batch-sizes", text)
+    assert said.code == 2
+    assert (
+        f"--batch-sizes must be numbers above 0 with commas between, but it was '{text}'; write" in said.err
+    )

@@ -1,0 +1,281 @@
+"""Full training, the one look at the test split, and ensembles, from the command line."""
+
+import json
+import os
+import re
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evocnn import open_run
+from evocnn.cli.full_training import TrainingDisplay
+from evocnn.deploy import judgement
+from evocnn.deploy.ensemble import Growth
+from evocnn.deploy.full_training import Piece
+from evocnn.deploy.model import load_model
+from evocnn.errors import DataError
+from evocnn.evaluation import Evaluation, Status
+from evocnn.store import Journal, locked
+
+Call = Callable[..., Any]
+FILES = {"confusion.csv", "confusion.png", "curves.csv", "curves.png", "model.safetensors", "run.lock"}
+
+
+@pytest.fixture
+def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list of the splits that are read to judge a network, as they are."""
+    read: list[str] = []
+    load_split = judgement.load_split
+
+    def counted(settings: Any, split: str, *rest: Any, **named: Any) -> Any:
+        read.append(split)
+        return load_split(settings, split, *rest, **named)
+
+    monkeypatch.setattr(judgement, "load_split", counted)
+    return read
+
+
+@pytest.fixture
+def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write empty files in place of pictures, which take their time."""
+    for name in ("plot_confusion", "plot_learning_curves"):
+        monkeypatch.setattr(f"evocnn.cli.train.{name}", lambda *arguments: arguments[-1].touch())
+
+
+def home_of(folder: Path) -> Path:
+    (home,) = (folder / "models").iterdir()
+    return home
+
+
+def test_a_network_is_trained_tested_once_and_shown_again(
+    evocnn: Call, finished: Path, readings: list[str]
+) -> None:
+    said = evocnn("train", finished, "--epochs", "2", "--seeds", "2")
+    assert said.code == 0, said.err
+    assert "2 epochs on 300 training images, 2 seeds, into" in said.out
+    figure, interval = r"(0\.\d{4})", r"\[0\.\d{4}, 0\.\d{4}\]"
+    rows = re.findall(rf"^ +([01]) +{figure} +{figure} +{figure} +{interval}$", said.out, re.MULTILINE)
+    assert [row[0] for row in rows] == ["0", "1"]
+    assert re.search(rf"^mean +{figure} ± {figure} +{figure} ± {figure} +{figure} ± ", said.out, re.MULTILINE)
+    assert re.search(r"^test split: read 20.*, reading 1 of 1 of this run$", said.out, re.MULTILINE)
+    assert "note:" not in said.out
+    assert said.out.endswith(f"evocnn export {home_of(finished) / 'model.safetensors'}\n")
+    assert {path.name for path in home_of(finished).iterdir()} == {*FILES, "model-seed1.safetensors"}
+    steps: Any = load_model(home_of(finished) / "model.safetensors").steps
+    assert [step["step"] for step in steps] == ["train", "test"]
+    assert f"{steps[1]['accuracy']:.4f}" == rows[0][3]
+    (entry,) = open_run(finished).manifest["tests"]
+    assert entry["accuracies"]["seed 0"] == steps[1]["accuracy"]
+    confusion = np.loadtxt(
+        home_of(finished) / "confusion.csv", delimiter=",", skiprows=1, usecols=range(1, 11)
+    )
+    assert confusion.sum() == 2 * 355
+
+    again = evocnn("train", finished, "--epochs", "2", "--seeds", "2")
+    assert again.out.count("trained already; this is what was found\n") == 1
+    assert [line for line in again.out.splitlines() if "0." in line] == [
+        line for line in said.out.splitlines() if "0." in line
+    ]
+    assert (readings, len(open_run(finished).manifest["tests"])) == (["test"], 1)
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_who_tests_again_is_told(evocnn: Call, finished: Path) -> None:
+    evocnn("train", finished, "--epochs", "1")
+    said = evocnn("train", finished, "--epochs", "1", "--seeds", "2")  # the second seed is another model
+    assert re.search(r"^test split: read 20.*, reading 2 of 2 of this run$", said.out, re.MULTILINE)
+    assert re.search(
+        r"^note: the test split of this run has been read 2 times \(\w+-1-epochs, \w+-1-epochs\), as its "
+        r"manifest says; the best of several tests is no estimate any more",
+        said.out,
+        re.MULTILINE,
+    )
+    one, two = open_run(finished).manifest["tests"]
+    assert (one["reading"], list(one["accuracies"])) == (1, ["seed 0"])
+    assert (two["reading"], list(two["accuracies"])) == (2, ["seed 1"])
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_with_all_data_no_validation_figure_is_shown(evocnn: Call, finished: Path) -> None:
+    said = evocnn("train", finished, "--epochs", "2", "--all-data")
+    assert said.code == 0
+    assert "2 epochs on 400 training images, validation images included, 1 seed" in said.out
+    text = (said.out + said.err).replace("validation images included", "")
+    assert "validation" not in text
+    header = (home_of(finished) / "curves.csv").read_text().splitlines()[0]
+    assert header == "training,epoch,training_loss"
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_without_a_test_split_it_trains_and_says_so(evocnn: Call, tiny: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 255, (400, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "mine.npz", images=images, labels=np.arange(400) % 10)
+    folder = tmp_path / "run"
+    evocnn("run", tiny, "--data", tmp_path / "mine.npz", "--workers", "0", "--out", folder)
+    said = evocnn("train", folder, "--pick", "0")
+    assert said.code == 0, said.err
+    assert "not tested, for the test split cannot be read: data file" in said.out
+    assert "test_images" in said.out
+    assert not open_run(folder).manifest.get("tests")
+    assert {path.name for path in home_of(folder).iterdir()} == FILES - {"confusion.csv", "confusion.png"}
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_once_ctrl_c_saves_what_runs_and_the_same_command_goes_on(
+    evocnn: Call, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    piece = TrainingDisplay.piece
+
+    def counted_and_pressed(display: TrainingDisplay, found: Piece) -> None:
+        piece(display, found)
+        if found.evaluation is not None and found.n_epochs == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingDisplay, "piece", counted_and_pressed)
+        said = evocnn("train", finished, "--epochs", "3")
+    assert said.code == 130
+    assert "stopping: what runs is being finished; Ctrl-C again drops it\n" in said.err
+    assert said.err.endswith("interrupted; go on with the same command\n")
+    assert not open_run(finished).manifest.get("tests")
+    said = evocnn("train", finished, "--epochs", "3")
+    assert said.code == 0
+    assert said.err.startswith("seed 0: going on after epoch 1\n")
+    assert {path.name for path in home_of(finished).iterdir()} == FILES
+
+
+def test_twice_ctrl_c_ends_at_once(evocnn: Call, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pressed(_: TrainingDisplay, found: Piece) -> None:
+        if found.evaluation is not None:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(TrainingDisplay, "piece", pressed)
+    said = evocnn("train", finished, "--epochs", "3")
+    assert said.code == 130
+    assert said.err.endswith("interrupted; go on with the same command\n")
+    assert len(list(home_of(finished).glob("states/*"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("--pick", "best-acuracy"), 2, "a pick must be knee, .* did you mean 'best-accuracy'"),
+        (("--pick", "999"), 2, "a pick must be knee"),
+        (("--epochs", "0"), 2, "greater than or equal to 1"),
+        (("--data", "missing.npz"), 2, "data path .*missing.npz must be"),
+    ],
+)
+def test_a_mistake_ends_before_anything_is_trained(
+    arguments: tuple[str, ...], code: int, message: str, evocnn: Call, finished: Path
+) -> None:
+    said = evocnn("train", finished, *arguments)
+    assert said.code == code
+    assert re.search(message, said.err)
+    assert not (finished / "models").exists()
+
+
+@pytest.mark.parametrize("command", ["train", "ensemble"])
+def test_a_search_that_still_runs_is_waited_for(command: str, evocnn: Call, finished: Path) -> None:
+    with Journal.open(finished) as journal:
+        journal.set("status", "running")
+    with locked(finished):
+        said = evocnn(command, finished)
+    assert said.code == 75
+    assert "must have ended before its test split is read, but it was running" in said.err
+
+
+def test_nothing_that_trains_is_said_to_be_a_network(
+    evocnn: Call, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diverged = Evaluation(Status.DIVERGED, reason="the training loss was nan in epoch 1")
+    monkeypatch.setattr("evocnn.training.evaluator.TrainingEvaluator.__call__", lambda *_: diverged)
+    said = evocnn("train", finished)
+    assert said.code == 2
+    assert said.err.startswith("seed 0 diverged: the training loss was nan in epoch 1\n")
+    assert "error: full training must succeed at least once, but it failed each time" in said.err
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_an_ensemble_is_chosen_tested_once_and_shown_again(
+    evocnn: Call, finished: Path, readings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def grown(outputs: Any, labels: Any, size: int) -> tuple[Growth, ...]:
+        assert (len(outputs), len(labels), size) == (len(open_run(finished).front.members), 100, 2)
+        return Growth(1, 0.5, 1.5), Growth(0, 0.75, 1.25)
+
+    monkeypatch.setattr("evocnn.cli.ensemble.grow_ensemble", grown)
+    front = open_run(finished).front.members
+    said = evocnn("ensemble", finished, "--size", "2", "--epochs", "1")
+    assert said.code == 0, said.err
+    assert f"the best 2 or fewer of the {len(front)} members of the front, together" in said.out
+    sizes = [int(front[n].metrics["parameters"]) for n in (1, 0)]
+    first, second = re.findall(r"^ +\d +(0\.\d+) +\d\.\d+ +([\d,]+) +(\d+) ", said.out, re.MULTILINE)
+    assert first == ("0.5000", f"{sizes[0]:,}", str(front[1].ticket))
+    assert second == ("0.7500", f"{sum(sizes):,}", str(front[0].ticket))
+    assert re.search(r"^test accuracy, ensemble: 0\.\d{4}, 95 % interval \[", said.out, re.MULTILINE)
+    assert re.search(r"^test accuracy, best member: 0\.\d{4}", said.out, re.MULTILINE)
+    assert "reading 1 of 1 of this run" in said.out
+    path = finished / "models" / "ensemble-2-1-epochs" / "ensemble.json"
+    saved = json.loads(path.read_text())
+    assert [row["is_chosen"] for row in saved["growth"]] == [True, True]
+    assert (finished / "models" / saved["growth"][0]["model"]).is_file()
+    assert set(saved["tests"]) == {"ensemble", "best member"}
+    (entry,) = open_run(finished).manifest["tests"]
+    assert set(entry["accuracies"]) == {"ensemble", "best member"}
+
+    again = evocnn("ensemble", finished, "--size", "2", "--epochs", "1")
+    assert again.out == said.out
+    said = evocnn("train", finished, "--pick", str(front[1].ticket), "--epochs", "1")
+    assert "trained already" in said.out  # and tested: its figures are those of that reading
+    assert readings == ["test"]
+
+
+def test_an_ensemble_of_other_members_is_tested_anew_and_one_without_test_images_not_at_all(
+    evocnn: Call, finished: Path, readings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for accuracy in (0.75, 0.875):
+        growth = (Growth(0, 0.5, 1.5), Growth(1, accuracy, 1.0))
+        monkeypatch.setattr("evocnn.cli.ensemble.grow_ensemble", lambda *_, growth=growth: growth)
+        evocnn("ensemble", finished, "--epochs", "1")
+    assert readings == ["test", "test"]
+    assert [list(entry["accuracies"]) for entry in open_run(finished).manifest["tests"]] == [
+        ["ensemble", "best member"],
+        ["ensemble"],  # its best member was known
+    ]
+
+    def missing(*_: Any, **__: Any) -> None:
+        raise DataError("there is none")
+
+    monkeypatch.setattr(judgement, "load_split", missing)
+    said = evocnn("ensemble", finished, "--size", "2", "--epochs", "1")
+    assert said.code == 0
+    assert "not tested, for the test split cannot be read: there is none\n" in said.out
+    assert "tests" not in json.loads(
+        (finished / "models" / "ensemble-2-1-epochs" / "ensemble.json").read_text()
+    )
+
+
+def test_an_ensemble_that_is_no_better_is_not_tested(
+    evocnn: Call, finished: Path, readings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    growth = (Growth(0, 0.5, 1.5), Growth(1, 0.5, 1.0))
+    monkeypatch.setattr("evocnn.cli.ensemble.grow_ensemble", lambda *_: growth)
+    said = evocnn("ensemble", finished, "--epochs", "1")
+    assert said.code == 0
+    assert said.out.endswith(
+        "no ensemble beats its best member on the validation images; nothing was tested\n"
+    )
+    assert readings == []
+
+
+def test_an_ensemble_needs_a_front_of_two(evocnn: Call, tiny: Path, tmp_path: Path) -> None:
+    evocnn("run", tiny, "--workers", "0", "--budget", "1", "--out", tmp_path / "run")
+    said = evocnn("ensemble", tmp_path / "run")
+    assert said.code == 2
+    assert "the front must have 2 members or more for an ensemble, but" in said.err

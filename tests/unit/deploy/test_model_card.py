@@ -1,0 +1,108 @@
+"""The model card: what it says of files, figures, origin and limits."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evocnn.deploy.export import Exported
+from evocnn.deploy.model import Model
+from evocnn.deploy.model_card import write_model_card
+from evocnn.errors import DataError
+
+TRAIN: dict[str, Any] = {
+    "step": "train",
+    "seed": 0,
+    "images": 1081,
+    "all_data": False,
+    "validation_accuracy": 0.9861,
+    "curves": {"training_loss": [1.25, 0.5]},
+}
+TEST: dict[str, Any] = {
+    "step": "test",
+    "accuracy": 0.95,
+    "interval": [0.92, 0.97],
+    "class_accuracies": [0.9, None, *[0.75] * 8],
+    "confusion": [[7, 3]],
+    "reading": 1,
+}
+
+
+def card(model: Model, folder: Path, *, form: str = "onnx", steps: tuple[dict[str, Any], ...] = ()) -> str:
+    for step in steps:
+        model = model.after(step)
+    source, path = folder / "model.safetensors", folder / "m.onnx"
+    source.write_bytes(b"weights")
+    path.write_bytes(b"graph")
+    written = write_model_card(model, source, Exported(path, form, 361, 2.5e-7, 1e-4, 1))
+    assert written == folder / "m.onnx.md"
+    return written.read_text(encoding="utf-8")
+
+
+def test_files_stand_with_size_and_hash_and_how_they_compare(digits_model: Model, tmp_path: Path) -> None:
+    text = card(digits_model, tmp_path)
+    for name, content in (("m.onnx", b"graph"), ("model.safetensors", b"weights")):
+        assert f"| `{name}` | {len(content)} | `{hashlib.sha256(content).hexdigest()}` |" in text
+    assert (
+        "on 361 validation images: logits differ by at most 2.5e-07 (limit 1.0e-04), the class of 1 " in text
+    )
+
+
+def test_network_recipe_data_and_lineage_are_told(digits_model: Model, tmp_path: Path) -> None:
+    text = card(digits_model, tmp_path)
+    for line in (
+        "- Layers: `conv4k3`",
+        "- Head: `gap`",
+        "- Recipe: `sgd lr=.1`",
+        f"- Digest of the training images (SHA-256): `{digits_model.origin.data['digest']}`",
+        "- Left out or repaired: 1 file left out, hidden: .x",
+        "- Picked as `knee` from the run `tiny`: ticket 3",
+        "- Lineage: `widen` → `one_point`",
+    ):
+        assert f"{line}\n" in text
+    n_parameters = sum(p.numel() for p in digits_model.network.parameters())
+    assert f"with {n_parameters} parameters and 4,688 FLOPs" in text  # 2 * (64 * 36 + 4 * 10)
+    assert "subtract the mean 4.9, divide by the deviation 6," in text
+    assert "/somewhere" not in text
+
+
+def test_steps_stand_with_their_figures_and_without_curves(digits_model: Model, tmp_path: Path) -> None:
+    text = card(digits_model, tmp_path, steps=(TRAIN, TEST))
+    row = "| 1. train | seed 0; images 1,081; all data false; validation accuracy 0.9861 |\n"
+    assert row in text
+    assert "| 2. test | accuracy 0.95; interval 0.92 to 0.97; reading 1 |\n" in text
+    assert "| `0` | 0.9000 |\n| `1` | no images |\n| `2` | 0.7500 |\n" in text
+    assert not {"curves", "1.25", "confusion", "class accuracies"} & set(text.split())
+
+
+@pytest.mark.parametrize(
+    ("steps", "limit"),
+    [
+        ((TRAIN,), "It has not been tested."),
+        ((TRAIN, TEST, {"step": "prune"}), "It was changed after it had been tested."),
+        ((TRAIN, {**TEST, "reading": 3}), "The test split had been read 3 times by then; "),
+        ((TRAIN, TEST), None),
+    ],
+)
+def test_what_is_to_be_known_of_the_test_is_a_limit(
+    steps: tuple[dict[str, Any], ...], limit: str | None, digits_model: Model, tmp_path: Path
+) -> None:
+    text = card(digits_model, tmp_path, steps=steps)
+    told = ("It has not been tested.", "It was changed after", "The test split had been read")
+    assert [start for start in told if f"- {start}" in text] == [
+        start for start in told if limit is not None and limit.startswith(start)
+    ]
+
+
+def test_weights_alone_are_told_from_a_graph(digits_model: Model, tmp_path: Path) -> None:
+    assert "Normalization, inside the graph: " in card(digits_model, tmp_path)
+    text = card(digits_model, tmp_path, form="safetensors")
+    assert "Normalization, ahead of the network: " in text
+    assert "evocnn predict" not in text
+
+
+def test_a_card_that_cannot_be_written_is_an_error(digits_model: Model, tmp_path: Path) -> None:
+    (tmp_path / "m.onnx.md").mkdir()
+    with pytest.raises(DataError, match=r"model card '.*m\.onnx\.md' must be writable, but: Is a directory"):
+        card(digits_model, tmp_path)
