@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evocnn.deploy.export import OPSET, Exported, export, logits_of
+from evocnn.deploy.export import OPSET, Exported, export
 from evocnn.deploy.model import Input, Model, Origin
 from evocnn.evaluation import EvaluationRequest
 from evocnn.genotype import LAYERS, Chromosome, Fidelity, Shape
@@ -102,7 +102,7 @@ def measured(data: str, images: ImageSet, network: str, folder: Path) -> Row:
         network,
         chromosome.counts(Shape(*images.shape), images.n_classes).parameters,
         accuracy,
-        float(np.abs(logits_of(model, compared)).max()),
+        float(np.abs(model.logits(compared)).max()),
         *exported,
         exported[0].path.stat().st_size,
     )

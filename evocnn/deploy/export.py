@@ -29,7 +29,6 @@ from evocnn.deploy.predict import ENTRY, INPUT, LOGITS, PROBABILITIES, session_o
 from evocnn.errors import DataError, ExperimentError, ExportError, did_you_mean
 from evocnn.training.data import ImageSet, split
 from evocnn.training.data.mapped import Pixels
-from evocnn.training.images import Images, resident
 
 FORMS = {"onnx": ".onnx", "torch": ".pt2", "safetensors": SUFFIX}
 OPSET = 18  # of ONNX; ONNX Runtime reads it from 1.14 on
@@ -177,30 +176,13 @@ def about(model: Model) -> dict[str, Any]:
     }
 
 
-def logits_of(model: Model, images: ImageSet) -> Logits:
-    """Return a model's logits, `(n, n_classes)`, with the images normalized as in training."""
-    statistics = Images(
-        torch.empty(0),
-        torch.empty(0),
-        *(
-            torch.tensor(figures, dtype=torch.float32).view(1, -1, 1, 1)
-            for figures in (model.input.mean, model.input.deviation)
-        ),
-    )
-    on_cpu = resident(images, torch.device("cpu"), statistics)
-    with torch.inference_mode():
-        batches = torch.arange(len(images)).split(_BATCH)
-        found: Logits = torch.cat([model.network(on_cpu.batch(index)[0]) for index in batches]).numpy()
-    return found
-
-
 def _compared(model: Model, images: ImageSet, form: str, run: Callable[[Pixels], Logits]) -> Exported:
     """Return how a file that was loaded again compares with its model.
 
     Raises:
         ExportError: It gives something else.
     """
-    expected = logits_of(model, images)
+    expected = model.logits(images)
     starts = [0, *range(1, len(images), _BATCH), len(images)]  # the first image by itself: any n must do
     found = np.concatenate([run(np.array(images.images[a:b])) for a, b in pairwise(starts) if a < b])
     difference = float(np.abs(found - expected).max())

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
+from scipy.special import softmax
 from scipy.stats import binomtest
 
 from evocnn.config.parts import load_split
@@ -21,7 +21,6 @@ from evocnn.runs import Run
 from evocnn.runs.folder import RUNNING
 from evocnn.store import Journal, locked
 from evocnn.training.data import ImageSet
-from evocnn.training.loop import EVALUATION_BATCH
 
 ENTRY = "tests"  # of the manifest: every reading of the test split, first to last
 CONFIDENCE = 0.95
@@ -93,16 +92,9 @@ def recorded(steps: Sequence[Mapping[str, Any]]) -> Judgement | None:
     return Judgement(tuple(map(tuple, last["confusion"])), last["reading"], last["when"])
 
 
-@torch.inference_mode()
 def probabilities(model: Model, images: ImageSet) -> Probabilities:
     """Return the class probabilities that a model gives images, shape `(n_images, n_classes)`."""
-    mean, deviation = (torch.tensor(f).view(1, -1, 1, 1) for f in (model.input.mean, model.input.deviation))
-    parts = []
-    for start in range(0, len(images), EVALUATION_BATCH):
-        pixels = torch.tensor(images.images[start : start + EVALUATION_BATCH])
-        batch = pixels.float().sub_(mean).div_(deviation).contiguous(memory_format=torch.channels_last)
-        parts.append(model.network(batch).softmax(dim=1).double())
-    found: Probabilities = torch.cat(parts).numpy()
+    found: Probabilities = softmax(model.logits(images).astype(np.float64), axis=1)
     return found
 
 

@@ -7,7 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import safetensors.torch
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
@@ -16,7 +19,8 @@ from evocnn.config.parts import space_of
 from evocnn.errors import DataError
 from evocnn.genotype import JSON, Chromosome
 from evocnn.phenotype import build
-from evocnn.training.data import Framing
+from evocnn.training.data import Framing, ImageSet
+from evocnn.training.loop import EVALUATION_BATCH
 
 SUFFIX = ".safetensors"
 _ENTRY = "evocnn"  # of the file's metadata
@@ -84,6 +88,18 @@ class Model:
     origin: Origin
     steps: tuple[Mapping[str, JSON], ...] = ()
 
+    @torch.inference_mode()
+    def logits(self, images: ImageSet) -> npt.NDArray[np.float32]:
+        """Return class scores of images, shape `(n_images, n_classes)`; normalized as in training."""
+        mean, deviation = (torch.tensor(f).view(1, -1, 1, 1) for f in (self.input.mean, self.input.deviation))
+        parts = []
+        for start in range(0, len(images), EVALUATION_BATCH):
+            pixels = torch.tensor(images.images[start : start + EVALUATION_BATCH])
+            batch = pixels.float().sub_(mean).div_(deviation).contiguous(memory_format=torch.channels_last)
+            parts.append(self.network(batch))
+        found: npt.NDArray[np.float32] = torch.cat(parts).numpy()
+        return found
+
     def after(self, step: Mapping[str, JSON], network: nn.Module | None = None) -> "Model":
         """Return the model after one more step, which may have changed its network."""
         return replace(self, network=network or self.network, steps=(*self.steps, step))
@@ -107,9 +123,9 @@ class Model:
         part = path.with_suffix(".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            safetensors.torch.save_file(weights, part, {_ENTRY: json.dumps(description)})
+            part.write_bytes(safetensors.torch.save(weights, {_ENTRY: json.dumps(description)}))
             part.replace(path)
-        except (OSError, SafetensorError) as error:
+        except OSError as error:
             message = f"model '{path}' must be writable, but: {error}; choose another place"
             raise DataError(message) from error
 

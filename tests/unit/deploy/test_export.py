@@ -27,7 +27,6 @@ from evocnn.deploy.export import (
     Exported,
     check_form,
     export,
-    logits_of,
     validation_images,
 )
 from evocnn.deploy.model import Model, load_model
@@ -250,9 +249,7 @@ def test_the_validation_images_are_those_of_the_run(digits_model: Model, images:
 
 
 def test_logits_are_those_of_normalized_images(digits_model: Model, images: ImageSet) -> None:
-    np.testing.assert_allclose(
-        logits_of(digits_model, images), by_hand(digits_model, images.images), atol=1e-5
-    )
+    np.testing.assert_allclose(digits_model.logits(images), by_hand(digits_model, images.images), atol=1e-5)
 
 
 def test_images_that_are_missing_or_others_are_refused(digits_model: Model, tmp_path: Path) -> None:
