@@ -141,7 +141,7 @@ def load_model(path: str | Path) -> Model:
     """
     path = Path(path)
     description, weights = _read(path)
-    origin = Origin(**description["origin"])
+    origin = Origin(**{**description["origin"], "lineage": tuple(description["origin"]["lineage"])})
     form = description["input"]
     framing = Framing(**{**form["framing"], "size": _tuple(form["framing"]["size"])})
     images = Input(tuple(form["shape"]), framing, tuple(form["mean"]), tuple(form["deviation"]))
