@@ -121,7 +121,10 @@ def found(form: str, name: str, seed: int) -> float:
 
 def all_found(n_seeds: int, n_processes: int, kept: Path | None) -> dict[str, dict[str, list[float]]]:
     """Return the hypervolumes by problem and algorithm, one of each seed; searches for what is not kept."""
-    versions = {**dict.fromkeys(OURS, environment()["commit"]), "pymoo": version("pymoo")}
+    commit = str(environment()["commit"])
+    if kept is not None and commit.endswith("+"):
+        sys.exit("--kept must be used on a commit, but files differ from it; commit them or leave it out")
+    versions = dict.fromkeys([*OURS, "pymoo"], f"{commit}, pymoo {version('pymoo')}")
     tasks = [(form, name, seed) for seed in range(n_seeds) for name in PROBLEMS for form in versions]
     lines = kept.read_text(encoding="utf-8").splitlines() if kept is not None and kept.exists() else []
     known = {

@@ -308,6 +308,7 @@ def searches_with(costs: Costs, problem: Problem, n_evaluations: int, n_seeds: i
     found, is_equal = utilizations(costs, n_seeds), is_equal_on_all(costs)
     quality = gaps(costs, problem, n_evaluations, n_seeds)
     least = min(median(search.utilization for search in row) for row in found["steady-state"])
+    single = min(search.utilization for row in found["steady-state"] for search in row)
     lines = [
         f"| {window} | {described(values)} | {median(values) / median(quality[1]):.2f} |"
         for window, values in quality.items()
@@ -317,8 +318,9 @@ def searches_with(costs: Costs, problem: Problem, n_evaluations: int, n_seeds: i
 
 {utilization_table(found)}
 
-Bar: steady-state at least {UTILIZATION_BAR} throughout. {met(least >= UTILIZATION_BAR)}: the least median
-is {least:.3f}.
+Bar: steady-state at least {UTILIZATION_BAR} throughout. {met(least >= UTILIZATION_BAR)} by the median of seeds,
+the least of which is {least:.3f}; {met(single >= UTILIZATION_BAR).lower()} by single searches, of which the least
+is {single:.3f}.
 
 Bar: the same front whatever the number of workers. {met(is_equal)}: {EQUAL_EVALUATIONS:,} evaluations, window
 {SAME_WINDOW}, on {", ".join(map(str, WORKERS))} workers; tickets, their parents and their metrics were
@@ -346,10 +348,11 @@ def driver_section() -> str:
 - Population 1,000: {rate:.0f} evaluations a second on the clock, evaluating left out; {processor_rate:.0f} by
   the processor, evaluating included. Bar: at least {RATE_BAR:g}. {met(rate >= RATE_BAR)} on the clock. With
   the default algorithm, whose surrogate takes nearly all of the time: {default_rate:.1f} on the clock
-  (100 evaluations).
+  (100 evaluations), {met(default_rate >= RATE_BAR).lower()}.
 - Replay of 10,000 evaluations at a population of 100: {replay:.1f} s on the clock, {processor_replay:.1f} s
   of the processor. Bar: at most {REPLAY_BAR:g} s. {met(replay <= REPLAY_BAR)} on the clock. With the default
-  algorithm, whose surrogate learns and proposes again: {default_replay:.1f} s for 500 evaluations.
+  algorithm, whose surrogate learns and proposes again: {default_replay:.1f} s for 500 evaluations alone,
+  so missed.
 """
 
 

@@ -1,5 +1,6 @@
 """Cells of NAS-Bench-201, their variation, and the table they are looked up in."""
 
+import math
 import pickle
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,12 @@ def test_a_description_tells_what_the_open_paths_do() -> None:
     assert [described[f"paths of {depth} convolutions"] for depth in range(4)] == [1, 0, 2, 0]
     assert described["identities"] == 0
     assert SPACE.describe(Cell(("none", "none", "none", "skip_connect", "none", "none")))["identities"] == 1
+
+
+def test_the_number_of_parameters_is_that_of_the_benchmark() -> None:
+    largest, smallest = Cell(("nor_conv_3x3",) * 6), Cell(("none",) * 6)
+    counts = [round(math.exp(SPACE.describe(cell)["log parameters"])) for cell in (largest, smallest)]
+    assert counts == [1_531_546, 73_306]  # as in the published table
 
 
 def test_what_lies_on_no_open_path_is_counted_apart() -> None:
