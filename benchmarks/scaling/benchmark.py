@@ -318,9 +318,9 @@ def searches_with(costs: Costs, problem: Problem, n_evaluations: int, n_seeds: i
 
 {utilization_table(found)}
 
-Bar: steady-state at least {UTILIZATION_BAR} throughout. {met(least >= UTILIZATION_BAR)} by the median of seeds,
-the least of which is {least:.3f}; {met(single >= UTILIZATION_BAR).lower()} by single searches, of which the least
-is {single:.3f}.
+Bar: steady-state at least {UTILIZATION_BAR} throughout. {met(least >= UTILIZATION_BAR)} by the median of
+seeds, whose least is {least:.3f}; {met(single >= UTILIZATION_BAR).lower()} by single searches, whose least is
+{single:.3f}.
 
 Bar: the same front whatever the number of workers. {met(is_equal)}: {EQUAL_EVALUATIONS:,} evaluations, window
 {SAME_WINDOW}, on {", ".join(map(str, WORKERS))} workers; tickets, their parents and their metrics were
