@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from evocnn.config import Experiment, load_experiment
+    from evocnn.deploy.classifier import EvoClassifier
     from evocnn.errors import EvocnnError
     from evocnn.genotype import Chromosome, Head, LayerGene, Recipe, SearchSpace
     from evocnn.runs import Run, open_run, resume, run
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Chromosome",
+    "EvoClassifier",
     "EvocnnError",
     "Experiment",
     "Head",
@@ -38,6 +40,7 @@ __all__ = [
 
 _HOMES = {
     "Chromosome": "evocnn.genotype",
+    "EvoClassifier": "evocnn.deploy.classifier",
     "EvocnnError": "evocnn.errors",
     "Experiment": "evocnn.config",
     "Head": "evocnn.genotype",

@@ -40,6 +40,9 @@ RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, su
 ModelFile = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A model.safetensors that evocnn train made.")
 ]
+ModelData = Annotated[
+    Path | None, typer.Option("--data", help="Where the images of the model's run lie now.")
+]
 WorkerCount = Annotated[
     int | None,
     typer.Option(
@@ -349,9 +352,7 @@ def export(
     out: Annotated[
         Path | None, typer.Option("--out", help="The file; default: beside the model, .onnx or .pt2.")
     ] = None,
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Where the images of the model's run lie now.")
-    ] = None,
+    data: ModelData = None,
 ) -> None:
     """Write a model as a file for other programs, check it on the validation images, write its model card.
 
@@ -360,6 +361,61 @@ def export(
     from evocnn.cli.export import export_model
 
     export_model(model, form, out, data)
+
+
+@app.command()
+def prune(
+    model: ModelFile,
+    *,
+    sparsity: Annotated[
+        str, typer.Option("--sparsity", metavar="LIST", help="Shares that go; a model for each.")
+    ] = ".3,.5,.7",
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind",
+            help="channels: the network becomes smaller and faster; weights: single ones become zero, and "
+            "it remains as large.",
+        ),
+    ] = "channels",
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            "--epochs", min=1, max=100_000, help="Training after it; default: as long as the model's was."
+        ),
+    ] = None,
+    data: ModelData = None,
+) -> None:
+    """Take the least important channels or weights out of a model, train the rest, show what it costs.
+
+    Accuracies are on validation images. Models, table and picture lie beside the model.
+
+    Example: evocnn prune runs/digits/models/NAME/model.safetensors --sparsity .5,.8
+    """
+    from evocnn.cli.prune import prune_model
+
+    prune_model(model, sparsity, kind, epochs, data)
+
+
+@app.command()
+def quantize(
+    model: ModelFile,
+    *,
+    max_drop: Annotated[
+        float, typer.Option("--max-drop", help="Accuracy that may be lost; beyond that, no file is written.")
+    ] = 0.02,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file; default: beside the model, -int8.onnx.")
+    ] = None,
+    data: ModelData = None,
+) -> None:
+    """Write a model, pruned or not, as an ONNX file of 8-bit integers, calibrated on training images.
+
+    Example: evocnn quantize runs/digits/models/NAME/model.safetensors --max-drop .01
+    """
+    from evocnn.cli.quantize import quantize_model
+
+    quantize_model(model, out, max_drop, data)
 
 
 @app.command()
@@ -399,6 +455,30 @@ def latency(
     from evocnn.cli.latency import show_latency
 
     show_latency(model, batch_sizes, threads)
+
+
+@app.command("import")
+def import_network(
+    network: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODULE:FACTORY",
+            help="A function without arguments that returns a torch.nn.Module, as in mynet:make.",
+        ),
+    ],
+    *,
+    shape: Annotated[
+        str | None,
+        typer.Option("--shape", metavar="C,H,W", help="Of an image; default: the one that passes."),
+    ] = None,
+) -> None:
+    """Write a sequential PyTorch CNN as a [space] that begins with it, or name the layer that cannot be.
+
+    Example: evocnn import mynet:make --shape 3,32,32 > space.toml
+    """
+    from evocnn.cli.import_network import show_import
+
+    show_import(network, shape)
 
 
 @app.command()

@@ -131,7 +131,12 @@ def check_form(form: str, path: Path) -> None:
 
 
 def validation_images(model: Model, data: Path | None = None) -> ImageSet:
-    """Return the images that validated the candidates of the model's run.
+    """Return the images that validated the candidates of the model's run; see `split_images`."""
+    return split_images(model, data)[1]
+
+
+def split_images(model: Model, data: Path | None = None) -> tuple[ImageSet, ImageSet]:
+    """Return the images that trained and those that validated the candidates of the model's run.
 
     Args:
         model: The model.
@@ -140,10 +145,7 @@ def validation_images(model: Model, data: Path | None = None) -> ImageSet:
     Raises:
         DataError: They cannot be read, or are others.
     """
-    origin = model.origin
-    experiment = Experiment.from_dict(
-        origin.experiment, folder=Path(origin.experiment_folder), source=f"experiment of {origin.run}"
-    )
+    origin, experiment = model.origin, experiment_of(model)
     stored = None if origin.data_path is None else Path(origin.data_path)
     try:
         images = load_data(experiment, data or stored)
@@ -157,7 +159,15 @@ def validation_images(model: Model, data: Path | None = None) -> ImageSet:
         )
         raise DataError(message)
     settings = experiment.data
-    return split(images, validation=settings.validation, seed=experiment.seed, n_images=settings.images)[1]
+    return split(images, validation=settings.validation, seed=experiment.seed, n_images=settings.images)
+
+
+def experiment_of(model: Model) -> Experiment:
+    """Return the experiment of the model's run."""
+    origin = model.origin
+    return Experiment.from_dict(
+        origin.experiment, folder=Path(origin.experiment_folder), source=f"experiment of {origin.run}"
+    )
 
 
 def about(model: Model) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from evocnn.deploy.predict import CPU, open_onnx
 from evocnn.errors import DataError
 from evocnn.training.latency import Latency, measure_latency, time_passes
 
+N_TURNS = 7
 _GPU_PROVIDER = "CUDAExecutionProvider"
 
 
@@ -55,6 +56,27 @@ def latencies(path: Path, batch_sizes: Sequence[int], threads: Sequence[int]) ->
     else:
         message = f"a model to measure must be an .onnx or a {SUFFIX} file, but it was '{path}'; name one"
         raise DataError(message)
+
+
+def interleaved_latencies(paths: Sequence[Path]) -> list[Latency]:
+    """Return how long exported models take for one image with one thread, for comparison.
+
+    They take turns, so that what else the machine does in the meantime meets all of them: median and
+    interquartile range are those of the turns' medians.
+
+    Args:
+        paths: .onnx files.
+
+    Raises:
+        DataError: A file is no model.
+    """
+    works = []
+    for path in paths:
+        model = open_onnx(path, 1)
+        works.append(partial(model.probabilities, _images(1, model.shape)))
+    turns = np.array([[time_passes(work).median for work in works] for _ in range(N_TURNS)])  # (turns, files)
+    first, median, third = np.quantile(turns, (0.25, 0.5, 0.75), axis=0)
+    return [Latency(*each) for each in zip(median.tolist(), (third - first).tolist(), strict=True)]
 
 
 def _of_onnx(path: Path, batch_sizes: Sequence[int], threads: Sequence[int]) -> Iterator[Measured]:

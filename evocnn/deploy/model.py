@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from evocnn.config import Experiment
 from evocnn.config.parts import space_of
+from evocnn.deploy.widths import set_widths
 from evocnn.errors import DataError
 from evocnn.genotype import JSON, Chromosome
 from evocnn.phenotype import build
@@ -152,6 +153,8 @@ def load_model(path: str | Path) -> Model:
     space = space_of(experiment, images.shape, len(class_names))
     chromosome = space.from_json(description["chromosome"])
     network = build(chromosome, space.input_shape, space.n_classes, pool_order=space.pool_order)
+    for step in description["steps"]:
+        set_widths(network, step.get("widths", {}))
     network.load_state_dict(weights)
     network.eval()
     return Model(network, chromosome, images, class_names, origin, tuple(description["steps"]))

@@ -12,8 +12,8 @@ from typing import Any
 
 from evocnn.deploy.export import OPSET, Exported
 from evocnn.deploy.model import Model
+from evocnn.deploy.pruning import flops_of
 from evocnn.errors import DataError
-from evocnn.genotype import Shape
 from evocnn.store import environment
 
 _CHUNK = 1 << 20  # bytes that are hashed at a time
@@ -87,13 +87,12 @@ def _lines(model: Model, source: Path, exported: Exported) -> Iterator[str]:
 def _in_short(model: Model) -> str:
     channels, height, width = model.input.shape
     n_parameters = sum(parameter.numel() for parameter in model.network.parameters())
-    counts = model.chromosome.counts(Shape(*model.input.shape), len(model.class_names))
-    flops = f" and {counts.flops:,} FLOPs an image" if counts.parameters == n_parameters else ""
+    n_flops = flops_of(model.network, model.input.shape)
     kind = "grey" if channels == 1 else "RGB"
     return (
-        f"A convolutional network that evocnn found, with {n_parameters:,} parameters{flops}. It puts {kind} "
-        f"images of {height}×{width} pixels into one of {len(model.class_names)} classes: "
-        f"{', '.join(f'`{name}`' for name in model.class_names)}."
+        f"A convolutional network that evocnn found, with {n_parameters:,} parameters and {n_flops:,} FLOPs "
+        f"an image. It puts {kind} images of {height}×{width} pixels into one of {len(model.class_names)} "
+        f"classes: {', '.join(f'`{name}`' for name in model.class_names)}."
     )
 
 

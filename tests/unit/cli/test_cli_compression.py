@@ -1,0 +1,164 @@
+"""`evocnn prune` and `evocnn quantize`."""
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evocnn.cli import prune as prune_command
+from evocnn.cli import quantize as quantize_command
+from evocnn.deploy.model import Model, load_model
+from evocnn.deploy.pruning import Pruning
+from evocnn.deploy.quantization import Figures, Quantized
+from evocnn.training.latency import Latency
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of a model of two classes, trained not at all, with its images beside it."""
+    from evocnn.config import Experiment
+    from evocnn.config.parts import load_data, space_of
+    from evocnn.deploy.model import Input, Origin
+    from evocnn.phenotype import build
+    from evocnn.training.data import Framing
+
+    folder = tmp_path_factory.mktemp("model")
+    pixels = np.zeros((40, 4, 4), dtype=np.uint8)
+    pixels[:20, :, :2] = pixels[20:, :, 2:] = 200
+    np.savez(folder / "halves.npz", images=pixels, labels=np.repeat(["left", "right"], 20))
+    tables = {
+        "name": "halves",
+        "data": {"source": "npz", "path": "halves.npz"},
+        "space": {"layers": {"conv": {"filters": [8], "kernel": 3}}, "head": {"pooling": "flatten"}},
+        "training": {"epochs": 2},
+    }
+    experiment = Experiment.from_dict(tables, folder=folder)
+    data = load_data(experiment)
+    space = space_of(experiment, data.shape, data.n_classes)
+    chromosome = space.parse("conv8k3 | flatten | sgd lr=.1 batch=8")
+    network = build(chromosome, space.input_shape, space.n_classes).eval()
+    origin = Origin(
+        tables, str(folder), None, {"name": data.name, "digest": data.digest}, "halves", 0, "knee"
+    )
+    images = Input(data.shape, Framing(None, "crop", "auto"), (100.0,), (100.0,))
+    path = folder / "model.safetensors"
+    Model(network, chromosome, images, data.class_names, origin).save(path)
+    return path
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the export and its timing."""
+    monkeypatch.setattr(prune_command, "export", lambda *_: None)
+
+    def latencies(paths: Sequence[Path]) -> list[Latency]:
+        return [Latency(0.001 * (number + 1), 0.0) for number in range(len(paths))]
+
+    monkeypatch.setattr(prune_command, "interleaved_latencies", latencies)
+
+
+@pytest.mark.usefixtures("quick")
+def test_each_sparsity_gives_a_model_and_a_row(evocnn: Call, source: Path) -> None:
+    said = evocnn("prune", source, "--sparsity", ".6,.3")
+    assert said.code == 0, said.err
+    assert "then 2 epochs on 32 training images" in said.out  # the experiment's, with no training known
+    rows = [line.split() for line in said.out.splitlines()]
+    assert [row[0] for row in rows[2:5]] == ["none", "0.3", "0.6"]
+    assert [row[3] for row in rows[2:5]] == ["1.000", "2.000", "3.000"]
+    assert "8 validation images, not test images" in said.out
+    with (source.parent / "model-channels.csv").open() as file:
+        points = list(csv.DictReader(file))
+    assert [float(point["sparsity"]) for point in points] == [0, 0.3, 0.6]
+    for point in points[1:]:
+        path = source.parent / f"model-channels-{float(point['sparsity']):g}.safetensors"
+        step: Any = load_model(path).steps[-1]
+        assert (int(point["parameters"]), int(point["flops"])) == (step["nonzero_parameters"], step["flops"])
+        assert float(point["accuracy"]) == pytest.approx(step["validation_accuracy"])
+        assert f"wrote {path}" in said.out
+    assert (source.parent / "model-channels.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_was_pruned_before_is_found_again_unless_something_else_is_asked(
+    evocnn: Call, source: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "model.safetensors"
+    model = load_model(source)
+    model.after({"step": "train", "epochs": 3, "all_data": True}).save(copy)
+    command = ("prune", copy, "--sparsity", ".5", "--kind", "weights")
+    first, again = evocnn(*command), evocnn(*command)
+    assert "then 3 epochs" in first.out
+    assert "note: the model was trained on the validation images, too" in first.out
+    assert "pruned already" not in first.out
+    assert "sparsity 0.5: pruned already" in again.out
+    assert "pruned already" not in evocnn(*command, "--epochs", 1).out
+    replace(model, steps=({"step": "train", "epochs": 3, "seed": 1},)).save(copy)
+    assert "pruned already" not in evocnn(*command, "--epochs", 1).out
+
+
+def test_after_ctrl_c_the_models_that_were_made_stay(
+    evocnn: Call, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "model.safetensors"
+    copy.write_bytes(source.read_bytes())
+    prune = prune_command.prune
+
+    def interrupted(model: Model, pruning: Pruning, *rest: Any) -> Model:
+        if pruning.sparsity > 0.5:
+            raise KeyboardInterrupt
+        return prune(model, pruning, *rest)
+
+    monkeypatch.setattr(prune_command, "prune", interrupted)
+    said = evocnn("prune", copy, "--sparsity", ".4,.6", "--epochs", 1)
+    assert said.code == 130
+    assert "interrupted; go on with the same command" in said.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "model-channels-0.4.safetensors",
+        "model.safetensors",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--sparsity", "half"), "--sparsity must be numbers with commas between, but it was 'half'"),
+        (("--sparsity", "50"), "a sparsity must lie between 0 and 1"),
+        (("--kind", "filters"), "what is pruned must be channels or weights"),
+        (("--sparsity", ".99"), "a sparsity must be at most"),
+    ],
+)
+def test_a_wrong_option_is_a_mistake(
+    evocnn: Call, source: Path, options: tuple[str, ...], message: str
+) -> None:
+    said = evocnn("prune", source, *options)
+    assert said.code == 2
+    assert message in said.err
+
+
+def test_a_quantized_file_stands_in_a_table_beside_the_model(
+    evocnn: Call, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def quantize(model: Model, path: Path, training: Any, validation: Any, max_drop: float) -> Quantized:
+        asked.append((model.class_names, path, len(training), len(validation), max_drop))
+        before = Figures(0.96, 1_000, 3_000, Latency(0.002, 0.0))
+        return Quantized(before, Figures(0.95, 250, 1_500, Latency(0.001, 0.0)), 8, 32)
+
+    monkeypatch.setattr(quantize_command, "quantize", quantize)
+    said = evocnn("quantize", source, "--max-drop", ".03")
+    path = source.parent / "model-int8.onnx"
+    assert asked == [(("left", "right"), path, 32, 8, 0.03)]
+    rows = [line.split() for line in said.out.splitlines()]
+    assert rows[1:4] == [
+        ["float32", "0.9600", "1,000", "3,000", "2.000"],
+        ["int8", "0.9500", "250", "1,500", "1.000"],
+        ["change", "-0.0100", "x", "0.250", "x", "0.500", "x", "0.50"],
+    ]
+    assert f"wrote {path}" in said.out

@@ -1,0 +1,123 @@
+"""Quantized files: integers inside, figures of both, and no file where too much accuracy is lost."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from evocnn.deploy import latency as latency_module
+from evocnn.deploy import quantization
+from evocnn.deploy.export import split_images
+from evocnn.deploy.model import Model
+from evocnn.deploy.predict import open_onnx
+from evocnn.deploy.quantization import N_CALIBRATION, Quantized, accuracy, quantize, weight_bytes
+from evocnn.errors import DataError, ExperimentError, ExportError
+from evocnn.training.data import ImageSet
+from evocnn.training.latency import Latency
+
+
+@pytest.fixture(scope="module")
+def sides(digits_model: Model) -> tuple[ImageSet, ImageSet]:
+    return split_images(digits_model)
+
+
+@pytest.fixture(scope="module")
+def written(
+    digits_model: Model, sides: tuple[ImageSet, ImageSet], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Quantized]:
+    path = tmp_path_factory.mktemp("quantized") / "new" / "model-int8.onnx"
+    return path, quantize(digits_model, path, *sides, max_drop=1.0)
+
+
+def tensors(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    found = onnx.load(path).graph.initializer
+    return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in found}
+
+
+def test_weights_are_integers_with_a_scale_for_each_channel(written: tuple[Path, Quantized]) -> None:
+    held = tensors(written[0])
+    weights = [value for value in held.values() if value.dtype == np.int8 and value.ndim > 1]
+    assert sorted(value.shape for value in weights) == [(4, 1, 3, 3), (10, 4)]
+    assert all(abs(value.astype(int)).max() <= 64 for value in weights)  # 7 bits
+    assert {4, 10} <= {len(value) for value in held.values() if value.dtype == np.float32 and value.ndim}
+
+
+def test_figures_are_those_of_the_files(
+    written: tuple[Path, Quantized], digits_model: Model, sides: tuple[ImageSet, ImageSet]
+) -> None:
+    path, found = written
+    validation = sides[1]
+    assert list(path.parent.iterdir()) == [path]
+    assert (found.n_images, found.n_calibration) == (40, min(160, N_CALIBRATION))
+    before = (digits_model.logits(validation).argmax(axis=1) == validation.labels).mean()
+    assert found.before.accuracy == pytest.approx(before)
+    assert found.after.accuracy == accuracy(open_onnx(path), validation)
+    assert found.drop == found.before.accuracy - found.after.accuracy
+    assert found.after.file_bytes == path.stat().st_size
+    assert found.after.weight_bytes == sum(value.nbytes for value in tensors(path).values())
+    assert found.after.weight_bytes == weight_bytes(path) < found.before.weight_bytes
+    assert min(found.before.latency.median, found.after.latency.median) > 0
+
+
+def test_the_file_still_says_how_to_use_it(written: tuple[Path, Quantized], digits_model: Model) -> None:
+    model = open_onnx(written[0])
+    assert (model.class_names, model.shape) == (digits_model.class_names, (1, 8, 8))
+    about = json.loads(model.session.get_modelmeta().custom_metadata_map["evocnn"])
+    assert (about["weights"], about["opset"]) == ("int8", 18)
+    assert model.probabilities(np.zeros((3, 1, 8, 8), dtype=np.uint8)).shape == (3, 10)
+
+
+def test_a_file_that_loses_too_much_is_not_kept(
+    digits_model: Model, sides: tuple[ImageSet, ImageSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = iter([0.9, 0.87])
+    monkeypatch.setattr(quantization, "accuracy", lambda *_: next(shares))
+    with pytest.raises(
+        ExportError, match=r"at most 0\.02 of its accuracy, but on 40 .* from 0\.9000 to 0\.8700"
+    ):
+        quantize(digits_model, tmp_path / "m.onnx", *sides)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_quantized_is_an_error(
+    digits_model: Model, sides: tuple[ImageSet, ImageSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise ValueError("no such operation")
+
+    monkeypatch.setattr(quantization, "quantize_static", fail)
+    with pytest.raises(
+        ExportError, match="must be one that ONNX Runtime can quantize, but: no such operation"
+    ):
+        quantize(digits_model, tmp_path / "m.onnx", *sides)
+
+
+def test_wrong_options_are_named(
+    digits_model: Model, sides: tuple[ImageSet, ImageSet], tmp_path: Path
+) -> None:
+    with pytest.raises(ExperimentError, match=r"a quantized file must end in \.onnx"):
+        quantize(digits_model, tmp_path / "m.safetensors", *sides)
+    with pytest.raises(ExperimentError, match="a drop of accuracy must lie between 0 and 1, but it was 2"):
+        quantize(digits_model, tmp_path / "m.onnx", *sides, max_drop=2.0)
+
+
+def test_a_place_that_cannot_be_written_is_named(
+    digits_model: Model, sides: tuple[ImageSet, ImageSet], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="must be writable"):
+        quantize(digits_model, tmp_path / "file" / "m.onnx", *sides)
+
+
+def test_files_take_turns_and_the_median_turn_counts(
+    written: tuple[Path, Quantized], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn that a neighbour held up moves neither median."""
+    seconds = iter([1.0, 2.0, 100.0, 200.0, 3.0, 5.0])
+    monkeypatch.setattr(latency_module, "N_TURNS", 3)
+    monkeypatch.setattr(latency_module, "time_passes", lambda _: Latency(next(seconds), 0.0))
+    found = latency_module.interleaved_latencies([written[0], written[0]])
+    assert [latency.median for latency in found] == [3.0, 5.0]
