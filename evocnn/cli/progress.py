@@ -41,6 +41,7 @@ class ProgressDisplay:
         self._began = monotonic()
         self._elapsed_before = 0.0
         self._printed = 0.0
+        self._has_news = False  # since the last plain line, or that one told a time left
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
@@ -54,8 +55,8 @@ class ProgressDisplay:
         """Take the live line away, and write the last plain one."""
         if self._bar is not None:
             self._bar.stop()
-        elif self._n_looked_at and not self._console.is_terminal:
-            self._console.print(self._line(), highlight=False, soft_wrap=True)
+        elif self._has_news and not self._console.is_terminal:
+            self._say(self._line(is_last=True))
 
     def announce(self, experiment: Experiment, folder: Path, workers: Workers, budget: Budget) -> None:
         """Say what is about to run."""
@@ -98,8 +99,9 @@ class ProgressDisplay:
         if self._front is None:
             self._front = GrowingFront(parts.objectives)
         self._front.add(record)
-        self._n_looked_at += record.continues is None
-        self._n_full += record.is_full and status is Status.OK
+        is_repeat = record.replicate > 0  # of a network that was counted
+        self._n_looked_at += record.continues is None and not is_repeat
+        self._n_full += record.is_full and status is Status.OK and not is_repeat
         self._n_epochs += record.n_epochs
         full = self._full_epochs.get(-1 if record.donor is None else record.donor, record.epochs)
         self._full_epochs[record.ticket] = full
@@ -107,6 +109,7 @@ class ProgressDisplay:
         self._spent += spent
         self._spent_now += spent * (not progress.is_replayed)
         self._n_told_now += not progress.is_replayed
+        self._has_news = True
         self._elapsed_before = (
             max(self._elapsed_before, record.elapsed) if progress.is_replayed else self._elapsed_before
         )
@@ -117,6 +120,7 @@ class ProgressDisplay:
             self._bar.update(self._task, completed=self._share(), description=self._line(is_short=True))
         elif monotonic() - self._printed > PLAIN_SECONDS and not progress.is_replayed:
             self._printed = monotonic()
+            self._has_news = self._seconds_left(monotonic() - self._began) is not None
             self._say(self._line())
 
     def _say(self, text: str) -> None:
@@ -134,8 +138,8 @@ class ProgressDisplay:
         seconds = self._elapsed_before + monotonic() - self._began
         return min(1.0, seconds / self._budget.seconds) if self._budget.seconds else 0.0
 
-    def _line(self, *, is_short: bool = False) -> str:
-        """Return where the search stands, in one line where it is to be short."""
+    def _line(self, *, is_short: bool = False, is_last: bool = False) -> str:
+        """Return where the search stands, in one line where it is to be short; last, without a time left."""
         seconds = monotonic() - self._began
         total = f"/{self._limit}" if self._limit else ""
         unit = "epochs" if self._budget.epochs else "evaluations"
@@ -146,7 +150,7 @@ class ProgressDisplay:
             counts = f"{self._n_looked_at} looked at, {self._n_full} in full, {self._n_epochs} epochs"
             rate = [f"{60 * self._spent_now / seconds:.3g} a minute"] if self._spent_now else []
             parts = [f"{spent} {unit}", counts, *rate]
-        left = self._seconds_left(seconds)
+        left = None if is_last else self._seconds_left(seconds)
         if left is not None:
             parts.append(f"{duration(left)} left")
         if self._n_failed:
@@ -162,8 +166,12 @@ class ProgressDisplay:
         if self._budget.seconds:
             return max(0.0, self._budget.seconds - self._elapsed_before - seconds)
         spent = self._spent_now
-        if self._limit and (spent >= ENOUGH_SPENT * self._limit or self._n_told_now >= ENOUGH_TOLD):
-            return max(0.0, self._limit - self._spent) * seconds / spent
+        if (
+            self._limit
+            and self._spent < self._limit
+            and (spent >= ENOUGH_SPENT * self._limit or self._n_told_now >= ENOUGH_TOLD)
+        ):
+            return (self._limit - self._spent) * seconds / spent
         return None
 
 

@@ -41,6 +41,7 @@ ALGORITHMS: Mapping[str, Callable[..., Algorithm]] = {
 }
 # What every algorithm may have by naming it as an argument; see `evocnn.config.parts.algorithm_of`.
 GIVEN = ("breeding", "objectives", "population", "rungs")
+VARIABLE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
 @dataclass(frozen=True)
@@ -84,19 +85,29 @@ def algorithm_named(value: object, folder: Path | None) -> AlgorithmChoice:
     """Return an algorithm from a name, a table with `use` and options, or the class itself.
 
     Raises:
-        ExperimentError: There is no such algorithm, or it has no such option.
+        ExperimentError: There is no such algorithm, it has no such option, or one that it needs is missing.
     """
     options: dict[str, Any] = dict(value) if isinstance(value, Mapping) else {"use": value}
     use = options.pop("use", None)
     make = _resolved(use, folder)
     name = use if isinstance(use, str) else reference_of(use) or repr(use)
     parameters = signature(make).parameters.values()
-    own = [p.name for p in parameters if p.name not in GIVEN and p.kind is not Parameter.VAR_KEYWORD]
+    named = [p for p in parameters if p.name not in GIVEN and p.kind not in VARIABLE]
+    own = [p.name for p in named]
     takes_any = any(p.kind is Parameter.VAR_KEYWORD for p in parameters)
     wrong = next((option for option in options if option not in own), None)
     if wrong is not None and not takes_any:
         hint = did_you_mean(wrong, own) or "; leave it out"
         message = f"an option of algorithm '{name}' must be among {own}, but one was '{wrong}'{hint}"
+        raise ExperimentError(message)
+    missing = [p.name for p in named if p.default is Parameter.empty and p.name not in options]
+    if missing:
+        example = ", ".join([f"use = '{name}'", *(f"{option} = ..." for option in missing)])
+        message = (
+            f"algorithm '{name}' must be given {' and '.join(missing)}, but it was given "
+            f"{' and '.join(options) or 'no options'}; write "
+            f"search.algorithm = {{ {example} }}"
+        )
         raise ExperimentError(message)
     return AlgorithmChoice(name, make, options)
 

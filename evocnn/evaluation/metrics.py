@@ -17,5 +17,7 @@ METRICS = {
 }
 # Read off a clock, where an experiment selects them: a run that does repeats through its journal alone.
 TIMED = ("training_seconds", "latency")
+# Shares of images, and their difference: one unit, so that a point of one weighs no more than one of another.
+SHARES = ("validation_accuracy", "training_accuracy", "generalization_gap")
 # What training does not change: known of a candidate as soon as it is looked at.
 UNTRAINED = ("parameters", "flops", "model_bytes", "activation_memory", "latency")

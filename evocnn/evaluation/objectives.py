@@ -9,7 +9,7 @@ import numpy as np
 from evocnn.errors import ExperimentError
 from evocnn.evaluation.evaluation import Evaluation
 from evocnn.evaluation.fitness import Fitness
-from evocnn.evaluation.metrics import UNTRAINED
+from evocnn.evaluation.metrics import SHARES, UNTRAINED
 
 LEAST = 1e-6  # smaller values are alike on a log scale
 
@@ -69,6 +69,11 @@ class Objectives:
     def weights(self) -> tuple[float, ...]:
         """DEAP's weights."""
         return tuple(objective.weight for objective in self.items)
+
+    @property
+    def alike(self) -> np.ndarray:
+        """Which objectives are shares of images, on one scale, shape `(n_objectives,)`."""
+        return np.array([o.name in SHARES and not o.log for o in self.items])
 
     @property
     def reference_point(self) -> dict[str, float]:

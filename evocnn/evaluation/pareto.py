@@ -115,17 +115,21 @@ def hypervolume(losses: np.ndarray, reference_point: np.ndarray) -> float:
     return float(moocore.hypervolume(losses, ref=reference_point)) if len(losses) else 0.0
 
 
-def knee(losses: np.ndarray, weights: np.ndarray) -> int:
-    """Return the index of a front's knee: where giving up one objective gains the least of another.
+def knee(losses: np.ndarray, weights: np.ndarray, alike: np.ndarray) -> int:
+    """Return the index of a front's knee: the member nearest to the best of everything.
 
-    With each objective scaled to [0, 1] over the front, the knee lies farthest below the plane
-    through the worst corners, so its weighted sum is smallest (Das 1999, "On Characterizing the
-    'Knee' of the Pareto Curve Based on Normal-Boundary Intersection"). Ties go to the first.
+    Each objective is scaled to [0, 1] over the front, objectives of one unit by the largest extent among
+    them, and times its weight; the distance is Euclidean. What is best in an objective is not the knee
+    unless the front has nothing else. Ties go to the first.
 
     Args:
         losses: Lower is better, shape `(n_points, n_objectives)`, at least one point.
         weights: Importance of each objective, shape `(n_objectives,)`; signs do not matter.
+        alike: Which objectives have one unit, shape `(n_objectives,)`, booleans.
     """
-    extent = np.ptp(losses, axis=0)
-    scaled = (losses - losses.min(axis=0)) / np.where(extent > 0, extent, 1.0)
-    return int(np.argmin(scaled @ np.abs(weights)))
+    best, extent = losses.min(axis=0), np.ptp(losses, axis=0)
+    extent = np.where(alike, extent.max(where=alike, initial=0.0), extent)
+    scaled = (losses - best) / np.where(extent > 0, extent, 1.0)
+    distances = np.linalg.norm(scaled * weights, axis=1)
+    is_end = ((losses == best) & (np.ptp(losses, axis=0) > 0)).any(axis=1)
+    return int(np.argmin(distances if is_end.all() else np.where(is_end, np.inf, distances)))

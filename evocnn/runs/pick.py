@@ -39,7 +39,7 @@ def pick(run: Run, text: str) -> Record:
         run: The run.
         text: `knee`, `best-accuracy` or `smallest` (of the front); conditions such as
             `parameters<50000, flops<=2e6` (the best in the first objective of all that were trained in
-            full and keep floors and ceilings); a ticket; or the start of a key.
+            full and keep floors and ceilings); a ticket; or the start of a key. A number is a ticket alone.
 
     Raises:
         ExperimentError: The text is none of these, or no network is so.
@@ -54,7 +54,7 @@ def pick(run: Run, text: str) -> Record:
         hint = did_you_mean(text, WORDS) or f"; evocnn show {run.folder} lists the front"
         message = (
             f"a pick must be {', '.join(WORDS)}, conditions such as 'parameters<50000', a ticket or the "
-            f"start of a key of the run, but it was '{text}'{hint}"
+            f"start of a key of the run, no number, but it was '{text}'{hint}"
         )
         raise ExperimentError(message)
     return found
@@ -168,8 +168,8 @@ def _by_ticket_or_key(run: Run, text: str) -> Record | None:
     """Return the record of a ticket, or what became of the network whose key starts so; None if none is."""
     networks = {record.ticket: record for record, _ in selectable(run.records, run.objectives)}
     by_ticket = {record.ticket: record for record in run.records} | networks
-    if text.isdecimal() and int(text) in by_ticket:
-        return by_ticket[int(text)]
+    if text.isdecimal():
+        return by_ticket.get(int(text))
     matching = [record for record in run.candidates if text and record.key.startswith(text)]
     keys = sorted({record.key for record in matching})
     if len(keys) > 1:

@@ -1,6 +1,6 @@
 """What a search may cost, and why it ended."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -38,20 +38,17 @@ class Budget:
         limits = ((self.evaluations, n_trainings), (self.epochs, n_epochs))
         return any(limit is not None and spent >= limit for limit, spent in limits)
 
-    def n_paid(self, n_epochs: Sequence[int]) -> int:
-        """Return how many full trainings one after the other are paid for, in evaluations and epochs.
+    def unpaid(self, n_epochs: Iterable[int]) -> str:
+        """Return in words what of full trainings in a row is not paid for; nothing where all are.
 
         Args:
-            n_epochs: Of each.
+            n_epochs: Of each; no more of them are taken than tell it.
         """
+        if self.evaluations is None and self.epochs is None:
+            return ""
         spent = 0
         for n, own in enumerate(n_epochs):
             if self.is_spent(Fraction(n), spent):
-                return n
+                return f"; the budget is for the first {n:,} of them alone"
             spent += own
-        return len(n_epochs)
-
-    def unpaid(self, n_epochs: Sequence[int]) -> str:
-        """Return in words what of these trainings is not paid for; nothing where all are."""
-        n = self.n_paid(n_epochs)
-        return f"; the budget is for the first {n:,} of them alone" if n < len(n_epochs) else ""
+        return ""

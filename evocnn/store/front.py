@@ -40,7 +40,8 @@ class Front:
         losses: Their objectives, lower is better, shape `(n_members, n_objectives)`.
         hypervolume: The volume that they dominate, up to `reference_point`, on the objectives' scales.
         reference_point: The worst value of each objective that counts, in its own unit.
-        knee: The member where giving up one objective gains the least of another; None if empty.
+        knee: The member nearest to the best of everything, none that is best in an objective if there is
+            another; see `evocnn.evaluation.knee`. None if empty.
         repeats: For the tickets of members that were trained more than once.
     """
 
@@ -76,7 +77,7 @@ def _front(
         values,
         hypervolume(values, objectives.reference_losses),
         objectives.reference_point,
-        members[knee(values, np.array(objectives.weights))] if members else None,
+        members[knee(values, np.array(objectives.weights), objectives.alike)] if members else None,
         {ticket: _repeats(group) for ticket, group in groups if len(group) > 1},
     )
 

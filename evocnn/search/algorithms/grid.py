@@ -1,7 +1,7 @@
-"""Grid search: every combination of alleles, in a fixed order, counted before it starts."""
+"""Grid search: every combination of alleles, in a fixed order, each made when it is asked."""
 
 from collections.abc import Collection, Iterator
-from itertools import islice
+from itertools import chain, islice
 from math import log10, prod
 from typing import Any, Literal
 
@@ -14,7 +14,8 @@ from evocnn.search.algorithm import Candidate
 from evocnn.search.breeding import Breeding
 from evocnn.search.budget import Budget, Ending
 
-N_PROBES = 1000  # random walks from which the size of a grid is estimated that is too large to be walked
+N_COUNTED = 10_000  # combinations that are walked before a search begins; beyond, their number is estimated
+N_PROBES = 1000  # random walks from which it is estimated
 
 
 class Grid:
@@ -22,55 +23,54 @@ class Grid:
 
     The space's given founders come first, whether they are in the grid or not. In the grid the last decision
     changes fastest and the first one slowest: shallow networks come first, and of each architecture all
-    recipes in a row.
+    recipes in a row. What repair makes equal to a network asked before is skipped when it comes up.
 
     Args:
         breeding: Makes candidates of genomes.
         steps: Values that stand for a range, evenly on its scale, both bounds among them.
-        limit: Combinations above which a grid is refused.
+        limit: Combinations above which a grid is refused; above 10,000 they are estimated.
 
     Raises:
         ExperimentError: There are more combinations, or fewer than two steps.
     """
 
-    def __init__(self, breeding: Breeding, steps: int = 3, limit: int = 10_000) -> None:
+    def __init__(self, breeding: Breeding, steps: int = 3, limit: int = N_COUNTED) -> None:
         if steps < 2:
             message = f"steps of a grid must be at least 2, but they were {steps}; raise them"
             raise ExperimentError(message)
+        self._breeding = breeding
+        self._steps = steps
         space = breeding.space
-        combinations = list(islice(walk(space, steps), limit + 1))
-        if len(combinations) > limit:
+        n_walked = min(limit, N_COUNTED)
+        n_combinations = sum(1 for _ in islice(walk(space, steps), n_walked + 1))
+        self._is_exact = n_combinations <= n_walked
+        if not self._is_exact:
+            n_combinations = max(n_combinations, estimated_size(space, steps))
+        if n_combinations > limit:
             message = (
                 f"a grid must hold at most {limit:,} combinations, but it held about "
-                f"{_counted(estimated_size(space, steps))}; give fewer alleles, hold segments, lower "
-                "limits.depth, or raise the grid's limit"
+                f"{_counted(n_combinations)}; give fewer alleles, hold segments, lower limits.depth, or "
+                "raise the grid's limit"
             )
             raise ExperimentError(message)
-        distinct: dict[str, Candidate] = {}
-        for candidate in map(breeding.given, [*space.founders, *combinations]):
-            distinct.setdefault(candidate.request.genome.key, candidate)
-        self._candidates = list(distinct.values())
-        self._n_combinations = len(combinations)
-        self._n_founders = len(space.founders)
-        self._n_asked = 0
+        self._n_combinations = n_combinations
+        self._candidates = self._distinct()
 
     def plan(self, budget: Budget) -> str:
-        """Return the size of the grid, and how much of it a budget leaves out."""
-        n_genomes = len(self._candidates)
-        text = f"grid: {n_genomes:,} genomes, of {self._n_combinations:,} combinations"
-        if self._n_founders:
-            text += f" and {self._n_founders} given founders"
-        if n_genomes < self._n_combinations + self._n_founders:
-            text += "; what is the same after repair counts once"
-        return text + budget.unpaid([one.request.fidelity.stop for one in self._candidates])
+        """Return the size of the grid, and how much of it a budget leaves out, if that is soon."""
+        n_founders = len(self._breeding.space.founders)
+        about = "" if self._is_exact else "about "
+        text = f"grid: {about}{_counted(self._n_combinations)} combinations"
+        if n_founders:
+            text += f" and {n_founders} given founders"
+        text += "; what is the same after repair counts once"
+        first = islice(self._distinct(), N_COUNTED)
+        return text + budget.unpaid(candidate.request.fidelity.stop for candidate in first)
 
     def ask(self, ticket: int, rng: np.random.Generator) -> Candidate | Literal[Ending.COMPLETE]:
         """Return the next genome of the grid."""
         del ticket, rng
-        if self._n_asked == len(self._candidates):
-            return Ending.COMPLETE
-        self._n_asked += 1
-        return self._candidates[self._n_asked - 1]
+        return next(self._candidates, Ending.COMPLETE)
 
     def tell(self, ticket: int, evaluation: Evaluation) -> None:
         """Ignore what was found."""
@@ -78,6 +78,16 @@ class Grid:
     def needed_states(self) -> Collection[int]:
         """Return nothing: no candidate is continued."""
         return ()
+
+    def _distinct(self) -> Iterator[Candidate]:
+        """Yield the founders and the combinations, each network once."""
+        space = self._breeding.space
+        keys: set[str] = set()
+        for genome in chain(space.founders, walk(space, self._steps)):
+            candidate = self._breeding.given(genome)
+            if candidate.request.genome.key not in keys:
+                keys.add(candidate.request.genome.key)
+                yield candidate
 
 
 def walk(space: Space[Any], steps: int) -> Iterator[Any]:

@@ -191,7 +191,31 @@ def test_plain_lines_come_seconds_apart_and_once_at_the_end(
             clock.now += PLAIN_SECONDS / 2
             shown.told(Progress(record(ticket), is_replayed=False))
     counts = [line.split()[0] for line in capsys.readouterr().err.splitlines()[2:] if line[0] != " "]
-    assert counts == ["1/10", "4/10", "7/10", "10/10", "10/10"]
+    assert counts == ["1/10", "4/10", "7/10", "10/10"]
+
+
+@pytest.mark.parametrize("seconds", [0.0, PLAIN_SECONDS + 1])
+def test_a_search_that_is_complete_early_ends_without_a_time_left(
+    seconds: float, display: Any, record: Any, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether its last evaluation had a line of its own or not."""
+    with display(Budget(evaluations=10)) as shown:
+        clock.now += 30
+        for ticket in range(2):
+            shown.told(Progress(record(ticket), is_replayed=False))
+            clock.now += seconds
+    *before, last, _ = capsys.readouterr().err.splitlines()
+    assert last.startswith("2/10 evaluations · 2 looked at")
+    assert "left" not in last
+    assert any("left" in line for line in before)
+
+
+def test_repeats_of_a_network_are_not_counted_again(display: Any, record: Any) -> None:
+    shown = display(Budget(evaluations=10))
+    for replicate in range(3):
+        again = record(replicate, key="same", replicate=replicate)
+        shown.told(Progress(again, is_replayed=True))
+    assert shown._line().startswith("3/10 evaluations · 1 looked at, 1 in full, 3 epochs")
 
 
 def test_duplicates_are_no_evaluations(display: Any, record: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,14 +110,44 @@ def test_hypervolume_of_an_empty_front_is_zero() -> None:
 def test_the_knee_of_a_bent_front() -> None:
     x = np.array([0.0, 0.05, 0.1, 0.2, 0.5, 1.0])
     front = np.column_stack([x, np.array([1.0, 0.5, 0.1, 0.09, 0.05, 0.0])])
-    assert knee(front, np.array([1.0, 1.0])) == 2
-    assert knee(front * [1e6, 1.0] + [0.0, 50.0], np.array([1.0, 1.0])) == 2  # units do not matter
-    assert knee(front, np.array([1.0, -1.0])) == 2  # nor signs
-    assert knee(front, np.array([100.0, 1.0])) == 0
-    assert knee(front, np.array([1.0, 100.0])) == 5
+    own = np.zeros(2, dtype=bool)
+    assert knee(front, np.array([1.0, 1.0]), own) == 2
+    assert knee(front * [1e6, 1.0] + [0.0, 50.0], np.array([1.0, 1.0]), own) == 2  # units do not matter
+    assert knee(front, np.array([1.0, -1.0]), own) == 2  # nor signs
+    assert knee(front, np.array([100.0, 1.0]), own) == 1  # none of the ends
+    assert knee(front, np.array([1.0, 100.0]), own) == 4
+
+
+def losses(*rows: tuple[float, float, float]) -> Floats:
+    """Of accuracy, parameters and generalization gap, as a search compares them."""
+    return np.array([(-accuracy, math.log10(parameters), gap) for accuracy, parameters, gap in rows])
+
+
+LIKE_ACCURACY = np.array([True, False, True])
+WORST_FIRST = ((0.8532, 1570, 0.0), (0.9058, 2645, 0.01), (0.9695, 5266, 0.02), (0.975, 20000, 0.02))
+
+
+def test_the_knee_is_no_end_of_a_front_of_three_objectives() -> None:
+    assert knee(losses(*WORST_FIRST), np.ones(3), LIKE_ACCURACY) == 2
+    assert knee(losses(*WORST_FIRST), np.array([1.0, 1000.0, 1.0]), LIKE_ACCURACY) == 1
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.0004])
+def test_a_gap_near_zero_makes_no_knee_of_a_poor_network(gap: float) -> None:
+    front = losses((0.80, 1500, 0.0), (0.81, 1600, gap), (0.9695, 5266, 0.02), (0.975, 20000, 0.015))
+    assert knee(front, np.ones(3), LIKE_ACCURACY) == 2
+    assert knee(front, np.ones(3), np.zeros(3, dtype=bool)) == (
+        1 if gap else 2
+    )  # what the shared unit is for
+
+
+def test_where_all_are_ends_the_nearest_to_the_best_is_the_knee() -> None:
+    front = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 0.1], [0.9, 0.5, 0.0]])
+    assert knee(front, np.ones(3), np.zeros(3, dtype=bool)) == 1
 
 
 def test_the_knee_of_fronts_without_extent() -> None:
-    assert knee(np.array([[3.0, 4.0]]), np.ones(2)) == 0
-    assert knee(np.array([[3.0, 4.0], [3.0, 4.0]]), np.ones(2)) == 0
-    assert knee(np.array([[3.0, 4.0], [3.0, 2.0]]), np.ones(2)) == 1
+    own = np.zeros(2, dtype=bool)
+    assert knee(np.array([[3.0, 4.0]]), np.ones(2), own) == 0
+    assert knee(np.array([[3.0, 4.0], [3.0, 4.0]]), np.ones(2), own) == 0
+    assert knee(np.array([[3.0, 4.0], [3.0, 4.0]]), np.ones(2), ~own) == 0

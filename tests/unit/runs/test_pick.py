@@ -127,8 +127,20 @@ def test_a_ceiling_ranks_a_finished_run_anew(example: Run) -> None:
     assert pick(found, "best-accuracy").ticket == 3
 
 
-def test_weights_move_the_knee(example: Run) -> None:
-    assert reranked(example, ["objectives.parameters.weight=-100"]).front.knee == example.records[2]
+def test_weights_move_the_knee(example: Run, recorded: MakeRecord) -> None:
+    more = replace(example, records=(*example.records, recorded(9, 0.6, 20)))
+    assert [member.ticket for member in more.front.members] == [1, 3, 9, 2]
+    assert more.front.knee == more.records[3]
+    assert reranked(more, ["objectives.parameters.weight=-100"]).front.knee == more.records[9]
+
+
+def test_a_number_is_no_start_of_a_key(recorded: MakeRecord, run_of: MakeRun) -> None:
+    run = run_of(recorded(0, 0.9, 50, key="57abc"))
+    assert pick(run, "57a").ticket == 0
+    with pytest.raises(
+        ExperimentError, match=r"a ticket or the start of a key of the run, no number, .*'57'"
+    ):
+        pick(run, "57")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Grid search: all combinations, counted ahead."""
+"""Grid search: all combinations, counted ahead, each made when it is asked."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +11,8 @@ from evocnn.genotype import Choice, Choose, Fidelity, Range
 from evocnn.search import Breeding, Budget, Ending, Grid, Planned
 from evocnn.search.algorithms.grid import estimated_size, walk
 from evocnn.store import Journal
+
+SAID = "grid: 8 combinations; what is the same after repair counts once"
 
 
 class Tree:
@@ -52,8 +54,8 @@ def test_what_repair_makes_equal_is_asked_once(toy: Any, journal: Journal) -> No
     space = toy.BitSpace(3, forbidden="010")
     grid = made(toy, forbidden="010")
     assert grid.plan(Budget(evaluations=7)) == (
-        "grid: 7 genomes, of 8 combinations; what is the same after repair counts once"
-    )
+        "grid: 8 combinations; what is the same after repair counts once"
+    )  # seven networks: all are paid for
     outcome = toy.search(journal, grid, space=space, evaluations=50)
     assert sorted(outcome.calls) == ["000", "001", "011", "100", "101", "110", "111"]
 
@@ -61,7 +63,8 @@ def test_what_repair_makes_equal_is_asked_once(toy: Any, journal: Journal) -> No
 def test_a_budget_below_the_count_is_said(toy: Any, journal: Journal) -> None:
     grid = made(toy)
     assert isinstance(grid, Planned)
-    assert grid.plan(Budget(evaluations=8)) == "grid: 8 genomes, of 8 combinations"
+    assert grid.plan(Budget(evaluations=8)) == SAID
+    assert grid.plan(Budget(seconds=1)) == SAID
     assert grid.plan(Budget(evaluations=5)).endswith("; the budget is for the first 5 of them alone")
     outcome = toy.search(journal, grid, space=toy.BitSpace(3), evaluations=5)
     assert (outcome.ending, len(outcome.records)) == (Ending.FINISHED, 5)
@@ -90,7 +93,7 @@ def test_a_budget_of_epochs_is_said_as_it_will_be_spent(
     said = grid.plan(Budget(epochs=epochs))
     n = len(toy.search(new_journal(), grid, space=space, evaluations=None, epochs=epochs).records)
     own = f"; the budget is for the first {n} of them alone" if n < 8 else ""
-    assert said == f"grid: 8 genomes, of 8 combinations{own}"
+    assert said == f"{SAID}{own}"
     assert n == {1: 1, 2: 1, 3: 2, 5: 2, 6: 3, 26: 8, 27: 8, 28: 8, 99: 8}[epochs]
 
 
@@ -99,7 +102,7 @@ def test_given_founders_come_first_and_once(toy: Any, journal: Journal) -> None:
     space = toy.BitSpace(3, founders=founders)
     grid = Grid(Breeding(space, toy.BitVariation(), toy.FIDELITY))
     assert grid.plan(Budget(evaluations=4)) == (
-        "grid: 9 genomes, of 8 combinations and 3 given founders; what is the same after repair counts once; "
+        "grid: 8 combinations and 3 given founders; what is the same after repair counts once; "
         "the budget is for the first 4 of them alone"
     )
     outcome = toy.search(journal, grid, space=space, evaluations=50)
@@ -109,11 +112,26 @@ def test_given_founders_come_first_and_once(toy: Any, journal: Journal) -> None:
 
 
 def test_too_large_a_grid_is_refused_with_its_count(toy: Any) -> None:
-    assert made(toy, n_bits=4, limit=16).plan(Budget()).startswith("grid: 16 genomes")
+    assert made(toy, n_bits=4, limit=16).plan(Budget()).startswith("grid: 16 combinations")
     with pytest.raises(ExperimentError, match=r"at most 16 combinations, but it held about 32; give fewer"):
         made(toy, n_bits=5, limit=16)
     with pytest.raises(ExperimentError, match=r"at most 10 combinations, but it held about 10\^12; "):
         made(toy, n_bits=40, limit=10)
+
+
+def test_a_large_grid_is_made_as_it_is_asked(toy: Any, journal: Journal) -> None:
+    """2**40 combinations: none beyond what is needed can have been made."""
+    space = toy.BitSpace(40)
+    grid = made(toy, n_bits=40, limit=10**13)
+    assert grid.plan(Budget(evaluations=3)) == (
+        "grid: about 10^12 combinations; what is the same after repair counts once; "
+        "the budget is for the first 3 of them alone"
+    )
+    outcome = toy.search(journal, grid, space=space, evaluations=3)
+    assert [record.text for record in outcome.records] == [f"{n:040b}" for n in range(3)]
+    again = toy.search(journal, made(toy, n_bits=40, limit=10**13), space=space, evaluations=5)
+    assert [record.text for record in again.records] == [f"{n:040b}" for n in range(5)]
+    assert len(again.calls) == 2
 
 
 def test_a_range_needs_two_steps(toy: Any) -> None:
