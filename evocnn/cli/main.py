@@ -261,7 +261,9 @@ def sweep(
         str | None,
         typer.Option("--values", help="Such as 32,64,128; with ';' between lists: '64;64,32'."),
     ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Trainings of each value.")] = 3,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", min=1, help="Trainings of each value; default: 3.")
+    ] = None,
     chromosome: Annotated[
         str | None,
         typer.Option(

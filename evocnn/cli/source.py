@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evocnn.config import Experiment, load_experiment
+from evocnn.config.parts import load_split
 from evocnn.config.toml import COMMAND_LINE, set_value
-from evocnn.errors import ExperimentError
-from evocnn.runs import open_run
+from evocnn.errors import ExperimentError, ReplayError
+from evocnn.runs import Run, open_run
 from evocnn.runs.pick import pick
 
 
@@ -41,6 +42,7 @@ def source_of(
     Raises:
         ExperimentError: A network is wanted twice, or of a file, or the run has none such.
         JournalError: The folder holds no readable run.
+        ReplayError: The images of the run have changed since.
     """
     if wanted is not None and (chromosome is not None or not path.is_dir()):
         reason = (
@@ -53,12 +55,36 @@ def source_of(
     if not path.is_dir():
         return Source(load_experiment(path, settings), chromosome, data)
     run = open_run(path)
-    stored = run.manifest.get("data_path")
-    return Source(
-        _changed(run.experiment, settings, f"experiment of {path}"),
-        chromosome if wanted is None else pick(run, wanted).text,
-        Path(stored) if data is None and stored is not None else data,
-    )
+    experiment = _changed(run.experiment, settings, f"experiment of {path}")
+    text = chromosome if wanted is None else pick(run, wanted).text
+    if data is None:
+        stored = run.manifest.get("data_path")
+        data = None if stored is None else Path(stored)
+        if _images(experiment) == _images(run.experiment):
+            _check_images(run, data)
+    return Source(experiment, text, data)
+
+
+def _images(experiment: Experiment) -> tuple[object, ...]:
+    """Return what of an experiment decides on its images."""
+    data = experiment.data
+    return data.source, data.path, data.framing
+
+
+def _check_images(run: Run, path: Path | None) -> None:
+    """Raise where a run's images are not those that it was searched with.
+
+    Raises:
+        ReplayError: They are not.
+    """
+    known = run.manifest["data"]["digest"]
+    found = load_split(run.experiment.data, "train", run.experiment.folder, path).digest
+    if found != known:
+        message = (
+            f"the images must be those of the run in '{run.folder}', digest {known[:12]}, but were "
+            f"{found[:12]}; name with --data those that are meant"
+        )
+        raise ReplayError(message)
 
 
 def _changed(experiment: Experiment, settings: Sequence[str], source: str) -> Experiment:

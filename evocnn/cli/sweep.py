@@ -1,6 +1,6 @@
 """The sweep of one gene from the command line: run it or go on with one, show it, draw it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from evocnn.errors import ExperimentError
 from evocnn.report.picture import check_ending
 from evocnn.report.sweep import plot_sweep, sweep_of, sweep_table
 from evocnn.runs import Workers, open_run
+
+SEEDS = 3  # trainings of each value, where nobody says how many
 
 
 def run_sweep(
@@ -40,12 +42,14 @@ def run_sweep(
         plot: The picture's file.
 
     Raises:
-        ExperimentError: Gene or values are missing, or the folder holds no sweep.
+        ExperimentError: Gene or values are missing, the folder holds no sweep, or it is to go on otherwise
+            than it began.
     """
     if plot is not None:
         check_ending(plot)
     is_new = any(given is not None for given in (wanted, *map(options.get, ("gene", "values", "chromosome"))))
     if source.is_dir() and not is_new:
+        _check_goes_on({"--seeds": options["seeds"], "--set": settings, "--out": out})
         sweep_of(open_run(source))  # another kind of search must not go on
         found = resumed(source, workers, data)
     else:
@@ -62,6 +66,21 @@ def run_sweep(
     typer.echo(f"see it again: evocnn sweep {found.folder}")
 
 
+def _check_goes_on(options: Mapping[str, object]) -> None:
+    """Raise where an option is given that only a new sweep can heed.
+
+    Raises:
+        ExperimentError: One is.
+    """
+    given = [name for name, value in options.items() if value]
+    if given:
+        message = (
+            f"a sweep that goes on must stay as it was, but {' and '.join(given)} would change it; leave "
+            "that out, or begin another with --gene and --values"
+        )
+        raise ExperimentError(message)
+
+
 def sweep_experiment(experiment: Experiment, options: dict[str, Any]) -> Experiment:
     """Return the experiment of a sweep: that of a file, with a sweep in place of its search.
 
@@ -76,10 +95,11 @@ def sweep_experiment(experiment: Experiment, options: dict[str, Any]) -> Experim
         )
         raise ExperimentError(message)
     values = parsed_values(options["values"])
+    seeds = SEEDS if options["seeds"] is None else options["seeds"]
     given = {name: value for name, value in options.items() if value is not None}
     search = {
-        "algorithm": {"use": "gene-sweep", **given, "values": values},
-        "budget": len(values) * options["seeds"],
+        "algorithm": {"use": "gene-sweep", **given, "values": values, "seeds": seeds},
+        "budget": len(values) * seeds,
         "window": experiment.search.window,
     }
     return Experiment.from_dict({**experiment.tables, "search": search}, folder=experiment.folder)

@@ -19,9 +19,11 @@ def meaning(experiment: Experiment) -> dict[str, JSON]:
     """Return the value of every key of an experiment, by dotted key; of each field of a gene its alleles.
 
     Defaults stand where a file is silent, a list of one is its value, and what is held is in its text form.
-    What follows from the data or from a metric's name, such as floors and scales, is None.
+    What follows from the data or from a metric's name, such as floors and scales, is None. `objectives` is
+    their order: an algorithm may heed the first above the others.
     """
-    return {name: to_plain(value) for name, value in _flat("", experiment) if name not in _NO_MEANING}
+    values = {name: to_plain(value) for name, value in _flat("", experiment) if name not in _NO_MEANING}
+    return {**values, "objectives": list(experiment.objectives)}
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:

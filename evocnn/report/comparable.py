@@ -98,6 +98,12 @@ def unlikeness(runs: Sequence[Run], by: str) -> Iterator[str]:
     for key, values in differing(runs).items():
         if key.startswith(MEASURED_BY):
             yield f"{key} is not the same in all runs: {_listed(values)}"
+    makers = [_maker(run) for run in runs]
+    if len(set(makers)) > 1:
+        yield (
+            f"runs are not of the same evocnn: {_listed(makers)}; what an experiment leaves out is read with "
+            "today's defaults, which need not have been those of a run"
+        )
     if by == "seconds":
         places = [_place(run) for run in runs]
         if len(set(places)) > 1:
@@ -110,6 +116,13 @@ def _listed(values: Iterable[Any]) -> str:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
+
+
+def _maker(run: Run) -> str | None:
+    """Return the evocnn that began a run; None where the run does not say."""
+    machine = run.manifest.get("environment", {})
+    version, commit = machine.get("evocnn"), machine.get("commit", "none")
+    return version if commit == "none" else f"{version} at commit {commit}"
 
 
 def _place(run: Run) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evocnn.config import Experiment
 from evocnn.config.meaning import meaning
 from evocnn.errors import ExperimentError
 from evocnn.runs.folder import Run, open_run
@@ -121,13 +122,45 @@ def _flat(table: Mapping[str, Any], before: str) -> Iterable[tuple[str, Any]]:
 
 
 def _described(runs: list[Run]) -> list[str]:
-    """Return names of experiments, each with what it states and another does not."""
-    tables = [_stated(run) for run in runs]
-    keys = [key for key in _unlike(tables) if key not in ASIDE]
+    """Return names of experiments, each with what it states, defaults do not, and another does not mean."""
+    stated = [_stated(run) for run in runs]
+    unlike = [key for key in _unlike(stated) if key not in ASIDE]
+    tables = [
+        _telling(run, {key: table[key] for key in unlike if key in table})
+        for run, table in zip(runs, stated, strict=True)
+    ]
+    keys = _unlike(tables)
     return [
         " ".join([run.name, *(f"{key}={_short(table[key])}" for key in keys if key in table)])
         for run, table in zip(runs, tables, strict=True)
     ]
+
+
+def _telling(run: Run, stated: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return of some of the keys that a run states what they mean, without those that say a default."""
+    meant = _meant(run)
+    if meant is None:
+        return stated
+    return {key: meant.get(key, value) for key, value in stated.items() if _meant_without(run, key) != meant}
+
+
+def _meant_without(run: Run, key: str) -> dict[str, Any] | None:
+    """Return what an experiment would mean without one of its keys; None where it could not be."""
+    tables = _without(run.manifest["experiment"], key)
+    try:
+        return meaning(Experiment.from_dict(tables, folder=run.experiment.folder))
+    except ExperimentError:
+        return None
+
+
+def _without(table: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {
+        name: _without(value, key.removeprefix(f"{name}."))
+        if isinstance(value, Mapping) and key.startswith(f"{name}.")
+        else value
+        for name, value in table.items()
+        if name != key
+    }
 
 
 def _short(value: Any) -> str:

@@ -9,6 +9,8 @@ import pytest
 
 from evocnn import open_run
 from evocnn.cli.sweep import parsed_values
+from evocnn.config import Experiment
+from evocnn.errors import ExperimentError
 
 Call = Callable[..., Any]
 
@@ -34,12 +36,14 @@ def test_a_sweep_is_run_shown_drawn_and_shown_again(evocnn: Call, tiny: Path, tm
     assert (again.code, again.out) == (0, said.out.replace(f"wrote {picture}\n", ""))
 
 
-def test_a_network_of_a_run_is_varied_in_the_experiment_of_the_run(
-    evocnn: Call, finished: Path, tmp_path: Path
+@pytest.mark.parametrize("chromosome", [None, "conv4k3 | gap | sgd lr=.05"])
+def test_a_network_is_varied_in_the_experiment_of_a_run(
+    chromosome: str | None, evocnn: Call, finished: Path, tmp_path: Path
 ) -> None:
-    text = open_run(finished).front.knee.text
+    text = chromosome or open_run(finished).front.knee.text
     said = evocnn(
-        *("sweep", finished, "--pick", "knee", "--gene", "recipe.batch_size", "--values", "8,100"),
+        *("sweep", finished, *(("--chromosome", chromosome) if chromosome else ("--pick", "knee"))),
+        *("--gene", "recipe.batch_size", "--values", "8,100"),
         *("--seeds", "1", "--set", "data.images=200", "--workers", "0", "--out", tmp_path / "run"),
     )
     assert said.code == 0
@@ -55,6 +59,7 @@ def test_a_network_of_a_run_is_varied_in_the_experiment_of_the_run(
     ("arguments", "message"),
     [
         (("--pick", "knee"), "a sweep must be given --gene and --values, but it was not"),
+        (("--chromosome", "conv4k3 | gap | sgd"), "a sweep must be given --gene and --values, but it was no"),
         (("--pick", "bst"), "a pick must be knee, .* but it was 'bst'"),
         (
             ("--pick", "knee", "--chromosome", "conv4k3 | gap | sgd lr=.05"),
@@ -89,6 +94,38 @@ def test_a_mistake_ends_in_one_line_and_leaves_no_run(
     assert (said.code, said.out) == (2, "")
     assert re.search(rf"^error: .*{message}", said.err, re.MULTILINE)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--set", "training.epochs=3"), "--set"),
+        (("--seeds", "10"), "--seeds"),
+        (("--out", "other"), "--out"),
+        (("--seeds", "3", "--out", "other"), "--seeds and --out"),
+    ],
+)
+def test_a_sweep_does_not_go_on_with_options_that_it_would_drop(
+    arguments: tuple[str, ...], named: str, evocnn: Call, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evocnn.cli.sweep.sweep_of", lambda _: None)
+    monkeypatch.setattr("evocnn.cli.sweep.resumed", lambda *_: pytest.fail("it went on"))
+    said = evocnn("sweep", finished, *arguments)
+    assert (said.code, said.out) == (2, "")
+    assert f"error: a sweep that goes on must stay as it was, but {named} would change it; leave" in said.err
+
+
+def test_a_value_has_three_seeds_where_nobody_says_how_many(
+    evocnn: Call, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def searched(experiment: Experiment, *_: object) -> None:
+        search = experiment.search
+        message = f"{search.algorithm.options['seeds']} seeds, {search.budget.evaluations} trainings"
+        raise ExperimentError(message)
+
+    monkeypatch.setattr("evocnn.cli.sweep.searched", searched)
+    said = evocnn("sweep", tiny, "--gene", "recipe.batch_size", "--values", "8,100", "--out", tmp_path)
+    assert said.err == "error: 3 seeds, 6 trainings\n"
 
 
 def test_a_run_that_is_no_sweep_is_refused_before_it_goes_on(

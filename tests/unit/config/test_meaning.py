@@ -1,5 +1,6 @@
 """What experiments mean, whatever their tables say of it."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -7,6 +8,16 @@ import pytest
 from evocnn.config import Experiment
 from evocnn.config.meaning import meaning
 from evocnn.genotype import Choice, Range
+from evocnn.genotype import Conv as Plain
+
+
+@dataclass(frozen=True, slots=True)
+class Conv(Plain):
+    """A gene of the same name and fields as evocnn's."""
+
+
+OPTIONS = {f"search.algorithm.{name}" for name in ("local_search", "proposals")}
+WEIGHTS = {"validation_accuracy": {"weight": 1}, "parameters": {"weight": -1}}
 
 
 def experiment_of(space: Any = None, **tables: Any) -> Experiment:
@@ -43,6 +54,15 @@ def test_defaults_that_are_stated_change_nothing(tables: Any) -> None:
         ({"space": {"limits": {"depth": 9}}}, {"space.limits.depth"}),
         ({"space": {"layers": {"conv": {"filters": 4, "kernel": 3}}}}, {"space.layers.conv.filters"}),
         ({"space": {"founder_depth": [1, 6]}}, {"space.founder_depth"}),
+        ({"search": {"algorithm": "random"}}, {"search.algorithm.use", *OPTIONS}),
+        (
+            {"space": {"layers": {"conv": {"gene": Conv, "filters": [4, 8], "kernel": 3}}}},
+            {"space.layers.conv.gene"},
+        ),
+        (
+            {"space": {"layers": {"conv": {"filters": [4, 8], "kernel": 3, "weight": 2}}}},
+            {"space.layers.conv.weight"},
+        ),
     ],
 )
 def test_what_differs_is_told_by_its_key(tables: Any, keys: set[str]) -> None:
@@ -55,3 +75,12 @@ def test_what_is_held_is_read() -> None:
     texts = [experiment_of({"evolve": ["head", "recipe"], "hold": {"layers": text}}) for text in layers]
     assert differing(texts[0], texts[1]) == set()
     assert differing(texts[0], texts[2]) == {"space.hold.layers"}
+
+
+def test_the_order_of_objectives_has_a_meaning() -> None:
+    """Some algorithms keep the best of the first one."""
+    one, other = (
+        experiment_of(objectives={name: WEIGHTS[name] for name in names})
+        for names in (("validation_accuracy", "parameters"), ("parameters", "validation_accuracy"))
+    )
+    assert differing(one, other) == {"objectives"}

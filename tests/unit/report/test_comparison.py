@@ -283,6 +283,32 @@ def test_seconds_of_unlike_machines_are_said(reaching: Callable[..., Run]) -> No
     )
 
 
+@pytest.mark.parametrize(
+    ("environments", "said"),
+    [
+        (
+            [{"evocnn": "0.4.0", "commit": "none"}, {"evocnn": "0.5.0", "commit": "none"}],
+            "0.4.0, 0.5.0",
+        ),
+        (
+            [{"evocnn": "0.5.0", "commit": "aa"}, {"evocnn": "0.5.0", "commit": "bb+"}],
+            "0.5.0 at commit aa, 0.5.0 at commit bb+",
+        ),
+        ([{"evocnn": "0.5.0", "commit": "none"}, {}], "0.5.0, not given"),
+    ],
+)
+def test_runs_of_another_evocnn_are_said_for_its_defaults_may_have_been_others(
+    environments: list[dict[str, str]], said: str, reaching: Callable[..., Run]
+) -> None:
+    runs = tuple(reaching(seed, 0.5, environment=own) for seed, own in enumerate(environments))
+    (note,) = compare([Arm("a", runs)]).notes
+    assert note == (
+        f"runs are not of the same evocnn: {said}; what an experiment leaves out is read with today's "
+        "defaults, which need not have been those of a run"
+    )
+    assert compare([Arm("a", runs[:1])]).notes == ()
+
+
 def test_what_is_left_out_is_said(reaching: Callable[..., Run]) -> None:
     arm = Arm("a", (reaching(1, 0.5),), (Path("runs/copy"),))
     assert compare([arm]).notes[0].startswith("runs/copy is left out: 'a' has a run of this seed already")

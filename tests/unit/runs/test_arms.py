@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from evocnn.errors import ExperimentError, JournalError
 from evocnn.runs.arms import Arm, arms_of, differing
 
 Write = Callable[..., Path]
+TINY = {"data": {"source": "digits"}, "space": {"preset": "tiny"}}
 
 
 def folders(arm: Arm) -> list[str]:
@@ -85,13 +87,57 @@ def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
 def test_an_experiment_that_states_a_default_is_in_the_arm_of_one_that_does_not(
     written: Write, tmp_path: Path
 ) -> None:
-    tables = {"data": {"source": "digits"}, "space": {"preset": "tiny"}}
-    silent = written(tmp_path / "silent", **tables)
-    said = written(tmp_path / "said", seed=1, **tables, search={"algorithm": "nsga2", "window": 8})
-    other = written(tmp_path / "other", seed=1, **tables, search={"window": 9})
+    silent = written(tmp_path / "silent", **TINY)
+    said = written(tmp_path / "said", seed=1, **TINY, search={"algorithm": "nsga2", "window": 8})
+    other = written(tmp_path / "other", seed=1, **TINY, search={"window": 9})
     arms = arms_of([silent, said, other])
     assert [folders(arm) for arm in arms] == [["silent", "said"], ["other"]]
     assert [arm.name for arm in arms] == ["mine", "mine search.window=9"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "names"),
+    [
+        (
+            {"search": {"algorithm": "nsga2", "window": 8}},
+            {"search": {"window": 9}},
+            ["mine", "mine search.window=9"],
+        ),
+        (
+            {"search": {"algorithm": "tpe", "window": 8}},
+            {"search": {"algorithm": "random"}},
+            ["mine search.algorithm=tpe", "mine search.algorithm=random"],
+        ),
+        (
+            {"search": {"algorithm": {"use": "nsga2", "proposals": 32, "local_search": 0.1}}},
+            {"training": {"epochs": 3}},
+            ["mine search.algorithm.use=nsga2 search.algorithm.local_search=0.1", "mine training.epochs=3"],
+        ),
+        (
+            {"space": {**TINY["space"], "head": {"dropout": [0.2, 0.1]}}},
+            {"space": {**TINY["space"], "head": {"dropout": [0.1, 0.2]}}, "training": {"epochs": 3}},
+            ["mine", "mine training.epochs=3"],
+        ),
+    ],
+)
+def test_what_means_nothing_is_in_no_name(
+    first: dict[str, Any], second: dict[str, Any], names: list[str], written: Write, tmp_path: Path
+) -> None:
+    paths = [written(tmp_path / str(n), **{**TINY, **tables}) for n, tables in enumerate((first, second))]
+    assert [arm.name for arm in arms_of(paths)] == names
+
+
+def test_arms_of_which_one_cannot_be_made_again_differ_in_what_they_state(
+    written: Write, tmp_path: Path
+) -> None:
+    made = written(tmp_path / "made", **TINY, search={"window": 8})
+    gone = written(tmp_path / "gone", **TINY, search={"algorithm": "gone_module:Gone"})
+    arms = arms_of([made, gone])
+    assert [arm.name for arm in arms] == ["mine", "mine search.algorithm=gone_module:Gone"]
+    assert differing([arm.runs[0] for arm in arms]) == {
+        "search.window": [8, None],
+        "search.algorithm": [None, "gone_module:Gone"],
+    }
 
 
 def test_differences_are_told_by_dotted_keys(written: Write, tmp_path: Path) -> None:
