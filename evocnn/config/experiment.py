@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from evocnn.config.backbone import BackboneSettings, with_backbone
 from evocnn.config.data import DataSettings
 from evocnn.config.operator_names import segment_of
 from evocnn.config.presets import extended
@@ -160,6 +161,13 @@ class Experiment(Settings):
                     f"{n_founders}; leave some out or raise the population"
                 )
                 raise ExperimentError(message)
+        with mistakes.at("search", "reject"):
+            if self.space.backbone is not None and self.search.reject not in (None, "predictor"):
+                message = (
+                    "reject must be predictor or left out beside a backbone, whose weights are not initial "
+                    f"ones, but it was {self.search.reject}; change it"
+                )
+                raise ExperimentError(message)
         with mistakes.at("search", "inherit"):
             if self.search.inherit is not None and self.space.states_epochs:
                 message = (
@@ -186,9 +194,9 @@ class Experiment(Settings):
         for number, mutation in enumerate(self.search.mutation or ()):
             segment = segment_of(mutation.name)
             with mistakes.at("search", "mutation", number):
-                if segment is not None and segment not in self.space.evolve:
+                if segment is not None and segment not in self.space.segments:
                     message = (
-                        f"a mutation must act on what evolves, {', '.join(self.space.evolve)}, but "
+                        f"a mutation must act on what evolves, {', '.join(self.space.segments)}, but "
                         f"'{mutation.name}' acts on {segment}; take it out, or let {segment} evolve"
                     )
                     raise ExperimentError(message)
@@ -221,7 +229,7 @@ class Experiment(Settings):
             raise ExperimentError(message)
         try:
             check_numbers(tables)
-            tables = _with_preset(tables)
+            tables = _with_preset(tables, folder)
             return cls.model_validate(
                 {**tables, "tables": dict(tables), "folder": folder}, context={"folder": folder}
             )
@@ -248,14 +256,14 @@ def load_experiment(path: str | Path, settings: Sequence[str] = ()) -> Experimen
     return Experiment.from_dict(tables, folder=path.resolve().parent, source=str(path), lines=lines)
 
 
-def _with_preset(tables: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the tables with the space's preset filled in, so that a run's record holds all of it."""
+def _with_preset(tables: Mapping[str, Any], folder: Path | None) -> Mapping[str, Any]:
+    """Return the tables with the space's preset and backbone filled in: a run's record holds all of them."""
     mistakes = Mistakes()
     with mistakes.at("space", "preset"):
         if isinstance(tables.get("space"), Mapping):
             tables = {**tables, "space": extended(tables["space"])}
     mistakes.raise_any()
-    return tables
+    return {**tables, "space": with_backbone(tables["space"], folder)} if "space" in tables else tables
 
 
 def _known() -> dict[str, list[str]]:
@@ -265,6 +273,7 @@ def _known() -> dict[str, list[str]]:
     sections: dict[str, type[BaseModel]] = {
         "data": DataSettings,
         "space": SpaceSettings,
+        "space.backbone": BackboneSettings,
         "space.hold": HoldSettings,
         "space.limits": LimitSettings,
         "objectives.*": ObjectiveSettings,

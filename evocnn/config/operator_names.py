@@ -14,6 +14,7 @@ from evocnn.operators import (
     AddGene,
     AddSkip,
     AlterActivation,
+    AlterBackbone,
     AlterGene,
     AlterHead,
     AlterKernel,
@@ -60,6 +61,7 @@ MUTATIONS: Mapping[str, Callable[..., Any]] = {
     "alter_stride": AlterStride,
     "alter_activation": AlterActivation,
     "alter_gene": AlterGene,
+    "alter_backbone": AlterBackbone,
     "alter_head": AlterHead,
     "alter_recipe": AlterRecipe,
     "resample_recipe": ResampleRecipe,
@@ -90,6 +92,7 @@ DEFAULT_MUTATIONS = {
         "alter_activation": 0.5,
         "alter_gene": 0.5,
     },
+    "backbone": {"alter_backbone": 2.0},
     "head": {"alter_head": 1.0},
     "recipe": {"alter_recipe": 2.0, "resample_recipe": 0.5},
 }
@@ -120,7 +123,7 @@ def segment_of(name: str) -> str | None:
     plain = name.split("#", maxsplit=1)[0]
     if plain not in MUTATIONS:
         return None
-    return next((s for s in ("head", "recipe") if plain in DEFAULT_MUTATIONS[s]), "layers")
+    return next((s for s in ("backbone", "head", "recipe") if plain in DEFAULT_MUTATIONS[s]), "layers")
 
 
 def crossover_named(value: object, folder: Path | None) -> Weighted[Any]:

@@ -23,6 +23,7 @@ from evocnn.search import (
 from evocnn.training.data import ImageSet, load, split
 from evocnn.training.data.sources import matching
 from evocnn.training.evaluator import TrainingEvaluator
+from evocnn.training.pretrained import Pretrained, read_pretrained
 from evocnn.training.protocol import Protocol
 from evocnn.training.scores import InitialScore
 
@@ -92,7 +93,14 @@ def build_parts(
         is_timed="training_seconds" in metrics,
         latency=selected["latency"].terms if "latency" in metrics else None,
     )
-    evaluator = TrainingEvaluator(training, validation, protocol, min(1.0, gpu_share) or 1.0, measures)
+    evaluator = TrainingEvaluator(
+        training,
+        validation,
+        protocol,
+        min(1.0, gpu_share) or 1.0,
+        measures,
+        pretrained_of(experiment, space.input_shape),
+    )
     fidelity = Fidelity(settings.epochs, len(training))
     algorithm = algorithm_of(experiment, space, objectives, fidelity)
     rejection = rejection_of(experiment, space, training)
@@ -153,6 +161,26 @@ def space_of(
         limits=Limits(**limits),
         pool_order=settings.pool_order,
         cost_model=CostModel() if cost is None else cost.model,
+        backbone=None if settings.backbone is None else settings.backbone.alleles,
+    )
+
+
+def pretrained_of(experiment: Experiment, shape: Shape) -> Pretrained | None:
+    """Return the network that an experiment's backbone is cut from; None where it has none.
+
+    Raises:
+        DataError: Its file cannot be used.
+    """
+    settings = experiment.space.backbone
+    if settings is None:
+        return None
+    return read_pretrained(
+        (experiment.folder or Path()) / settings.weights,
+        settings.network,
+        shape,
+        mean=settings.mean,
+        deviation=settings.deviation,
+        digest=settings.digest,
     )
 
 
@@ -178,7 +206,7 @@ def objectives_of(experiment: Experiment, majority_share: float, n_validation: i
 
 def variation_of(experiment: Experiment) -> Variation:
     """Return how offspring are made."""
-    settings, evolve = experiment.search, experiment.space.evolve
+    settings, evolve = experiment.search, experiment.space.segments
     return Variation(
         default_crossovers(evolve) if settings.crossover is None else settings.crossover,
         default_mutations(evolve) if settings.mutation is None else settings.mutation,

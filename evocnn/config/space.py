@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from evocnn.config.allele_tables import gene_alleles_from, layer_alleles_from
+from evocnn.config.backbone import BackboneSettings
 from evocnn.config.settings import Settings, guarded
 from evocnn.config.toml import Mistakes
 from evocnn.errors import ExperimentError
@@ -68,6 +69,7 @@ class SpaceSettings(Settings):
     founder_prior: Literal[PRIORS] = "informed"  # type: ignore[valid-type]
     founder_depth: Annotated[tuple[int, int], BeforeValidator(_as_tuple)] = (2, 6)
     pool_order: Literal[POOL_ORDERS] = "early"  # type: ignore[valid-type]
+    backbone: BackboneSettings | None = None
     limits: LimitSettings = LimitSettings()
 
     @cached_property
@@ -109,7 +111,18 @@ class SpaceSettings(Settings):
 
     @property
     def _genes(self) -> tuple[type[LayerGene], ...]:
-        return tuple(dict.fromkeys([*(alleles.gene for alleles in self.layers), *LAYERS]))
+        own = (alleles.gene for alleles in (*self._begin, *self.layers))
+        return tuple(dict.fromkeys([*own, *LAYERS]))
+
+    @property
+    def _begin(self) -> tuple[GeneAlleles[Any], ...]:
+        """The alleles of the backbone, if there is one."""
+        return () if self.backbone is None else (self.backbone.alleles,)
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """What evolves: the segments, and the backbone if there is one."""
+        return (*self.evolve, *(() if self.backbone is None else ("backbone",)))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -133,9 +146,9 @@ class SpaceSettings(Settings):
         for number, text in enumerate(self.founders):
             with mistakes.at("founders", number):
                 founder = self._founder(text)
-                check_types(founder.layers, self.all_layers)
+                check_types(founder.layers, (*self._begin, *self.all_layers))
         mistakes.raise_any()
-        if not self.all_layers:
+        if not self.all_layers and (self.backbone is None or self.held.layers != ()):
             message = (
                 "a space must have a layer gene, but it had none; name a preset or add [space.layers.conv]"
             )

@@ -167,6 +167,8 @@ def _model(terms: Terms, training: FullTraining, evaluation: Evaluation) -> Mode
     network = build(training.chromosome, space.input_shape, space.n_classes, pool_order=space.pool_order)
     network.load_state_dict(load_weights(evaluation.state or b"")[0])
     statistics = resident(images, torch.device("cpu"))
+    if (pretrained := terms.parts.evaluator.pretrained) is not None:
+        statistics = pretrained.normalizing(statistics)
     n_channels, height, width = images.shape
     framing = Framing((height, width), run.experiment.data.framing.fit, "grey" if n_channels == 1 else "rgb")
     mean, deviation = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -87,7 +87,7 @@ def prune(
     else:
         network = deepcopy(model.network)
         masks = smallest_masked(network, pruning.sparsity)
-    step = _step(network, model.chromosome.recipe, training, masks)
+    step = _step(network, model, training, masks)
     trained = _trained(model, step, validation, pruning.epochs, on_epoch)
     if trained.status is not Status.OK:
         message = (
@@ -196,11 +196,16 @@ def flops_of(network: nn.Module, shape: tuple[int, int, int]) -> int:
     return n
 
 
-def _step(network: nn.Module, recipe: Recipe, training: ImageSet, masks: Masks | None) -> Step:
-    """Return what trains a network, which goes to the GPU where there is one."""
+def _step(network: nn.Module, model: Model, training: ImageSet, masks: Masks | None) -> Step:
+    """Return what trains a model's network, pruned, which goes to the GPU where there is one."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device, memory_format=torch.channels_last)
-    step = EagerStep(network, recipe, resident(training, device))
+    mean, deviation = (  # not those of these images: a backbone has its own
+        torch.tensor(figures, device=device).view(1, -1, 1, 1)
+        for figures in (model.input.mean, model.input.deviation)
+    )
+    images = replace(resident(training, device), mean=mean, deviation=deviation)
+    step = EagerStep(network, model.chromosome.recipe, images)
     if masks is None:
         return step
     return MaskedStep(step, {name: mask.to(device) for name, mask in masks.items()})

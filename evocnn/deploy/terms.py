@@ -90,7 +90,7 @@ def terms_of(
         training = _together(training, validation)
         validation = training_subset(training, len(validation), experiment.seed)
     protocol = replace(searched.protocol, patience=None, timeout=None, is_timed=True, latency=None)
-    evaluator = TrainingEvaluator(training, validation, protocol)
+    evaluator = TrainingEvaluator(training, validation, protocol, pretrained=searched.pretrained)
     return Terms(run, replace(parts, evaluator=evaluator), path, epochs, all_data)
 
 

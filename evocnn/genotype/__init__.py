@@ -1,6 +1,7 @@
 """Genes, chromosomes and the space they are drawn from; nothing here needs torch."""
 
 from evocnn.genotype.alleles import Alleles, Choice, Range
+from evocnn.genotype.backbone import Backbone, PretrainedLayers, backbone_type
 from evocnn.genotype.baseline import baseline
 from evocnn.genotype.chromosome import ActiveGene, Chromosome, parse_gene, parse_layers
 from evocnn.genotype.cost import CostModel
@@ -31,6 +32,7 @@ __all__ = [
     "REFERENCE_NETWORKS",
     "ActiveGene",
     "Alleles",
+    "Backbone",
     "Bottleneck",
     "Choice",
     "Choose",
@@ -51,6 +53,7 @@ __all__ = [
     "Limits",
     "Link",
     "Pool",
+    "PretrainedLayers",
     "Range",
     "Recipe",
     "ReferenceNetwork",
@@ -59,6 +62,7 @@ __all__ = [
     "SearchSpace",
     "Shape",
     "Space",
+    "backbone_type",
     "baseline",
     "number",
     "parse_gene",

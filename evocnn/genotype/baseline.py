@@ -37,7 +37,7 @@ def baseline(space: "SearchSpace", n_layers: int) -> Chromosome:
     convolution = types.get(Conv) or next(iter(wide), space.layers[0])
     pool = types.get(Pool)
     head, recipe = space.head.nearest(Head()), _recipe(space.recipe)
-    layers: list[LayerGene] = []
+    layers: list[LayerGene] = [] if space.backbone is None else [space.backbone.smallest()]
     filters = FILTERS
     for number in range(n_layers):
         shape = Chromosome(tuple(layers), head, recipe).features(space.input_shape)

@@ -57,11 +57,11 @@ class Chromosome:
         Raises:
             GeneError: A gene's `output` raised; the error names the gene and chains what it raised.
         """
-        states = [shape]
+        states, is_begun = [shape], False
         for gene in self.layers:
             skip = gene.skip
-            if skip >= len(states):
-                continue  # it reaches before the start
+            if skip >= len(states) or (gene.begins and is_begun):
+                continue  # it reaches before the start, or does not stand there
             inputs = (states[-1], states[-1 - skip]) if skip else (states[-1],)
             try:
                 output = gene.output(*inputs)
@@ -69,7 +69,13 @@ class Chromosome:
                 raise GeneError(_failed(gene, "output", inputs, error)) from error
             if output is not None:
                 yield ActiveGene(gene, inputs, output)
-                states.append(output)
+                states = [output] if gene.begins else [*states, output]
+                is_begun = True
+
+    @property
+    def root(self) -> tuple[LayerGene, ...]:
+        """The gene that begins the network, such as a backbone, alone; nothing where none does."""
+        return self.layers[:1] if self.layers and self.layers[0].begins else ()
 
     def canonical(self, shape: Shape) -> "Chromosome":
         """Return the chromosome without its inert genes: the same network on such images."""

@@ -15,17 +15,19 @@ if TYPE_CHECKING:
 def composed(space: "SearchSpace", choose: Choose) -> Chromosome:
     """Return the chromosome that decisions lead to, before repair.
 
-    First `depth`; then for each locus `layers.0.kind` and the free fields of that kind, such as
-    `layers.0.conv.filters`; then `head.units` and the like, and `recipe.learning_rate` and the like.
-    Segments that are held are not decided.
+    First `backbone.cut` and the like, where the space has a backbone; then `depth`; then for each locus
+    behind it `layers.0.kind` and the free fields of that kind, such as `layers.0.conv.filters`; then
+    `head.units` and the like, and `recipe.learning_rate` and the like. Segments that are held are not
+    decided.
 
     Args:
         space: The space.
         choose: Called with the name of a decision and its alleles; returns one of them.
     """
     held = space.held
+    root = () if space.backbone is None else (_gene("backbone", space.backbone, choose),)
     return Chromosome(
-        _layers(space, choose) if held.layers is None else held.layers,
+        (*root, *(_layers(space, choose) if held.layers is None else held.layers)),
         _gene("head", space.head, choose) if held.head is None else held.head,
         _gene("recipe", space.recipe, choose) if held.recipe is None else held.recipe,
     )
@@ -36,16 +38,19 @@ def answers(chromosome: Chromosome) -> Choose:
 
     Where it has fewer layers than are decided at least, those that it lacks are the first of their alleles.
     """
+    layers = chromosome.layers[len(chromosome.root) :]
 
     def choose(name: str, alleles: Alleles) -> Any:
         segment, *path = name.split(".")
+        if segment == "backbone":
+            return alleles.nearest(getattr(chromosome.layers[0], path[0]))
         if segment == "depth":
-            return alleles.nearest(len(chromosome.layers))
+            return alleles.nearest(len(layers))
         if segment != "layers":
             return alleles.nearest(getattr(getattr(chromosome, segment), path[0]))
-        if int(path[0]) >= len(chromosome.layers):
+        if int(path[0]) >= len(layers):
             return alleles.values[0] if isinstance(alleles, Choice) else alleles.low
-        gene = chromosome.layers[int(path[0])]
+        gene = layers[int(path[0])]
         return alleles.nearest(gene.name() if path[1:] == ["kind"] else getattr(gene, path[2]))
 
     return choose

@@ -29,7 +29,7 @@ def descriptors(chromosome: Chromosome, space: "SearchSpace") -> dict[str, float
     described = {f"log {name}": log(1 + count) for name, count in counts._asdict().items()}
     described["depth"] = float(len(chromosome.layers))
     described |= {"log channels": log(channels), "log positions": log(height * width)}
-    for alleles in space.layers:
+    for alleles in (*(() if space.backbone is None else (space.backbone,)), *space.layers):
         genes = [gene for gene in chromosome.layers if type(gene) is alleles.gene]
         described[alleles.gene.name()] = float(len(genes))
         described |= _fields(alleles.gene.name(), alleles, genes)

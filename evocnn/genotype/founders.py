@@ -22,15 +22,21 @@ WIDENING = 1 / 3  # of the width alleles, the most that founders start at and st
 LayerAlleles = GeneAlleles[LayerGene]
 
 
-def uniform(space: "SearchSpace", rng: np.random.Generator) -> Chromosome:
-    """Return a depth within the founders' bounds, that many layer genes, a head and a recipe."""
+def uniform(space: "SearchSpace", rng: np.random.Generator, root: tuple[LayerGene, ...] = ()) -> Chromosome:
+    """Return a depth within the founders' bounds, that many layer genes, a head and a recipe.
+
+    Args:
+        space: The space.
+        rng: The stream of the draw.
+        root: What the layers begin with, beside those that are drawn.
+    """
     low, high = space.founder_depth
     depth = int(rng.integers(low, high + 1))
-    layers = tuple(space.sample_layer(rng) for _ in range(depth))
+    layers = (*root, *(space.sample_layer(rng) for _ in range(depth if space.layers else 0)))
     return Chromosome(layers, space.head.sample(rng), space.recipe.sample(rng))
 
 
-def informed(space: "SearchSpace", rng: np.random.Generator) -> Chromosome:
+def informed(space: "SearchSpace", rng: np.random.Generator, root: tuple[LayerGene, ...] = ()) -> Chromosome:
     """Return a chromosome after known good practice.
 
     It begins with a gene that has a width, such as a convolution. Resolution is halved after one or
@@ -38,15 +44,22 @@ def informed(space: "SearchSpace", rng: np.random.Generator) -> Chromosome:
     of their alleles and grow at each halving, never falling where alleles permit (Simonyan and
     Zisserman 2014; He et al. 2015). Genes without effect at their place are drawn anew, for a number
     of times. All else is drawn as in `uniform`.
+
+    Args:
+        space: The space.
+        rng: The stream of the draw.
+        root: What the layers begin with, beside those that are drawn.
     """
+    if not space.layers:
+        return uniform(space, rng, root)
     head, recipe = space.head.sample(rng), space.recipe.sample(rng)
     pools = [alleles for alleles in space.layers if _reduces(alleles, space)]
     others = [alleles for alleles in space.layers if alleles not in pools] or pools
     first = [alleles for alleles in others if alleles.width] or others
     striding = [alleles for alleles in others if max(_strides(alleles), default=1) > 1]
     low, high = space.founder_depth
-    depth = int(rng.integers(low, high + 1))
-    layers: list[LayerGene] = []
+    depth = len(root) + int(rng.integers(low, high + 1))
+    layers = list(root)
     width: Value | None = None  # of the last gene that has one
     level = float(rng.random()) * WIDENING
     n_before_halving = int(rng.integers(1, 3))
@@ -55,7 +68,7 @@ def informed(space: "SearchSpace", rng: np.random.Generator) -> Chromosome:
             break
         body = Chromosome(tuple(layers), head, recipe)
         shape = body.features(space.input_shape)
-        alleles = drawn(others if layers else first, rng)
+        alleles = drawn(others if layers else first, rng)  # a root has a width of its own
         is_wide = _is_wide(alleles, shape)
         n_left = n_before_halving - is_wide
         is_due = n_left <= 0 and max(shape.height, shape.width) >= LEAST_SIDE

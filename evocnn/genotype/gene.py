@@ -174,7 +174,13 @@ class LayerGene(Gene):
 
     A gene whose `skip` is above 0 reads a second input from that many active genes back; its
     methods, and its module's `forward`, take that input second. `Link` is such a gene.
+
+    Attributes:
+        begins: Whether the gene is inert but at the first place, and nothing behind reads what lies ahead
+            of it. `Backbone` is such a gene.
     """
+
+    begins: ClassVar[bool] = False
 
     @property
     def skip(self) -> int:

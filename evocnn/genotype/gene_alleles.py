@@ -124,6 +124,15 @@ class GeneAlleles(Generic[GeneType]):
             gene = smaller
         return gene
 
+    def by_width(self) -> tuple[GeneType, ...]:
+        """Return the smallest gene at each of its widths, the narrowest first."""
+        genes: list[GeneType] = []
+        gene: GeneType | None = self.smallest()
+        while gene is not None:
+            genes.append(gene)
+            gene = self.grow(gene)
+        return tuple(genes)
+
     def grow(self, gene: GeneType) -> GeneType | None:
         """Return the gene at its next larger width, or None where there is none."""
         if self.width is None or self.width not in self.fields:

@@ -54,19 +54,22 @@ class Limits:
 def repair(chromosome: Chromosome, space: "SearchSpace") -> Repaired[Chromosome]:
     """Return the nearest chromosome within a space's limits, in canonical form.
 
-    It changes as little as possible and never draws: held segments are put back, inert genes go,
-    then genes beyond the permitted depth, then the widest gene is shrunk to its next allele, if that
-    lowers what is too large, until the counts fit. Where that cannot be enough, flattening becomes
-    global pooling if the space has that, then the layer with the largest share goes. Idempotent.
+    It changes as little as possible and never draws: the space's backbone, if it has one, is put first,
+    held segments are put back, inert genes go, then genes beyond the permitted depth, then the widest
+    gene is shrunk to its next allele, if that lowers what is too large, until the counts fit; the width
+    of a backbone is its cut. Where that cannot be enough, flattening becomes global pooling if the space
+    has that, then the layer with the largest share goes. Idempotent.
 
     Returns:
-        The chromosome, with the number of each kind of change: `held` segments, `inert` and `deep`
-        genes left out, genes `simplified` to their canonical form, `narrowed` steps, `pooled`
-        heads, `removed` layers, and `smallest` where nothing but the smallest network was left.
+        The chromosome, with the number of each kind of change: backbones `rooted`, `held` segments,
+        `inert` and `deep` genes left out, genes `simplified` to their canonical form, `narrowed` steps,
+        `pooled` heads, `removed` layers, and `smallest` where nothing but the smallest network was left.
     """
     changes: Counter[str] = Counter()
-    held = space.held.applied(chromosome)
-    changes["held"] = int(held is not chromosome)
+    rooted = space.rooted(chromosome)
+    changes["rooted"] = int(rooted is not chromosome)
+    held = space.held.applied(rooted)
+    changes["held"] = int(held is not rooted)
     result, counts = _settled(held, space, changes)
     while (excess := space.limits.excess(counts))[0] > 1:
         kind, smaller = _smaller(result, space, excess[1], getattr(counts, excess[1]))
@@ -107,7 +110,7 @@ def _smaller(
 
 def _narrower(chromosome: Chromosome, space: "SearchSpace") -> Iterator[Chromosome]:
     """Yield the chromosome with one gene a step narrower, the widest gene first, of equals the first."""
-    layers = () if space.held.layers is not None else chromosome.layers
+    layers = chromosome.root if space.held.layers is not None else chromosome.layers
     owners = [(gene, space.alleles_of(gene)) for gene in layers]
     widths = [_width(gene, own.width if own else None) for gene, own in owners]
     head = None if space.held.head else space.head.shrink(chromosome.head)
@@ -125,7 +128,8 @@ def _narrowest(chromosome: Chromosome, space: "SearchSpace") -> Chromosome:
     layers: list[LayerGene] = []
     for gene in chromosome.layers:
         own = space.alleles_of(gene)
-        layers.append(own.narrowest(gene) if own and space.held.layers is None else gene)
+        evolves = gene.begins or space.held.layers is None
+        layers.append(own.narrowest(gene) if own and evolves else gene)
     head = chromosome.head if space.held.head else space.head.narrowest(chromosome.head)
     return replace(chromosome, layers=tuple(layers), head=head)
 
@@ -140,7 +144,7 @@ def _pooled(chromosome: Chromosome, space: "SearchSpace") -> Chromosome | None:
 def _shortened(chromosome: Chromosome, space: "SearchSpace", measure: str) -> Chromosome | None:
     """Return the chromosome without the layer that counts most, or None where none counts."""
     trace = chromosome.trace(space.input_shape)
-    shares: list[int] = [getattr(counts_of([step]), measure) for step in trace]
+    shares: list[int] = [0 if step.gene.begins else getattr(counts_of([step]), measure) for step in trace]
     if space.held.layers is not None or not shares or max(shares) == 0:
         return None
     locus = shares.index(max(shares))

@@ -7,10 +7,12 @@ as where normalization is folded into the convolution. What an operation needs w
 not counted.
 """
 
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any, NamedTuple
 
-from evocnn.genotype.chromosome import Chromosome
+from evocnn.genotype.backbone import Backbone
+from evocnn.genotype.chromosome import ActiveGene, Chromosome
 from evocnn.genotype.gene import Shape
 from evocnn.genotype.head import Head
 from evocnn.genotype.layers import (
@@ -84,9 +86,15 @@ def activation_memory(
         pool_order: `early` or `textbook`, as in `evocnn.phenotype.build`.
     """
     tape = Tape()
-    active = list(chromosome.trace(shape))
+    features = _compute_all(list(chromosome.trace(shape)), tape, tape.write(shape), pool_order)
+    _compute_head(chromosome.head, tape, features, n_classes)
+    return BYTES * tape.most_alive()
+
+
+def _compute_all(active: Sequence[ActiveGene], tape: Tape, image: Map, pool_order: str) -> Map:
+    """Put the operations of genes in order on the tape and return what the last one writes."""
     pooled = pools_within(active) if pool_order == "early" else set()
-    maps = [tape.write(shape)]  # what each gene reads; the first is the image
+    maps = [image]  # what each gene reads
     for number, (gene, _, output) in enumerate(active):
         sources = (maps[-1], maps[-1 - gene.skip]) if gene.skip else (maps[-1],)
         if number in pooled:
@@ -96,8 +104,7 @@ def activation_memory(
         else:
             pool = active[number + 1].output if number + 1 in pooled else None
             maps.append(_compute(gene, tape, *sources, **({"pool": pool} if pool else {})))
-    _compute_head(chromosome.head, tape, maps[-1], n_classes)
-    return BYTES * tape.most_alive()
+    return maps[-1]
 
 
 @singledispatch
@@ -115,6 +122,11 @@ def _compute(gene: Any, tape: Tape, *inputs: Map) -> Map:
 
 def _pooled(tape: Tape, x: Map, pool: Shape | None) -> Map:
     return x if pool is None else tape.write(pool, x)
+
+
+@_compute.register
+def _(gene: Backbone, tape: Tape, x: Map) -> Map:
+    return _compute_all(gene.active(x.shape), tape, x, gene.network.pool_order)
 
 
 @_compute.register

@@ -27,21 +27,24 @@ class SpaceSize:
 
     Attributes:
         n_genes: Different layer genes; 0 where layers are held.
-        depth: The most layer genes of a chromosome, the fewest being none; 0 where layers are held.
+        depth: The most layer genes of a chromosome, a backbone aside; the fewest are none. 0 where layers
+            are held.
         n_heads: Different heads.
         n_recipes: Different recipes.
+        n_backbones: Different backbones; 1 where there is none.
     """
 
     n_genes: int
     depth: int
     n_heads: int
     n_recipes: int
+    n_backbones: int = 1
 
     @cached_property
     def n_architectures(self) -> int:
         """Upper bound of the distinct architectures: the sum of `n_genes**d` over all depths d, by heads."""
         bodies: int = sum(self.n_genes**depth for depth in range(self.depth + 1))
-        return self.n_heads * bodies
+        return self.n_heads * self.n_backbones * bodies
 
     @property
     def n_networks(self) -> int:
@@ -98,12 +101,13 @@ def draw_uniformly(alleles: GeneAlleles[GeneType], rng: np.random.Generator) -> 
 
 def size_of(space: SearchSpace) -> SpaceSize:
     """Return how many chromosomes the alleles of a space form; a held segment has one form."""
-    held = space.held
+    held, backbone = space.held, space.backbone
     return SpaceSize(
         n_genes=sum(map(count_genes, space.layers)) if held.layers is None else 0,
-        depth=space.limits.depth if held.layers is None else 0,
+        depth=space.limits.depth - (backbone is not None) if held.layers is None else 0,
         n_heads=1 if held.head else count_genes(space.head),
         n_recipes=1 if held.recipe else count_genes(space.recipe),
+        n_backbones=1 if backbone is None else count_genes(backbone),
     )
 
 
@@ -150,8 +154,8 @@ class _Body(NamedTuple):
 def _log_of_batch(space: SearchSpace, size: SpaceSize, n: int, rng: np.random.Generator) -> float:
     """Return the logarithm of one estimate of the architectures of all depths."""
     shares = np.cumsum([count_genes(a) / max(1, size.n_genes) for a in space.layers])
-    bodies = [_first_body(space)] * n
-    log_bodies, logs = 0.0, [-inf]
+    bodies = [_first_body(space, rng) for _ in range(n)]
+    log_bodies, logs = log(size.n_backbones), [-inf]
     for depth in range(size.depth + 1):
         completed = bodies[: ceil(n * _SHARE_COMPLETED)]
         n_kept = sum(_is_kept(body, space, rng) for body in completed)
@@ -171,12 +175,13 @@ def _log_of_batch(space: SearchSpace, size: SpaceSize, n: int, rng: np.random.Ge
     return greatest if isinf(greatest) else greatest + log(sum(exp(value - greatest) for value in logs))
 
 
-def _first_body(space: SearchSpace) -> _Body:
-    """Return a body without layers, or with those that are held."""
-    layers = space.held.layers or ()
+def _first_body(space: SearchSpace, rng: np.random.Generator) -> _Body:
+    """Return a body without layers, or with those that are held, behind any of the backbones."""
+    root = () if space.backbone is None else (draw_uniformly(space.backbone, rng),)
+    layers = (*root, *(space.held.layers or ()))
     shapes, counts = [space.input_shape], Counts()
     for step in Chromosome(layers, space.head.smallest(), space.recipe.smallest()).trace(space.input_shape):
-        shapes.append(step.output)
+        shapes = [step.output] if step.gene.begins else [*shapes, step.output]
         counts += step.gene.counts(*step.inputs)
     return _Body(layers, tuple(shapes), counts)
 

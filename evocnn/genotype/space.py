@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from evocnn.errors import GeneError, SpaceError
+from evocnn.genotype.backbone import Backbone
 from evocnn.genotype.chromosome import ActiveGene, Chromosome, counts_of
 from evocnn.genotype.compose import composed
 from evocnn.genotype.cost import CostModel
@@ -40,7 +42,10 @@ def check_types(layers: Iterable[LayerGene], alleles: Iterable[GeneAlleles[Layer
 
 @dataclass(frozen=True)
 class Held:
-    """Segments that do not evolve, with their values; None for those that do."""
+    """Segments that do not evolve, with their values; None for those that do.
+
+    A backbone evolves by itself: held layers are those behind it.
+    """
 
     layers: tuple[LayerGene, ...] | None = None
     head: Head | None = None
@@ -48,7 +53,8 @@ class Held:
 
     def applied(self, chromosome: Chromosome) -> Chromosome:
         """Return the chromosome with the held segments put in; itself where it has them."""
-        values = {"layers": self.layers, "head": self.head, "recipe": self.recipe}
+        layers = None if self.layers is None else (*chromosome.root, *self.layers)
+        values = {"layers": layers, "head": self.head, "recipe": self.recipe}
         held = {
             name: value
             for name, value in values.items()
@@ -75,10 +81,11 @@ class SearchSpace:
         pool_order: `early` computes a pool right after the convolution ahead of it, before
             normalization and activation, which is less work; `textbook` after them.
         cost_model: The formula that predicts training seconds.
+        backbone: Alleles of the backbone that every chromosome begins with; None for none.
 
     Raises:
-        SpaceError: No network lies within the limits, two gene types share a name, or a setting is
-            none of those permitted.
+        SpaceError: No network lies within the limits, two gene types share a name, the backbone cannot
+            read such images, or a setting is none of those permitted.
     """
 
     input_shape: Shape
@@ -93,12 +100,13 @@ class SearchSpace:
     limits: Limits = field(default_factory=Limits)
     pool_order: str = "early"
     cost_model: CostModel = field(default_factory=CostModel)
+    backbone: GeneAlleles[Backbone] | None = None
 
     def __post_init__(self) -> None:
         """Check that names are distinct and that some network lies within the limits."""
         object.__setattr__(self, "input_shape", Shape(*self.input_shape))
         for what in ("name", "code_of"):
-            names = [getattr(alleles.gene, what)() for alleles in self.layers]
+            names = [getattr(gene, what)() for gene in self.genes]
             if not names or len(set(names)) < len(names):
                 message = (
                     "a space must have layer gene types of different names and codes, but they were "
@@ -112,7 +120,8 @@ class SearchSpace:
             message = f"founder_prior must be one of {PRIORS}, but it was '{self.founder_prior}'; choose one"
             raise SpaceError(message)
         for layers in (*(founder.layers for founder in self.founders), self.held.layers or ()):
-            check_types(layers, self.layers)
+            check_types(layers, self._all_layers)
+        self._check_backbone()
         if self.held.layers is not None:  # in canonical form, or every repair would put them back
             held = Chromosome(self.held.layers, self.smallest.head, self.smallest.recipe)
             object.__setattr__(self, "held", replace(self.held, layers=self.canonical(held).layers))
@@ -142,6 +151,7 @@ class SearchSpace:
     def smallest(self) -> Chromosome:
         """The smallest network that the alleles give: a narrow layer or none, and pools."""
         types = [alleles.smallest() for alleles in self.layers]
+        roots = [()] if self.backbone is None else [(gene,) for gene in self.backbone.by_width()]
         shape = self.input_shape
         head, recipe = self._smallest_heads[0], self.held.recipe or self.recipe.smallest()
         alone = [list(Chromosome((gene,), head, recipe).trace(shape)) for gene in types]
@@ -155,7 +165,8 @@ class SearchSpace:
         if self.held.layers is not None:
             stacks = [self.held.layers]
         candidates = [
-            Chromosome(layers[: self.limits.depth], head, recipe).canonical(self.input_shape)
+            Chromosome((*root, *layers)[: self.limits.depth], head, recipe).canonical(self.input_shape)
+            for root in roots
             for layers in stacks
             for head in self._smallest_heads
         ]
@@ -169,7 +180,7 @@ class SearchSpace:
     @property
     def genes(self) -> tuple[type[LayerGene], ...]:
         """The layer gene types."""
-        return tuple(alleles.gene for alleles in self.layers)
+        return tuple(alleles.gene for alleles in self._all_layers)
 
     def alleles_of(self, gene: LayerGene) -> GeneAlleles[LayerGene] | None:
         """Return the alleles of a gene's type, or None where the type is none of this space's."""
@@ -181,8 +192,23 @@ class SearchSpace:
 
     def draw(self, rng: np.random.Generator) -> Chromosome:
         """Return a founder, drawn by this space's prior, before repair."""
-        founder = informed(self, rng) if self.founder_prior == "informed" else uniform(self, rng)
-        return self.held.applied(founder)
+        root = () if self.backbone is None else (self.backbone.sample(rng),)
+        draw = informed if self.founder_prior == "informed" else uniform
+        return self.held.applied(draw(self, rng, root))
+
+    def rooted(self, chromosome: Chromosome, parent: Chromosome | None = None) -> Chromosome:
+        """Return the chromosome with this space's backbone ahead of all else, and once.
+
+        That is its own first one wherever it stands, else its parent's, else the smallest. Without a
+        backbone in the space, and where all is so, it is the chromosome itself.
+        """
+        if self.backbone is None:
+            return chromosome
+        own = [gene for gene in chromosome.layers if gene.begins]
+        others = tuple(gene for gene in chromosome.layers if not gene.begins)
+        root = (*own, *(parent.root if parent else ()), self.backbone.smallest())[0]
+        layers = (root, *others)
+        return chromosome if layers == chromosome.layers else replace(chromosome, layers=layers)
 
     def compose(self, choose: Choose) -> Chromosome:
         """Return the chromosome that decisions lead to, before repair; see `composed`."""
@@ -254,7 +280,36 @@ class SearchSpace:
 
     @cached_property
     def _by_type(self) -> Mapping[type[LayerGene], GeneAlleles[LayerGene]]:
-        return {alleles.gene: alleles for alleles in self.layers}
+        return {alleles.gene: alleles for alleles in self._all_layers}
+
+    @property
+    def _all_layers(self) -> tuple[GeneAlleles[Any], ...]:
+        """Alleles of all gene types that may stand among the layers."""
+        return self.layers if self.backbone is None else (self.backbone, *self.layers)
+
+    def _check_backbone(self) -> None:
+        """Raise where the backbone cannot read the images, or what follows it is held."""
+        if self.backbone is None:
+            return
+        network, shape = self.backbone.gene.network, "x".join(map(str, self.input_shape))
+        if network.channels != self.input_shape.channels:
+            message = (
+                f"images must have the {network.channels} channels that the backbone reads, but they were "
+                f'{shape}; set data.channels to "{"grey" if network.channels == 1 else "rgb"}"'
+            )
+            raise SpaceError(message)
+        if len(network.trace(self.input_shape)) < len(network.layers):
+            message = (
+                f"images must be large enough for all layers of the backbone, but they were {shape}; set "
+                "data.size, or describe fewer layers"
+            )
+            raise SpaceError(message)
+        if self.held.layers:
+            message = (
+                "behind a backbone layers must evolve, or be held at no layers, but they were held; set "
+                'space.hold.layers to "no layers"'
+            )
+            raise SpaceError(message)
 
 
 def _simplified(gene: GeneType, simplest: GeneType, alleles: GeneAlleles[GeneType] | None) -> GeneType:

@@ -6,6 +6,7 @@ from evocnn.operators.morphism import AddSkip, NetDeepen, NetWiden
 from evocnn.operators.mutation import (
     AddGene,
     AlterActivation,
+    AlterBackbone,
     AlterGene,
     AlterHead,
     AlterKernel,
@@ -39,6 +40,7 @@ __all__ = [
     "AddGene",
     "AddSkip",
     "AlterActivation",
+    "AlterBackbone",
     "AlterGene",
     "AlterHead",
     "AlterKernel",

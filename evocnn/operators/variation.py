@@ -121,13 +121,13 @@ class Variation:
         known, child = {mother.key}, Repaired(mother, {})
         if crossover is not None:
             known.add(father.key)
-            child = space.repair(_checked(made, crossover, space))
+            child = space.repair(space.rooted(_checked(made, crossover, space), mother))
             names = (crossover,) if child.genome.key not in known else ()
         n_parents = 2 if child.genome.key != mother.key else 1
         if not names or rng.random() < self.mutation_rate:
             for mutation in self._drawn(self.mutations, strategy, rng):
                 mutant = _checked(_applied(mutation, child.genome, space, rng), mutation.name, space)
-                repaired = space.repair(mutant)
+                repaired = space.repair(space.rooted(mutant, child.genome))
                 if repaired.genome.key not in {*known, child.genome.key}:
                     changes = Counter(child.changes) + Counter(repaired.changes)
                     child, names = Repaired(repaired.genome, dict(changes)), (*names, mutation.name)

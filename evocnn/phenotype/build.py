@@ -6,8 +6,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from evocnn.genotype import Chromosome, Head, Shape
-from evocnn.genotype.pool_order import pools_within
-from evocnn.phenotype.layers import layer_module
+from evocnn.phenotype.layers import blocks_of
 from evocnn.phenotype.parts import ChannelMeans, Flatten, activation
 
 
@@ -65,21 +64,7 @@ def build(chromosome: Chromosome, shape: Shape, n_classes: int, *, pool_order: s
         A network from `(n, channels, height, width)` to class scores `(n, n_classes)`.
     """
     active = list(chromosome.trace(shape))
-    pooled = pools_within(active, pool_order)
-    place = "early" if pool_order == "early" else "late"
-    blocks: list[nn.Module] = []
-    ends: list[int] = []
-    reads: list[int | None] = []
-    for number, (gene, inputs, _) in enumerate(active):
-        if number in pooled:
-            continue  # computed by the block ahead
-        within: dict[str, nn.Module] = {}
-        if number + 1 in pooled:
-            pool, pool_inputs, _ = active[number + 1]
-            within = {place: layer_module(pool, *pool_inputs)}
-        blocks.append(layer_module(gene, *inputs, **within))
-        reads.append(number - gene.skip if gene.skip else None)
-        ends.append(number + 1 + len(within))
+    blocks, ends, reads = blocks_of(active, pool_order)
     features = active[-1].output if active else shape
     return Network(blocks, head_module(chromosome.head, features, n_classes), ends, reads)
 

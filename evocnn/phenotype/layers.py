@@ -5,13 +5,16 @@ or late, right ahead of its last activation. `evocnn.phenotype.build` says which
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import singledispatch
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import nn
 
 from evocnn.errors import GeneError
 from evocnn.genotype import (
+    ActiveGene,
+    Backbone,
     Bottleneck,
     Conv,
     DenseConcat,
@@ -24,6 +27,8 @@ from evocnn.genotype import (
     Residual,
     Shape,
 )
+from evocnn.genotype.pool_order import pools_within
+from evocnn.phenotype.backbone import FeatureExtractor
 from evocnn.phenotype.parts import (
     DenseConcatenation,
     Join,
@@ -59,6 +64,43 @@ def layer_module(
         return module
     pools = {"early": early, "late": late}
     return _module(gene, *inputs, **{place: pool for place, pool in pools.items() if pool is not None})
+
+
+class Blocks(NamedTuple):
+    """The modules of genes in order.
+
+    Attributes:
+        modules: One for each gene, or for a gene and the pool that it computes.
+        ends: For each of them the number of genes computed once it is through.
+        reads: For each that skips, the number of genes whose output it reads second; None for the others.
+    """
+
+    modules: list[nn.Module]
+    ends: list[int]
+    reads: list[int | None]
+
+
+def blocks_of(active: Sequence[ActiveGene], pool_order: str) -> Blocks:
+    """Return the modules of active genes.
+
+    Args:
+        active: The genes, with the shapes around them.
+        pool_order: `early` or `textbook`.
+    """
+    pooled = pools_within(active, pool_order)
+    place = "early" if pool_order == "early" else "late"
+    blocks = Blocks([], [], [])
+    for number, (gene, inputs, _) in enumerate(active):
+        if number in pooled:
+            continue  # computed by the block ahead
+        within: dict[str, nn.Module] = {}
+        if number + 1 in pooled:
+            pool, pool_inputs, _ = active[number + 1]
+            within = {place: layer_module(pool, *pool_inputs)}
+        blocks.modules.append(layer_module(gene, *inputs, **within))
+        blocks.reads.append(number - gene.skip if gene.skip else None)
+        blocks.ends.append(number + 1 + len(within))
+    return blocks
 
 
 @singledispatch
@@ -158,6 +200,13 @@ def _(gene: DenseConcat, shape: Shape) -> nn.Module:
         ),
     }
     return DenseConcatenation(nn.Sequential(OrderedDict(parts)))
+
+
+@_module.register
+def _(gene: Backbone, shape: Shape) -> nn.Module:
+    blocks = blocks_of(gene.active(shape), gene.network.pool_order)
+    n_frozen = sum(end <= len(gene.frozen(shape)) for end in blocks.ends)
+    return FeatureExtractor(blocks.modules, n_frozen)
 
 
 @_module.register

@@ -129,6 +129,8 @@ def powered(exponent: float) -> str:
 def _allele_rows(space: SearchSpace) -> Iterator[tuple[str, str, str, str]]:
     """Yield gene, weight, field and alleles of each row."""
     held = space.held
+    if space.backbone is not None:
+        yield from _rows_of("backbone", "", space.backbone)
     if held.layers is None:
         for alleles in space.layers:
             yield from _rows_of(alleles.gene.name(), f"{alleles.weight:g}", alleles)

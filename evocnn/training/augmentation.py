@@ -9,6 +9,12 @@ from evocnn.genotype import Recipe
 ELASTIC_CELLS = 4  # displacements are drawn on a grid of so many cells a side, and smooth between
 
 
+def changes_images(recipe: Recipe) -> bool:
+    """Return whether a recipe trains on other images than the given ones."""
+    strengths = (recipe.flip, recipe.shift, recipe.rotate, recipe.elastic, recipe.noise, recipe.cutout)
+    return any((*strengths, recipe.mixup, recipe.brightness))
+
+
 def augmented(images: Tensor, recipe: Recipe) -> Tensor:
     """Return images after a recipe's augmentations; the same tensor where it has none.
 

@@ -13,17 +13,21 @@ from torch import nn
 from evocnn.errors import GeneError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status, identity
 from evocnn.genotype import Chromosome, Recipe, Shape
+from evocnn.genotype.backbone import frozen_layers
 from evocnn.genotype.memory import activation_memory
 from evocnn.genotype.morphism import morphism
 from evocnn.phenotype import Network, build
 from evocnn.phenotype.inheritance import inherit
 from evocnn.phenotype.matching import inherit_matching
 from evocnn.rng import derive_seed
+from evocnn.training.augmentation import changes_images
 from evocnn.training.data import ImageSet, training_subset
+from evocnn.training.features import KeptFeatures
 from evocnn.training.images import Images, resident
 from evocnn.training.initialization import initialize
 from evocnn.training.latency import measure_latency
 from evocnn.training.loop import Epoch, Trained, drain, measure, training_steps
+from evocnn.training.pretrained import Pretrained, extractor_of
 from evocnn.training.protocol import Protocol
 from evocnn.training.state import load_state, load_weights, save_state
 from evocnn.training.step import EagerStep, Step
@@ -45,6 +49,7 @@ class TrainingEvaluator:
         protocol: What all candidates have in common.
         gpu_share: Share of a GPU's memory that this process may take.
         measures: Metrics of the user's own, by name: functions of the other metrics and the chromosome.
+        pretrained: The network that the candidates' backbone is cut from, where they have one.
     """
 
     training: ImageSet
@@ -52,12 +57,15 @@ class TrainingEvaluator:
     protocol: Protocol
     gpu_share: float = 1.0
     measures: Mapping[str, Measure] = field(default_factory=dict)
+    pretrained: Pretrained | None = None
     _resident: tuple[Images, Images, Images] | None = field(default=None, init=False, repr=False)
+    _features: KeptFeatures | None = field(default=None, init=False, repr=False)
 
     @property
     def context(self) -> str:
-        """Digest of data and protocol."""
-        parts = (self.training.digest, self.validation.digest, self.protocol.digest)
+        """Digest of data, protocol and pretrained weights."""
+        pretrained = () if self.pretrained is None else (self.pretrained.identity,)
+        parts = (self.training.digest, self.validation.digest, self.protocol.digest, *pretrained)
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
     def __call__(self, request: EvaluationRequest, /) -> Evaluation:
@@ -85,9 +93,9 @@ class TrainingEvaluator:
         chromosome = self._checked(request)
         start = perf_counter()
         fidelity = chromosome.recipe.at(request.fidelity)
-        training, validation, subset = self._images()
         network = self._network(chromosome, request.replicate)
         earlier = Trained(n_inherited=self._inherit(network, chromosome, request))
+        training, validation, subset = self._read_by(network, chromosome)
         step = make_step(network, chromosome.recipe, training)
         donor = _donor(request)
         whole = replace(request, fidelity=replace(fidelity, share=1.0))
@@ -108,6 +116,7 @@ class TrainingEvaluator:
             return Evaluation(trained.status, {}, curves, perf_counter() - start, trained.reason)
         figures = measure(step.measured, subset)
         yield
+        _let_read(step.measured, features=False)
         metrics = self._metrics(chromosome, trained, step.measured, training_accuracy=float(figures[1]))
         saved = save_state(step, trained, name) if request.saves_state else None
         return Evaluation(trained.status, metrics, curves, perf_counter() - start, state=saved)
@@ -139,6 +148,8 @@ class TrainingEvaluator:
         torch.manual_seed(self._seed(chromosome, replicate))
         network = build(chromosome, shape, n_classes, pool_order=self.protocol.pool_order)
         initialize(network, chromosome.recipe.initialization)
+        if self.pretrained is not None:
+            self.pretrained.put_into(network)
         _check_parameters(network, chromosome, chromosome.counts(shape, n_classes).parameters)
         network.to(self._images()[0].device, memory_format=torch.channels_last)
         return network
@@ -164,7 +175,24 @@ class TrainingEvaluator:
             inherit_matching(network, trained, chromosome, donor, shape)
         else:
             inherit(network, trained, plan)
+        if self.pretrained is not None:  # what the donor trained may be frozen here
+            self.pretrained.put_into(network, frozen_alone=True)
         return n_epochs
+
+    def _read_by(self, network: Network, chromosome: Chromosome) -> tuple[Images, ...]:
+        """Return the three sets of images, or what the network's frozen layers make of them.
+
+        Where there is augmentation, the frozen layers see other images each time, and are computed.
+        """
+        images, extractor = self._images(), extractor_of(network)
+        if extractor is None or not extractor.n_frozen or changes_images(chromosome.recipe):
+            return images
+        if self._features is None:
+            self._features = KeptFeatures(images)
+        frozen = frozen_layers(chromosome, Shape(*self.training.shape))
+        features = self._features.of(extractor, len(frozen), frozen[-1].output.size)
+        _let_read(network, features=features is not None)
+        return features or images
 
     def _seed(self, chromosome: Chromosome, replicate: int) -> int:
         return derive_seed(self.context, chromosome.key, replicate)
@@ -207,6 +235,8 @@ class TrainingEvaluator:
                 torch.cuda.set_per_process_memory_fraction(self.gpu_share)
             subset = training_subset(self.training, len(self.validation), self.protocol.seed)
             training = resident(self.training, device)
+            if self.pretrained is not None:
+                training = self.pretrained.normalizing(training)
             self._resident = (
                 training,
                 resident(self.validation, device, training),
@@ -216,7 +246,14 @@ class TrainingEvaluator:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the tensors behind: every process makes its own."""
-        return {**self.__dict__, "_resident": None}
+        return {**self.__dict__, "_resident": None, "_features": None}
+
+
+def _let_read(network: nn.Module, *, features: bool) -> None:
+    """Let a network read features, or images, where it begins with a backbone."""
+    extractor = extractor_of(network) if isinstance(network, Network) else None
+    if extractor is not None:
+        extractor.reads_features = features
 
 
 def _donor(request: EvaluationRequest) -> Chromosome | None:
@@ -240,13 +277,15 @@ def _missing_donor(request: EvaluationRequest) -> GeneError:
     return GeneError(message)
 
 
-def _check_parameters(network: nn.Module, chromosome: Chromosome, n_counted: int) -> None:
-    """Raise where a network has another number of parameters than its genes count.
+def _check_parameters(network: Network, chromosome: Chromosome, n_counted: int) -> None:
+    """Raise where a network has another number of parameters than its genes count, frozen backbones included.
 
     Raises:
         GeneError: A gene's counts are wrong.
     """
     n_trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    if (extractor := extractor_of(network)) is not None:
+        n_trained += sum(p.numel() for p in extractor.frozen.parameters())
     if n_trained != n_counted:
         names = ", ".join(dict.fromkeys(gene.name() for gene in chromosome.layers))
         message = (

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from evocnn.errors import GeneError
 from evocnn.genotype import Chromosome, Shape
 from evocnn.phenotype import build
 from evocnn.rng import derive_seed
@@ -27,6 +28,10 @@ ALARM = 4.0  # times the least averaged loss: nothing is learned any more (fasta
 SHARE = 0.1  # of the fall, from which on the loss counts as falling
 LEAST_FALL = 0.05  # of the loss; what is less may be noise
 RELAPSE = 0.5  # of the fall: where the loss climbs by as much, training was lost, whatever comes after
+_REFUSED = (
+    "a learning-rate range test must begin with fresh weights, but the chromosome had a backbone; take "
+    "space.backbone out"
+)
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,15 @@ def learning_rate_ranges(
         training: The images to train on; no others are read.
         pool_order: `early` or `textbook`, see `evocnn.phenotype.build`.
         seed: Seed of initial weights, order, augmentation and dropout.
+
+    Raises:
+        GeneError: A chromosome has a backbone.
     """
     images = resident(training, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     shape = Shape(*training.shape)
     for chromosome in chromosomes:
+        if chromosome.root:
+            raise GeneError(_REFUSED)
         own_seed = derive_seed("learning-rate range", seed, chromosome.key)
         with undisturbed():
             torch.manual_seed(own_seed)

@@ -10,11 +10,12 @@ from evocnn.training.muon import Muon
 def optimizers_of(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Return a recipe's optimizers, which share the weights: one, or Muon and AdamW.
 
-    Normalizations and biases are spared the weight decay. Fused kernels take half the time of the
-    others, on a CPU too.
+    Frozen weights have none. Normalizations and biases are spared the weight decay. Fused kernels take
+    half the time of the others, on a CPU too.
     """
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    vectors = [p for p in network.parameters() if p.ndim <= 1]
+    trained = [p for p in network.parameters() if p.requires_grad]
+    matrices = [p for p in trained if p.ndim > 1]
+    vectors = [p for p in trained if p.ndim <= 1]
     rate, decay = recipe.learning_rate, recipe.weight_decay
     groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
     match recipe.optimizer:

@@ -2,6 +2,7 @@
 
 from evocnn.operators.mutation.alteration import (
     AlterActivation,
+    AlterBackbone,
     AlterGene,
     AlterKernel,
     AlterStride,
@@ -21,6 +22,7 @@ from evocnn.operators.mutation.structure import (
 __all__ = [
     "AddGene",
     "AlterActivation",
+    "AlterBackbone",
     "AlterGene",
     "AlterHead",
     "AlterKernel",

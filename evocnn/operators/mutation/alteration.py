@@ -54,6 +54,18 @@ class AlterActivation(AlterGene):
 
 
 @dataclass(frozen=True, slots=True)
+class AlterBackbone:
+    """Moves the backbone's cut, or the number of its trained layers, to a neighbouring allele."""
+
+    def __call__(self, parent: Chromosome, space: SearchSpace, rng: np.random.Generator, /) -> Chromosome:
+        """Return the offspring; the parent where it has no backbone."""
+        if space.backbone is None or not parent.root:
+            return parent
+        backbone = space.backbone.alter(parent.layers[0], rng)  # type: ignore[arg-type]
+        return replace(parent, layers=(backbone, *parent.layers[1:]))
+
+
+@dataclass(frozen=True, slots=True)
 class Widen:
     """Gives a layer gene its next larger width."""
 

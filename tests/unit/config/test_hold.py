@@ -255,7 +255,7 @@ def test_a_search_without_mutations_of_its_own_has_those_of_the_segments_that_ev
 def test_default_mutations_are_those_of_the_segments_that_evolve() -> None:
     assert [one.name for one in default_mutations(("head",))] == ["alter_head"]
     assert {one.name: one.weight for one in default_mutations(("recipe",))} == DEFAULT_MUTATIONS["recipe"]
-    all_of_them = {name: share for shares in DEFAULT_MUTATIONS.values() for name, share in shares.items()}
+    all_of_them = {name: share for one in SEGMENTS for name, share in DEFAULT_MUTATIONS[one].items()}
     assert {one.name: one.weight for one in default_mutations(SEGMENTS)} == all_of_them
     assert default_mutations(("head", "head")) == default_mutations(("head",))
     assert {one.name: one.weight for one in default_crossovers(SEGMENTS)} == DEFAULT_CROSSOVERS

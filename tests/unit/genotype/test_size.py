@@ -161,10 +161,11 @@ def test_the_estimate_is_what_counting_gives(small: SearchSpace) -> None:
 def test_a_body_grows_as_a_chromosome_is_traced(make_space: MakeSpace) -> None:
     space = make_space(SHAPE, layers=LAYERS, head=HEAD, recipe=RECIPE)
     layers = (Conv(4, 3), Pool(), Link(2), Conv(2, 3), Link(1), Link(3, merge="concat"), Conv(4, 3, stride=2))
-    body = _first_body(space)
+    rng = np.random.default_rng(0)
+    body = _first_body(space, rng)
     for n, gene in enumerate(layers, start=1):
         grown = _grown(body, gene, space)
-        assert grown == _first_body(replace(space, held=Held(layers[:n])))
+        assert grown == _first_body(replace(space, held=Held(layers[:n])), rng)
         assert grown
         body = grown
     for changed in (
