@@ -11,7 +11,7 @@ from evocnn.deploy.model_card import write_model_card
 from evocnn.errors import ExperimentError
 
 
-def export_model(source: Path, form: str, out: Path | None, data: Path | None) -> None:
+def export_model(source: Path, form: str, out: Path | None, data: Path | None, *, is_trusted: bool) -> None:
     """Write a model in another form, check it on the validation images, and write its card.
 
     Args:
@@ -19,6 +19,7 @@ def export_model(source: Path, form: str, out: Path | None, data: Path | None) -
         form: `onnx`, `torch` or `safetensors`.
         out: The file; the model's with the form's ending, where it is not given.
         data: Where the images of the model's run lie now.
+        is_trusted: Whether code that the file names may be imported.
 
     Raises:
         ExperimentError: There is no such form, or the file is the model's own.
@@ -30,7 +31,7 @@ def export_model(source: Path, form: str, out: Path | None, data: Path | None) -
     if path.resolve() == source.resolve():
         message = f"the exported file must be another one than the model, but it was '{path}'; give --out"
         raise ExperimentError(message)
-    model = load_model(source)
+    model = load_model(source, is_trusted=is_trusted)
     images = validation_images(model, data)
     with Console(stderr=True, emoji=False).status("exporting"):
         found = export(model, form, path, images)

@@ -12,13 +12,14 @@ from evocnn.errors import ExperimentError
 from evocnn.training.latency import MIN_PASSES, MIN_SECONDS, N_WARM_UP
 
 
-def show_latency(source: Path, batch_sizes: str, threads: str | None) -> None:
+def show_latency(source: Path, batch_sizes: str, threads: str | None, *, is_trusted: bool) -> None:
     """Show how long a model takes on each device, with each number of threads and each batch size.
 
     Args:
         source: An .onnx or a .safetensors file.
         batch_sizes: Numbers of images, such as `1,32`.
         threads: Numbers of threads, such as `1,2`; one, and one a core, where they are not given.
+        is_trusted: Whether code that the file names may be imported.
 
     Raises:
         ExperimentError: A number is none.
@@ -32,7 +33,9 @@ def show_latency(source: Path, batch_sizes: str, threads: str | None) -> None:
         table.add_column(title, justify="right")
     progress = Console(stderr=True, emoji=False)
     with progress.status("measuring"):
-        for device, n_threads, batch_size, (median, spread) in latencies(source, sizes, counts):
+        for device, n_threads, batch_size, (median, spread) in latencies(
+            source, sizes, counts, is_trusted=is_trusted
+        ):
             table.add_row(
                 *(device, "-" if n_threads is None else str(n_threads), str(batch_size)),
                 *(f"{1e3 * median:.3f}", f"{1e3 * spread:.3f}", f"{batch_size / median:,.0f}"),

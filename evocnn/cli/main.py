@@ -43,6 +43,12 @@ ModelFile = Annotated[
 ModelData = Annotated[
     Path | None, typer.Option("--data", help="Where the images of the model's run lie now.")
 ]
+TrustFile = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Import code of one's own that the file names: for models of your own only."
+    ),
+]
 WorkerCount = Annotated[
     int | None,
     typer.Option(
@@ -355,6 +361,7 @@ def export(
         Path | None, typer.Option("--out", help="The file; default: beside the model, .onnx or .pt2.")
     ] = None,
     data: ModelData = None,
+    trust: TrustFile = False,
 ) -> None:
     """Write a model as a file for other programs, check it on the validation images, write its model card.
 
@@ -362,7 +369,7 @@ def export(
     """
     from evocnn.cli.export import export_model
 
-    export_model(model, form, out, data)
+    export_model(model, form, out, data, is_trusted=trust)
 
 
 @app.command()
@@ -387,6 +394,7 @@ def prune(
         ),
     ] = None,
     data: ModelData = None,
+    trust: TrustFile = False,
 ) -> None:
     """Take the least important channels or weights out of a model, train the rest, show what it costs.
 
@@ -396,7 +404,7 @@ def prune(
     """
     from evocnn.cli.prune import prune_model
 
-    prune_model(model, sparsity, kind, epochs, data)
+    prune_model(model, sparsity, kind, epochs, data, is_trusted=trust)
 
 
 @app.command()
@@ -410,6 +418,7 @@ def quantize(
         Path | None, typer.Option("--out", help="The file; default: beside the model, -int8.onnx.")
     ] = None,
     data: ModelData = None,
+    trust: TrustFile = False,
 ) -> None:
     """Write a model, pruned or not, as an ONNX file of 8-bit integers, calibrated on training images.
 
@@ -417,7 +426,7 @@ def quantize(
     """
     from evocnn.cli.quantize import quantize_model
 
-    quantize_model(model, out, max_drop, data)
+    quantize_model(model, out, max_drop, data, is_trusted=trust)
 
 
 @app.command()
@@ -449,6 +458,7 @@ def latency(
         str | None,
         typer.Option("--threads", help="Threads of the CPU, such as 1,2; default: 1, and all cores."),
     ] = None,
+    trust: TrustFile = False,
 ) -> None:
     """Measure how long a model takes, on the CPU and on a GPU where there is one.
 
@@ -456,7 +466,7 @@ def latency(
     """
     from evocnn.cli.latency import show_latency
 
-    show_latency(model, batch_sizes, threads)
+    show_latency(model, batch_sizes, threads, is_trusted=trust)
 
 
 @app.command("import")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from evocnn.cli.search import EXIT_INTERRUPTED
-from evocnn.deploy.export import experiment_of, export, split_images
+from evocnn.deploy.export import export, split_images
 from evocnn.deploy.latency import interleaved_latencies
 from evocnn.deploy.model import SUFFIX, Model, load_model
 from evocnn.deploy.pruning import Pruning, flops_of, n_nonzero, prune
@@ -22,7 +22,9 @@ from evocnn.training.data import ImageSet
 N_COMPARED = 256  # validation images on which the files that are timed are checked
 
 
-def prune_model(source: Path, sparsities: str, kind: str, epochs: int | None, data: Path | None) -> None:
+def prune_model(
+    source: Path, sparsities: str, kind: str, epochs: int | None, data: Path | None, *, is_trusted: bool
+) -> None:
     """Prune a model to each sparsity, train what is left, and write models, table and picture beside it.
 
     Args:
@@ -32,11 +34,12 @@ def prune_model(source: Path, sparsities: str, kind: str, epochs: int | None, da
         epochs: Passes over the training images after pruning; as many as the model's training had, where
             it is not given.
         data: Where the images of the model's run lie now.
+        is_trusted: Whether code that the file names may be imported.
 
     Raises:
         typer.Exit: Somebody interrupted it.
     """
-    model = load_model(source)
+    model = load_model(source, is_trusted=is_trusted)
     n_epochs = epochs or _epochs(model)
     prunings = [Pruning(kind, sparsity, n_epochs) for sparsity in _sparsities(sparsities)]
     training, validation = split_images(model, data)
@@ -81,7 +84,7 @@ def _sparsities(text: str) -> list[float]:
 def _epochs(model: Model) -> int:
     """Return how long the model was trained."""
     found: list[Any] = [step["epochs"] for step in model.steps if step["step"] == "train"]
-    return int(found[0]) if found else experiment_of(model).training.epochs
+    return int(found[0]) if found else model.experiment.training.epochs
 
 
 def _pruned(model: Model, pruning: Pruning, path: Path, training: ImageSet, validation: ImageSet) -> Model:
@@ -109,7 +112,7 @@ def _pruned(model: Model, pruning: Pruning, path: Path, training: ImageSet, vali
 def _known(model: Model, pruning: Pruning, path: Path) -> Model | None:
     """Return what is in a file, if it is this model after this pruning."""
     try:
-        known = load_model(path)
+        known = load_model(path, is_trusted=model.is_trusted)
     except DataError:
         return None
     asked = {"kind": pruning.kind, "sparsity": pruning.sparsity, "epochs": pruning.epochs}

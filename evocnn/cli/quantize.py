@@ -11,7 +11,9 @@ from evocnn.deploy.model import load_model
 from evocnn.deploy.quantization import Quantized, quantize
 
 
-def quantize_model(source: Path, out: Path | None, max_drop: float, data: Path | None) -> None:
+def quantize_model(
+    source: Path, out: Path | None, max_drop: float, data: Path | None, *, is_trusted: bool
+) -> None:
     """Write a model as an ONNX file of 8-bit integers, and show what that changed.
 
     Args:
@@ -19,9 +21,10 @@ def quantize_model(source: Path, out: Path | None, max_drop: float, data: Path |
         out: The file; the model's with `-int8.onnx`, where it is not given.
         max_drop: Accuracy that may be lost.
         data: Where the images of the model's run lie now.
+        is_trusted: Whether code that the file names may be imported.
     """
     path = out or source.with_name(f"{source.stem}-int8.onnx")
-    model = load_model(source)
+    model = load_model(source, is_trusted=is_trusted)
     training, validation = split_images(model, data)
     with Console(stderr=True, emoji=False).status("quantizing"):
         found = quantize(model, path, training, validation, max_drop)

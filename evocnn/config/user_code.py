@@ -2,9 +2,28 @@
 
 import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from evocnn.errors import ExperimentError, did_you_mean
+
+_refusal: ContextVar[str] = ContextVar("refusal", default="")  # what is to be done instead of an import
+
+
+@contextmanager
+def refusing_code(way_out: str) -> Iterator[None]:
+    """Refuse to import anything that tables name, as long as this lasts: they may come from anyone.
+
+    Args:
+        way_out: What the user can do.
+    """
+    token = _refusal.set(way_out)
+    try:
+        yield
+    finally:
+        _refusal.reset(token)
 
 
 def load_object(name: str, folder: Path | None) -> object:
@@ -15,8 +34,11 @@ def load_object(name: str, folder: Path | None) -> object:
         folder: The experiment file's folder.
 
     Raises:
-        ExperimentError: There is no such module or name, or the module's own code fails.
+        ExperimentError: There is no such module or name, the module's own code fails, or none is to be run.
     """
+    if way_out := _refusal.get():
+        message = f"'{name}' must not be imported for a file that may be anyone's, but was named; {way_out}"
+        raise ExperimentError(message)
     module_name, _, attribute = name.partition(":")
     if folder is not None and str(folder) not in sys.path:
         sys.path.insert(0, str(folder))

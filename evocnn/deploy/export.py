@@ -22,7 +22,6 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from evocnn.config import Experiment
 from evocnn.config.parts import load_data
 from evocnn.deploy.model import SUFFIX, Model, load_model
 from evocnn.deploy.predict import ENTRY, INPUT, LOGITS, PROBABILITIES, session_of
@@ -145,7 +144,7 @@ def split_images(model: Model, data: Path | None = None) -> tuple[ImageSet, Imag
     Raises:
         DataError: They cannot be read, or are others.
     """
-    origin, experiment = model.origin, experiment_of(model)
+    origin, experiment = model.origin, model.experiment
     stored = None if origin.data_path is None else Path(origin.data_path)
     try:
         images = load_data(experiment, data or stored)
@@ -160,14 +159,6 @@ def split_images(model: Model, data: Path | None = None) -> tuple[ImageSet, Imag
         raise DataError(message)
     settings = experiment.data
     return split(images, validation=settings.validation, seed=experiment.seed, n_images=settings.images)
-
-
-def experiment_of(model: Model) -> Experiment:
-    """Return the experiment of the model's run."""
-    origin = model.origin
-    return Experiment.from_dict(
-        origin.experiment, folder=Path(origin.experiment_folder), source=f"experiment of {origin.run}"
-    )
 
 
 def about(model: Model) -> dict[str, Any]:
@@ -244,7 +235,8 @@ def _read_torch(path: Path) -> Callable[[Pixels], Logits]:
 
 
 def _read_safetensors(path: Path) -> Callable[[Pixels], Logits]:
-    return _run_by(Classifier(load_model(path)))
+    # What it names is what the model's own file named, which was loaded before.
+    return _run_by(Classifier(load_model(path, is_trusted=True)))
 
 
 _WRITERS = {"onnx": _write_onnx, "torch": _write_torch, "safetensors": Model.save}

@@ -35,7 +35,9 @@ class Measured(NamedTuple):
     latency: Latency
 
 
-def latencies(path: Path, batch_sizes: Sequence[int], threads: Sequence[int]) -> Iterator[Measured]:
+def latencies(
+    path: Path, batch_sizes: Sequence[int], threads: Sequence[int], *, is_trusted: bool = False
+) -> Iterator[Measured]:
     """Yield how long a model takes on the CPU, and on a GPU where there is one.
 
     Images are random; a network takes as long for any. An .onnx file is run by ONNX Runtime, a
@@ -45,6 +47,7 @@ def latencies(path: Path, batch_sizes: Sequence[int], threads: Sequence[int]) ->
         path: The model.
         batch_sizes: Images at a time.
         threads: Numbers of threads of the CPU.
+        is_trusted: Whether code that a .safetensors file names may be imported.
 
     Raises:
         DataError: The file is no model, or neither an .onnx nor a .safetensors file.
@@ -52,7 +55,7 @@ def latencies(path: Path, batch_sizes: Sequence[int], threads: Sequence[int]) ->
     if path.suffix == ".onnx":
         yield from _of_onnx(path, batch_sizes, threads)
     elif path.suffix == SUFFIX:
-        yield from _of_torch(path, batch_sizes, threads)
+        yield from _of_torch(path, batch_sizes, threads, is_trusted=is_trusted)
     else:
         message = f"a model to measure must be an .onnx or a {SUFFIX} file, but it was '{path}'; name one"
         raise DataError(message)
@@ -93,8 +96,10 @@ def _of_onnx(path: Path, batch_sizes: Sequence[int], threads: Sequence[int]) -> 
             yield Measured(device, n_threads, batch_size, latency)
 
 
-def _of_torch(path: Path, batch_sizes: Sequence[int], threads: Sequence[int]) -> Iterator[Measured]:
-    model = load_model(path)
+def _of_torch(
+    path: Path, batch_sizes: Sequence[int], threads: Sequence[int], *, is_trusted: bool
+) -> Iterator[Measured]:
+    model = load_model(path, is_trusted=is_trusted)
     settings: list[tuple[str, int | None, str]] = [("CPU", n, "cpu") for n in threads]
     if torch.cuda.is_available():  # pragma: no cover - GPU branch
         settings.append((torch.cuda.get_device_name(), None, "cuda"))

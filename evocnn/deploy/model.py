@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from evocnn.config import Experiment
 from evocnn.config.parts import space_of
+from evocnn.config.user_code import refusing_code
 from evocnn.deploy.widths import set_widths
 from evocnn.errors import DataError
 from evocnn.genotype import JSON, Chromosome
@@ -25,6 +27,7 @@ from evocnn.training.loop import EVALUATION_BATCH
 
 SUFFIX = ".safetensors"
 _ENTRY = "evocnn"  # of the file's metadata
+_TABLES = ("name", "seed", "data", "space", "training")  # of an experiment that a model needs
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class Model:
         class_names: In the order of the scores.
         origin: Where it comes from.
         steps: What was done, first to last: tables with `step` (`train`, `test`, `prune`) and figures.
+        is_trusted: Whether code that the origin's experiment names may be imported.
     """
 
     network: nn.Module
@@ -88,6 +92,16 @@ class Model:
     class_names: tuple[str, ...]
     origin: Origin
     steps: tuple[Mapping[str, JSON], ...] = ()
+    is_trusted: bool = True
+
+    @property
+    def experiment(self) -> Experiment:
+        """What its origin says of data, space and training.
+
+        Raises:
+            ExperimentError: It names code that cannot be imported, or must not be.
+        """
+        return _experiment(self.origin, is_trusted=self.is_trusted)
 
     @torch.inference_mode()
     def logits(self, images: ImageSet) -> npt.NDArray[np.float32]:
@@ -131,14 +145,16 @@ class Model:
             raise DataError(message) from error
 
 
-def load_model(path: str | Path) -> Model:
-    """Return the model that a file holds; nothing in the file is run as code.
+def load_model(path: str | Path, *, is_trusted: bool = False) -> Model:
+    """Return the model that a file holds; nothing that it holds or names is run as code.
 
-    Gene types of one's own are imported as the experiment names them.
+    Args:
+        path: The file.
+        is_trusted: Whether to import gene types and data of one's own, as the file names them.
 
     Raises:
         DataError: The file is missing, damaged or no model.
-        ExperimentError: The code that its experiment names cannot be imported.
+        ExperimentError: It names code that cannot be imported, or must not be.
     """
     path = Path(path)
     description, weights = _read(path)
@@ -147,9 +163,7 @@ def load_model(path: str | Path) -> Model:
     framing = Framing(**{**form["framing"], "size": _tuple(form["framing"]["size"])})
     images = Input(tuple(form["shape"]), framing, tuple(form["mean"]), tuple(form["deviation"]))
     class_names = tuple(description["class_names"])
-    experiment = Experiment.from_dict(
-        origin.experiment, folder=Path(origin.experiment_folder), source=f"experiment of {path}"
-    )
+    experiment = _experiment(origin, is_trusted=is_trusted)
     space = space_of(experiment, images.shape, len(class_names))
     chromosome = space.from_json(description["chromosome"])
     network = build(chromosome, space.input_shape, space.n_classes, pool_order=space.pool_order)
@@ -157,7 +171,17 @@ def load_model(path: str | Path) -> Model:
         set_widths(network, step.get("widths", {}))
     network.load_state_dict(weights)
     network.eval()
-    return Model(network, chromosome, images, class_names, origin, tuple(description["steps"]))
+    steps = tuple(description["steps"])
+    return Model(network, chromosome, images, class_names, origin, steps, is_trusted)
+
+
+def _experiment(origin: Origin, *, is_trusted: bool) -> Experiment:
+    """Return the experiment without search and objectives: what operators it names is all the same."""
+    tables = {name: table for name, table in origin.experiment.items() if name in _TABLES}
+    with nullcontext() if is_trusted else refusing_code("give --trust if the model is your own"):
+        return Experiment.from_dict(
+            tables, folder=Path(origin.experiment_folder), source=f"experiment of {origin.run}"
+        )
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

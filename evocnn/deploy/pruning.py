@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from evocnn.deploy.channels import n_parameters_of, prune_channels
-from evocnn.deploy.export import experiment_of
 from evocnn.deploy.model import Model
 from evocnn.deploy.widths import widths_of
 from evocnn.errors import ExperimentError
@@ -215,7 +214,7 @@ def _trained(
     model: Model, step: Step, validation: ImageSet, epochs: int, on_epoch: Callable[[int], None]
 ) -> Trained:
     """Train a step's network in place, bring it back to the CPU, and return how that went."""
-    experiment = experiment_of(model)
+    experiment = model.experiment
     protocol = Protocol(seed=experiment.seed, warmup=experiment.training.warmup)
     images = resident(validation, step.images.device, step.images)
     seed = derive_seed(experiment.seed, model.chromosome.key, "prune")

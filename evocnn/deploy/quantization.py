@@ -21,7 +21,7 @@ import onnx
 from onnxruntime.quantization import quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from evocnn.deploy.export import experiment_of, export
+from evocnn.deploy.export import export
 from evocnn.deploy.latency import interleaved_latencies
 from evocnn.deploy.model import Model
 from evocnn.deploy.predict import ENTRY, INPUT, OnnxModel, open_onnx
@@ -97,7 +97,7 @@ def quantize(
             f"a drop of accuracy must lie between 0 and 1, but it was {max_drop:g}; write .02 for 2 points"
         )
         raise ExperimentError(message)
-    shown = training_subset(training, N_CALIBRATION, experiment_of(model).seed)
+    shown = training_subset(training, N_CALIBRATION, model.experiment.seed)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=path.parent, prefix=".quantize-") as folder:

@@ -154,7 +154,7 @@ def test_a_folder_without_images_is_told(
 
 
 def test_latencies_stand_in_a_table(evocnn: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def latencies(path: Path, sizes: list[int], threads: list[int]) -> list[Measured]:
+    def latencies(path: Path, sizes: list[int], threads: list[int], *, is_trusted: bool) -> list[Measured]:
         assert (path, sizes, threads) == (Path("m.onnx"), [1, 64], [2])
         return [
             Measured("CPU", 2, 1, Latency(0.0012, 0.0001)),

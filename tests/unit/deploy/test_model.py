@@ -1,8 +1,10 @@
 """A model and its file."""
 
 import json
-from dataclasses import replace
+import sys
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import torch
 from safetensors import safe_open
 
 from evocnn.deploy.model import Model, load_model
-from evocnn.errors import DataError
+from evocnn.errors import DataError, ExperimentError
 from evocnn.training.data import image_set
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (5, 1, 8, 8), dtype=np.uint8)
@@ -35,7 +37,7 @@ def rewritten(path: Path, **changes: object) -> None:
 
 def test_a_model_comes_back_from_its_file_as_it_was(digits_model: Model, saved: Path) -> None:
     loaded = load_model(saved)
-    assert replace(loaded, network=digits_model.network) == digits_model
+    assert replace(loaded, network=digits_model.network, is_trusted=True) == digits_model
     images = image_set(IMAGES, np.arange(5) % 2, name="some", min_per_class=0)
     assert np.array_equal(loaded.logits(images), digits_model.logits(images))
     assert not loaded.network.training
@@ -64,6 +66,52 @@ def test_changed_weights_are_found_out(digits_model: Model, saved: Path) -> None
     name, tensor = next(iter(digits_model.network.state_dict().items()))
     rewritten(saved, weights={name: tensor + 1})
     with pytest.raises(DataError, match=r"weights of '.*' must be those that were written"):
+        load_model(saved)
+
+
+POPEN = {"use": "subprocess:Popen", "args": ["touch", "ran"]}
+
+
+@pytest.mark.parametrize(
+    ("tables", "named"),
+    [
+        ({"data": {"source": "os:system"}}, "os:system"),
+        ({"space": {"layers": {"own": {"gene": "evil:Gene"}}}}, "evil:Gene"),
+    ],
+)
+def test_code_that_a_file_names_is_not_imported(
+    tables: dict[str, Any], named: str, digits_model: Model, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (saved.parent / "evil.py").write_text("import pathlib; pathlib.Path('ran').touch()")
+    monkeypatch.chdir(saved.parent)
+    origin = asdict(digits_model.origin) | {"experiment_folder": str(saved.parent)}
+    rewritten(saved, origin={**origin, "experiment": {**origin["experiment"], **tables}})
+    with pytest.raises(ExperimentError, match=rf"'{named}' must not be imported .* give --trust"):
+        load_model(saved)
+    assert not (saved.parent / "ran").exists()
+
+
+def test_operators_that_a_file_names_are_passed_over(
+    digits_model: Model, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(saved.parent)
+    origin = asdict(digits_model.origin)
+    search = {"mutation": [POPEN], "algorithm": POPEN}
+    rewritten(saved, origin={**origin, "experiment": {**origin["experiment"], "search": search}})
+    assert load_model(saved).chromosome == digits_model.chromosome
+    assert not (saved.parent / "ran").exists()
+
+
+def test_code_of_ones_own_is_imported_where_the_file_is_trusted(
+    digits_model: Model, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (saved.parent / "my_images.py").write_text("def mine(split):\n    raise RuntimeError\n")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    origin = asdict(digits_model.origin) | {"experiment_folder": str(saved.parent)}
+    data = {"source": "my_images:mine"}
+    rewritten(saved, origin={**origin, "experiment": {**origin["experiment"], "data": data}})
+    assert load_model(saved, is_trusted=True).experiment.data.source.__name__ == "mine"
+    with pytest.raises(ExperimentError, match="must not be imported"):
         load_model(saved)
 
 
