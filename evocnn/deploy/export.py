@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
+from scipy.special import softmax
 from torch import Tensor, nn
 
 from evocnn.config.parts import load_data
@@ -35,7 +36,8 @@ LIMIT = 1e-4  # between logits of up to 10; beyond that in proportion, as float3
 _BATCH = 256  # images that are compared at a time
 _ABOUT_FILE = f"{ENTRY}.json"  # inside the archive of torch.export
 
-Logits = npt.NDArray[np.float32]
+Outputs = npt.NDArray[np.float32]  # (n_images, n_classes)
+Run = Callable[[Pixels], tuple[Outputs, Outputs]]  # from pixels to probabilities and logits
 
 
 class Exported(NamedTuple):
@@ -177,7 +179,7 @@ def about(model: Model) -> dict[str, Any]:
     }
 
 
-def _compared(model: Model, images: ImageSet, form: str, run: Callable[[Pixels], Logits]) -> Exported:
+def _compared(model: Model, images: ImageSet, form: str, run: Run) -> Exported:
     """Return how a file that was loaded again compares with its model.
 
     Raises:
@@ -185,13 +187,21 @@ def _compared(model: Model, images: ImageSet, form: str, run: Callable[[Pixels],
     """
     expected = model.logits(images)
     starts = [0, *range(1, len(images), _BATCH), len(images)]  # the first image by itself: any n must do
-    found = np.concatenate([run(np.array(images.images[a:b])) for a, b in pairwise(starts) if a < b])
+    outputs = [run(np.array(images.images[a:b])) for a, b in pairwise(starts) if a < b]
+    probabilities, found = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
     difference = float(np.abs(found - expected).max())
     limit = LIMIT * max(1.0, float(np.abs(expected).max()) / 10)
     if not difference <= limit:  # nor NaN
         message = (
             f"logits of the exported {form} file must be within {limit:.1e} of the model's, but on "
             f"{len(images):,} images they were {difference:.1e} away; nothing was kept, try another form"
+        )
+        raise ExportError(message)
+    apart = float(np.abs(probabilities - softmax(expected, axis=1)).max())
+    if not apart <= LIMIT:
+        message = (
+            f"probabilities of the exported {form} file must be within {LIMIT:.1e} of the model's, but on "
+            f"{len(images):,} images they were {apart:.1e} away; nothing was kept, try another form"
         )
         raise ExportError(message)
     n_other = int((found.argmax(axis=1) != expected.argmax(axis=1)).sum())
@@ -216,9 +226,14 @@ def _write_onnx(model: Model, path: Path) -> None:
     program.save(path, external_data=False)
 
 
-def _read_onnx(path: Path) -> Callable[[Pixels], Logits]:
+def _read_onnx(path: Path) -> Run:
     session = session_of(path)
-    return lambda pixels: session.run([LOGITS], {INPUT: pixels})[0]
+
+    def run(pixels: Pixels) -> tuple[Outputs, Outputs]:
+        probabilities, logits = session.run([PROBABILITIES, LOGITS], {INPUT: pixels})
+        return probabilities, logits
+
+    return run
 
 
 def _write_torch(model: Model, path: Path) -> None:
@@ -230,11 +245,11 @@ def _write_torch(model: Model, path: Path) -> None:
         torch.export.save(program, path, extra_files={_ABOUT_FILE: json.dumps(about(model))})
 
 
-def _read_torch(path: Path) -> Callable[[Pixels], Logits]:
+def _read_torch(path: Path) -> Run:
     return _run_by(torch.export.load(path).module())
 
 
-def _read_safetensors(path: Path) -> Callable[[Pixels], Logits]:
+def _read_safetensors(path: Path) -> Run:
     # What it names is what the model's own file named, which was loaded before.
     return _run_by(Classifier(load_model(path, is_trusted=True)))
 
@@ -243,13 +258,13 @@ _WRITERS = {"onnx": _write_onnx, "torch": _write_torch, "safetensors": Model.sav
 _READERS = {"onnx": _read_onnx, "torch": _read_torch, "safetensors": _read_safetensors}
 
 
-def _run_by(classifier: nn.Module) -> Callable[[Pixels], Logits]:
-    """Return the function of pixels that gives a module's logits."""
+def _run_by(classifier: nn.Module) -> Run:
+    """Return the function of pixels that gives a module's probabilities and logits."""
 
-    def run(pixels: Pixels) -> Logits:
+    def run(pixels: Pixels) -> tuple[Outputs, Outputs]:
         with torch.inference_mode():
-            logits: Logits = classifier(torch.from_numpy(pixels))[1].numpy()
-        return logits
+            probabilities, logits = classifier(torch.from_numpy(pixels))
+        return probabilities.numpy(), logits.numpy()
 
     return run
 

@@ -15,7 +15,7 @@ import torch
 
 from evocnn.deploy.model import Input, Model, Origin, load_model
 from evocnn.deploy.terms import FullTraining, Terms
-from evocnn.errors import JournalError
+from evocnn.errors import DataError, JournalError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status, identity
 from evocnn.genotype import JSON, Fidelity
 from evocnn.phenotype import build
@@ -66,7 +66,7 @@ def train_in_full(
         The models, each saved into its file; None for a training that failed or was stopped.
 
     Raises:
-        DataError: A model's file is damaged, or cannot be written.
+        DataError: A model's file cannot be written.
         JournalError: A state cannot be written, or another process trains the same network.
     """
     models: list[Model | None] = [None] * len(trainings)
@@ -76,8 +76,8 @@ def train_in_full(
             _make(folder)
             cleanup.enter_context(locked(folder))
         for number, training in enumerate(trainings):
-            if training.path.exists():
-                models[number] = load_model(training.path, is_trusted=True)
+            if (known := _known(training)) is not None:
+                models[number] = known
                 on_piece(Piece(number, training.epochs, None))
             else:
                 state, n_epochs = _saved(terms, training)
@@ -148,6 +148,17 @@ def _saved(terms: Terms, training: FullTraining) -> tuple[bytes | None, int]:
     except JournalError:
         warnings.warn(f"saved state '{path}' is damaged; seed {training.seed} is trained anew", stacklevel=2)
         return None, 0
+
+
+def _known(training: FullTraining) -> Model | None:
+    """Return the model that an earlier session saved; None where there is none, or it is damaged."""
+    if not training.path.exists():
+        return None
+    try:
+        return load_model(training.path, is_trusted=True)
+    except DataError as error:
+        warnings.warn(f"{error}; seed {training.seed} is trained anew", stacklevel=2)
+        return None
 
 
 def _finished(terms: Terms, training: FullTraining, evaluation: Evaluation) -> Model:

@@ -22,6 +22,7 @@ from evocnn.deploy.widths import set_widths
 from evocnn.errors import DataError
 from evocnn.genotype import JSON, Chromosome
 from evocnn.phenotype import build
+from evocnn.store.durable import write_durably
 from evocnn.training.data import Framing, ImageSet
 from evocnn.training.loop import EVALUATION_BATCH
 
@@ -135,11 +136,8 @@ class Model:
             "digest": _digest(weights),
         }
         path = Path(path)
-        part = path.with_suffix(".part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(safetensors.torch.save(weights, {_ENTRY: json.dumps(description)}))
-            part.replace(path)
+            write_durably(path, safetensors.torch.save(weights, {_ENTRY: json.dumps(description)}))
         except OSError as error:
             message = f"model '{path}' must be writable, but: {error}; choose another place"
             raise DataError(message) from error

@@ -5,12 +5,12 @@ costs time, no result: training anew finds the same. Weights that children inher
 """
 
 import hashlib
-import os
 import warnings
 from collections.abc import Collection
 from pathlib import Path
 
 from evocnn.errors import JournalError
+from evocnn.store.durable import write_durably
 
 FOLDER_NAME = "states"
 
@@ -34,17 +34,8 @@ class States:
             JournalError: It cannot be written.
         """
         path = self._folder / identity
-        part = path.with_suffix(".part")
         try:
-            if not self._folder.is_dir():
-                self._folder.mkdir()
-                _sync(self._folder.parent)
-            with part.open("wb") as file:
-                file.write(state)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-            _sync(self._folder)
+            write_durably(path, state)
         except OSError as error:
             message = (
                 f"saved state '{path}' must be writable, but: {error.strerror}; free some space, then resume "
@@ -81,12 +72,3 @@ class States:
         for identity in self._kept.keys() - needed:
             (self._folder / identity).unlink(missing_ok=True)
             del self._kept[identity]
-
-
-def _sync(folder: Path) -> None:
-    """Make what was made or renamed in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -187,13 +187,27 @@ def test_the_limit_grows_with_logits_beyond_ten(
             return 1000 * torch.ones(len(x), 10)
 
     def read(path: Path) -> Callable[[Any], Any]:
-        return lambda pixels: np.full((len(pixels), 10), 1000.009)
+        return lambda pixels: (np.full((len(pixels), 10), 0.1), np.full((len(pixels), 10), 1000.009))
 
     monkeypatch.setitem(module._WRITERS, "torch", lambda _, path: path.write_text(""))
     monkeypatch.setitem(module._READERS, "torch", read)
     found = export(replace(digits_model, network=Large()), "torch", tmp_path / "m.pt2", images)
     assert found.difference == pytest.approx(0.009, abs=1e-3)
     assert found.limit == pytest.approx(0.01)
+
+
+def test_probabilities_are_compared_with_the_models_own(
+    digits_model: Model, images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class AcrossImages(module.Classifier):
+        def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+            _, logits = super().forward(images)
+            return logits.softmax(dim=0), logits
+
+    monkeypatch.setattr(module, "Classifier", AcrossImages)
+    with pytest.raises(ExportError, match="probabilities of the exported torch file must be within"):
+        export(digits_model, "torch", tmp_path / "m.pt2", images)
+    assert [*tmp_path.iterdir()] == []
 
 
 class Fickle(nn.Module):

@@ -173,6 +173,15 @@ def test_a_damaged_state_is_told_and_trained_anew(train: Any, mine: Run) -> None
     assert anew is not None
 
 
+def test_a_damaged_model_is_told_and_trained_anew(train: Any, mine: Run) -> None:
+    (first,), _ = train(0)
+    (path,) = mine.folder.glob("models/*/model.safetensors")
+    path.write_bytes(b"")
+    with pytest.warns(UserWarning, match="must be readable.*seed 0 is trained anew"):
+        (anew,), _ = train(0)
+    assert equal(first, anew)
+
+
 def test_a_seed_that_fails_does_not_stop_the_others(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     evaluate = TrainingEvaluator.__call__
 
