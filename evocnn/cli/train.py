@@ -49,10 +49,11 @@ def run_train(
     terms = terms_of(run, data, epochs=epochs, all_data=all_data)
     trainings = [full_training(terms, record, wanted, seed) for seed in range(n_seeds)]
     home = trainings[0].path.parent
+    n_epochs = trainings[0].epochs
     seeds = "1 seed" if n_seeds == 1 else f"{n_seeds} seeds"
     typer.echo(f"{run.name}: ticket {record.ticket}, {trainings[0].chromosome.text}")
     typer.echo(
-        f"{trainings[0].epochs} epochs on {len(terms.training):,} training images"
+        f"{n_epochs} {'epoch' if n_epochs == 1 else 'epochs'} on {len(terms.training):,} training images"
         f"{', validation images included' if all_data else ''}, {seeds}, into {home}"
     )
     is_done = all(training.path.exists() for training in trainings)
@@ -83,8 +84,9 @@ def _judged(
     try:
         found = judge(terms.run, trainings[0].path.parent.name, predictors, terms.data_path)
     except DataError as error:
-        typer.echo(f"not tested, for the test split cannot be read: {error}")
-        return {}
+        tested = ", ".join(predictors)
+        typer.echo(f"{tested} not tested, for the test split cannot be read: {error}")
+        return known
     for seed, model in new.items():
         known[seed] = found[f"seed {seed}"]
         model.after(known[seed].step).save(trainings[seed].path)
@@ -103,7 +105,7 @@ def _show_figures(models: dict[int, Model], judgements: dict[int, Judgement]) ->
         step: Any = model.steps[0]
         values = [step[f"{name}_accuracy"] for name in names]
         cells = [f"{value:.4f}" for value in values]
-        if judgements:
+        if seed in judgements:
             low, high = judgements[seed].interval
             cells += [f"{judgements[seed].accuracy:.4f}", f"[{low:.4f}, {high:.4f}]"]
             values.append(judgements[seed].accuracy)
@@ -111,7 +113,9 @@ def _show_figures(models: dict[int, Model], judgements: dict[int, Judgement]) ->
             column.append(value)
         table.add_row(str(seed), *cells)
     if len(models) > 1:
-        means = [f"{fmean(column):.4f} ± {stdev(column):.4f}" for column in columns if column]
+        means = [
+            f"{fmean(column):.4f} ± {stdev(column):.4f}" for column in columns if len(column) == len(models)
+        ]
         table.add_row("mean", *means, style="bold")
     Console(emoji=False).print(table)
     if len(models) > 1:

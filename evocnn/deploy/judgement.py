@@ -135,7 +135,8 @@ def judge(
         The judgements by name.
 
     Raises:
-        DataError: There is no test split, or it cannot be used; nothing is written then.
+        DataError: There is no test split, it cannot be used, or is another than before; nothing is
+            written then.
         RunLockedError: Another process works on the run.
     """
     check_at_rest(run)
@@ -150,6 +151,7 @@ def judge(
         )
         _check_form(images, tuple(run.manifest["data"]["shape"]))
         entries: Any = journal.get(ENTRY) or []
+        _check_known(images, entries)
         reading, when = len(entries) + 1, datetime.now(UTC).isoformat(timespec="seconds")
         found = {name: judgement_of(predict(images), images) for name, predict in predictors.items()}
         entry: dict[str, JSON] = {
@@ -162,6 +164,21 @@ def judge(
         }
         journal.set(ENTRY, [*entries, entry])
     return {name: Judgement(one.confusion, reading, when) for name, one in found.items()}
+
+
+def _check_known(images: ImageSet, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Raise where the run was tested on other images before: figures of the two cannot stand together.
+
+    Raises:
+        DataError: It was.
+    """
+    known = entries[0]["digest"] if entries else images.digest
+    if images.digest != known:
+        message = (
+            f"test images must be those of the run's first test, digest {known[:12]}, but were "
+            f"{images.digest[:12]}; give them with --data"
+        )
+        raise DataError(message)
 
 
 def _check_form(images: ImageSet, shape: tuple[int, ...]) -> None:

@@ -111,6 +111,22 @@ def test_with_all_data_no_validation_figure_is_shown(evocnn: Call, finished: Pat
 
 
 @pytest.mark.usefixtures("_undrawn")
+def test_what_was_tested_before_is_shown_though_the_split_is_gone(
+    evocnn: Call, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evocnn("train", finished, "--epochs", "1")
+
+    def missing(*_: Any, **__: Any) -> None:
+        raise DataError("there is none")
+
+    monkeypatch.setattr(judgement, "load_split", missing)
+    said = evocnn("train", finished, "--epochs", "1", "--seeds", "2")
+    assert said.code == 0, said.err
+    assert "seed 1 not tested, for the test split cannot be read: there is none" in said.out
+    assert "95 % interval" in said.out
+
+
+@pytest.mark.usefixtures("_undrawn")
 def test_without_a_test_split_it_trains_and_says_so(evocnn: Call, tiny: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 255, (400, 8, 8), dtype=np.uint8)

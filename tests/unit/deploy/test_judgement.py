@@ -155,6 +155,14 @@ def test_test_images_of_another_form_are_refused(at_rest: Run, tmp_path: Path) -
     assert readings_of(at_rest) == []
 
 
+def test_another_test_split_than_before_is_refused(at_rest: Run, tmp_path: Path) -> None:
+    judge(at_rest, "one", {"a": lambda _: certain(LABELS)})
+    np.savez(tmp_path / "data.npz", x_test=np.zeros((6, 4, 4), np.uint8), y_test=LABELS)
+    with pytest.raises(DataError, match="test images must be those of the run's first test, digest"):
+        judge(at_rest, "two", {"a": lambda _: certain(LABELS)})
+    assert len(readings_of(at_rest)) == 1
+
+
 def test_what_is_left_out_of_the_test_split_is_told(
     at_rest: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
