@@ -20,7 +20,7 @@ from evocnn.store import Journal, Record
 
 EXPERIMENT = """\
 name = "integration"
-seed = 3
+seed = 5
 
 [data]
 source = "digits"

@@ -17,6 +17,7 @@ from torch import nn
 from evocnn.config.operator_names import CROSSOVERS, MUTATIONS
 from evocnn.errors import ConformanceError
 from evocnn.genotype import (
+    LAYERS,
     Choice,
     Chromosome,
     Conv,
@@ -25,10 +26,13 @@ from evocnn.genotype import (
     Head,
     LayerGene,
     Pool,
+    PretrainedLayers,
     Recipe,
     SearchSpace,
     Shape,
+    backbone_type,
     number,
+    parse_layers,
 )
 from evocnn.operators import AddGene, AlterHead, DeapCrossover, DeapMutation, OnePoint, RemoveGene, Widen
 from evocnn.phenotype import layer_module
@@ -45,7 +49,16 @@ def test_a_crossover_of_the_package_conforms(name: str) -> None:
 
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_mutation_of_the_package_conforms(name: str) -> None:
-    check_mutation(MUTATIONS[name](), n=N)
+    check_mutation(MUTATIONS[name](), n=N, space=space_on_backbone() if name == "alter_backbone" else None)
+
+
+def space_on_backbone() -> SearchSpace:
+    """Return a space whose networks begin with a pretrained one."""
+    gene = backbone_type(
+        PretrainedLayers(parse_layers("conv4k3 · pool · conv8k3 · conv8k3", LAYERS), channels=3)
+    )
+    fields = {"cut": Choice((1, 2, 3, 4)), "trained": Choice((0, 1, 2))}
+    return replace(example_space(), backbone=GeneAlleles(gene, fields))
 
 
 def test_operators_of_deap_conform_through_the_adapter() -> None:
