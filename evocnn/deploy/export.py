@@ -11,6 +11,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -249,12 +250,23 @@ def _read_torch(path: Path) -> Run:
     return _run_by(torch.export.load(path).module())
 
 
+def _write_safetensors(model: Model, path: Path) -> None:
+    """Write the model without the folders of this machine."""
+    origin, tables = model.origin, dict(model.origin.experiment)
+    if Path(tables.get("data", {}).get("path") or "").is_absolute():
+        tables["data"] = {name: value for name, value in tables["data"].items() if name != "path"}
+    nowhere = replace(
+        origin, experiment=tables, experiment_folder="", data_path=None, run=Path(origin.run).name
+    )
+    replace(model, origin=nowhere).save(path)
+
+
 def _read_safetensors(path: Path) -> Run:
     # What it names is what the model's own file named, which was loaded before.
     return _run_by(Classifier(load_model(path, is_trusted=True)))
 
 
-_WRITERS = {"onnx": _write_onnx, "torch": _write_torch, "safetensors": Model.save}
+_WRITERS = {"onnx": _write_onnx, "torch": _write_torch, "safetensors": _write_safetensors}
 _READERS = {"onnx": _read_onnx, "torch": _read_torch, "safetensors": _read_safetensors}
 
 

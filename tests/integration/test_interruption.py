@@ -85,7 +85,7 @@ def test_once_finishes_what_runs_and_twice_drops_it(
     tools.wait_for(lambda: command.process.stderr.readline().startswith("stopping"), "the first signal")
     command.send(signal.SIGINT)
     code, out, err = command.wait()
-    assert (code, out) == (130, "")
+    assert (code, out) == (130, ""), err
     assert err.endswith(f"interrupted; go on with: evocnn resume {folder}\n")
     assert "Traceback" not in err
     tools.wait_for(lambda: not tools.marked("cluster", WORKER), "workers to end")

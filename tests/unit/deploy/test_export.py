@@ -139,6 +139,23 @@ def test_no_path_of_this_machine_is_written(exported: dict[str, Exported], form:
     assert b"stack_trace" not in content
 
 
+def test_no_folder_of_this_machine_is_in_the_weights_file(
+    digits_model: Model, images: ImageSet, tmp_path: Path
+) -> None:
+    tables = {**digits_model.origin.experiment, "data": {"source": "digits", "path": "/home/me/secret"}}
+    origin = replace(
+        digits_model.origin,
+        experiment=tables,
+        experiment_folder="/home/me/secret",
+        data_path="/home/me/secret/data",
+        run="/home/me/secret/runs/tiny",
+    )
+    path = tmp_path / "m.safetensors"
+    export(replace(digits_model, origin=origin), "safetensors", path, images)
+    assert b"secret" not in path.read_bytes()
+    assert load_model(path).origin.run == "tiny"
+
+
 def changed(change: Callable[[nn.Module], None]) -> Callable[[Model, Path], None]:
     """Return a writer of a model that was changed on the way."""
 

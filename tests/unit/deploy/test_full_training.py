@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.special import log_softmax
 
 from evocnn import Experiment, open_run, run
 from evocnn.deploy import full_training as module
@@ -20,6 +21,7 @@ from evocnn.errors import ReplayError, RunLockedError
 from evocnn.evaluation import Evaluation, Status
 from evocnn.runs import Run, Workers
 from evocnn.store import Record, locked
+from evocnn.training.data import ImageSet
 from evocnn.training.evaluator import TrainingEvaluator
 
 TABLES: dict[str, Any] = {
@@ -82,6 +84,11 @@ def equal(one: Model | None, other: Model | None) -> bool:
     return mine.keys() == others.keys() and all(torch.equal(mine[name], others[name]) for name in mine)
 
 
+def loss_of(model: Model, images: ImageSet) -> float:
+    chosen = log_softmax(model.logits(images), axis=1)[np.arange(len(images)), images.labels]
+    return float(-chosen.mean())
+
+
 def test_a_training_that_was_stopped_goes_on_and_ends_as_if_it_never_was(
     train: Any, mine: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,11 +115,30 @@ def test_a_saved_model_gives_the_figures_that_are_told_of_it(train: Any, mine: R
     validation = terms_of(mine).parts.evaluator.validation
     found = (probabilities(model, validation).argmax(axis=1) == validation.labels).mean()
     assert found == pytest.approx(step["validation_accuracy"], abs=1e-9)
+    assert loss_of(model, validation) == pytest.approx(step["curves"]["validation_loss"][-1], rel=1e-5)
     assert step["curves"]["validation_accuracy"][-1] == step["validation_accuracy"]
     assert len(step["curves"]["training_loss"]) == 3  # whatever the patience of the search
     assert (step["seed"], step["epochs"], step["images"], step["all_data"]) == (0, 3, 240, False)
     assert model.input.framing.size == (8, 8)
     assert (model.origin.ticket, model.origin.pick, model.origin.run) == (0, "0", str(mine.folder))
+
+
+def test_a_saved_model_computes_and_frames_what_was_trained(tmp_path: Path) -> None:
+    space = {
+        "pool_order": "textbook",  # with pools of means another function than the early order
+        "founders": ["conv4k3 > pool average | gap | sgd lr=.1"],
+        "layers": {"conv": {"filters": [4, 8], "kernel": 3}, "pool": {"kind": "average"}},
+    }
+    data = {**TABLES["data"], "size": [8, 8], "fit": "pad"}
+    found = run(Experiment.from_dict({**TABLES, "space": space, "data": data}), tmp_path / "run")
+    terms = terms_of(found)
+    training = full_training(terms, found.records[0], "0", 0)
+    train_in_full(terms, [training], Workers(0), on_piece=lambda _: None, should_stop=lambda: False)
+    model = load_model(training.path)
+    validation, step = terms.parts.evaluator.validation, model.steps[0]
+    curves: Any = step["curves"]
+    assert loss_of(model, validation) == pytest.approx(curves["validation_loss"][-1], rel=1e-5)
+    assert model.input.framing.fit == "pad"
 
 
 def test_seeds_have_files_and_weights_of_their_own_and_are_trained_once(train: Any, mine: Run) -> None:
