@@ -42,6 +42,7 @@ ALGORITHMS: Mapping[str, Callable[..., Algorithm]] = {
 # What every algorithm may have by naming it as an argument; see `evocnn.config.parts.algorithm_of`.
 GIVEN = ("breeding", "objectives", "population", "rungs")
 VARIABLE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+METHODS = ("ask", "tell", "needed_states")
 
 
 @dataclass(frozen=True)
@@ -67,18 +68,26 @@ class AlgorithmChoice:
         """Return the algorithm; of `given` it gets what its arguments name.
 
         Raises:
-            ExperimentError: It cannot be made with these options.
+            ExperimentError: It cannot be made with these options, or what is made lacks a method.
         """
         named = signature(self.make).parameters
         arguments = {**{name: value for name, value in given.items() if name in named}, **self.options}
         try:
-            return self.make(**arguments)
+            algorithm = self.make(**arguments)
         except TypeError as error:
             message = (
                 f"algorithm '{self.name}' must accept its options {dict(self.options)}, but: {error}; "
                 "correct them"
             )
             raise ExperimentError(message) from error
+        lacking = [name for name in METHODS if not callable(getattr(algorithm, name, None))]
+        if lacking:
+            message = (
+                f"algorithm '{self.name}' must have the methods {', '.join(METHODS)}, but it had no "
+                f"{' and no '.join(lacking)}; add what is missing"
+            )
+            raise ExperimentError(message)
+        return algorithm
 
 
 def algorithm_named(value: object, folder: Path | None) -> AlgorithmChoice:

@@ -19,7 +19,12 @@ SGD_RATE, ADAPTIVE_RATE = 0.05, 0.001  # learning rates: of SGD, and of all othe
 
 
 def baseline(space: "SearchSpace", n_layers: int) -> Chromosome:
-    """Return the plain network of some layers that one would begin with by hand, repaired.
+    """Return the plain network of some layers, as `unlimited_baseline` makes it, repaired."""
+    return space.repair(unlimited_baseline(space, n_layers)).genome
+
+
+def unlimited_baseline(space: "SearchSpace", n_layers: int) -> Chromosome:
+    """Return the plain network of some layers that one would begin with by hand, whatever the limits.
 
     3x3 convolutions of 32 filters with batch normalization and ReLU; after every two of them, where the
     image still has 8 positions a side, a maximum pool of 2, and filters doubled (Simonyan and Zisserman
@@ -50,7 +55,7 @@ def baseline(space: "SearchSpace", n_layers: int) -> Chromosome:
                 layers.append(_plain(pool))
         wanted = {"kernel": 3, "stride": stride, convolution.width: filters}
         layers.append(_plain(convolution, **{name: value for name, value in wanted.items() if name}))
-    return space.repair(space.held.applied(Chromosome(tuple(layers), head, recipe))).genome
+    return space.held.applied(Chromosome(tuple(layers), head, recipe))
 
 
 def _plain(alleles: GeneAlleles[LayerGene], **wanted: Any) -> LayerGene:

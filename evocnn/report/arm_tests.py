@@ -1,6 +1,6 @@
 """Arms held against the first one: a rank test, and in a sentence what may be claimed and what not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -9,6 +9,7 @@ import numpy as np
 from evocnn.report.rank_test import holm, least_p, mann_whitney
 
 SIGNIFICANT = 0.05
+BOUNDS = "nothing is said of other data, spaces or budgets"
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class ArmTest:
         p_corrected: The same by Holm's correction for all arms that are held against the first.
         superiority: Probability that a run of the other arm is better than one of the first.
         claim: What may be claimed and what not, in a sentence.
+        shortfall: Why nothing may be claimed whatever the runs reached, in words; nothing with enough seeds.
     """
 
     measure: str
@@ -30,6 +32,7 @@ class ArmTest:
     p_corrected: float
     superiority: float
     claim: str
+    shortfall: str = ""
 
 
 def arm_tests(measure: str, ends: Mapping[str, np.ndarray], at: str) -> tuple[ArmTest, ...]:
@@ -48,19 +51,19 @@ def arm_tests(measure: str, ends: Mapping[str, np.ndarray], at: str) -> tuple[Ar
     tests = []
     for (other, end), result, p, lowest in zip(others, results, corrected, least, strict=True):
         n, chance = f"n = {len(reference)} and {len(end)}", result.superiority
+        shortfall = ""
         if lowest >= SIGNIFICANT:
             enough = next(n for n in count(2) if len(others) * least_p(n, n) < SIGNIFICANT)
-            claim = (
-                f"nothing may be claimed of '{other}' against '{first}', neither a difference nor that "
-                f"there is none: with {n}{family}, p cannot fall below {lowest:.2g}; {enough} seeds each "
-                "could show one"
+            shortfall = (
+                f"with {n}{family}, p cannot fall below {lowest:.2g}; {enough} seeds each could show one"
             )
+            claim = _nothing([other], first, shortfall)
         elif p < SIGNIFICANT:
             better, worse = (other, first) if chance > 0.5 else (first, other)
             claim = (
                 f"'{better}' may be claimed to be better than '{worse}' at {at}, where a run of it beats "
                 f"one of the other with probability {max(chance, 1 - chance):.2f} ({n}, "
-                f"p = {p:.2g}{family}); nothing is said of other data, spaces or budgets"
+                f"p = {p:.2g}{family})"
             )
         else:
             claim = (
@@ -68,5 +71,34 @@ def arm_tests(measure: str, ends: Mapping[str, np.ndarray], at: str) -> tuple[Ar
                 f"p = {p:.2g}{family}), nor that they are equal: a run of '{other}' beats one of '{first}' "
                 f"with probability {chance:.2f}"
             )
-        tests.append(ArmTest(measure, other, result.p, p, chance, f"{measure}: {claim}"))
+        tests.append(ArmTest(measure, other, result.p, p, chance, f"{measure}: {claim}", shortfall))
     return tuple(tests)
+
+
+def claims_of(tests: Sequence[ArmTest], first: str) -> tuple[str, ...]:
+    """Return what tests let one claim, in sentences, each once: too few seeds are so for several arms.
+
+    Args:
+        tests: Of all measures, against the same arm.
+        first: That arm's name.
+    """
+    lacking: dict[str, list[ArmTest]] = {}
+    for test in tests:
+        if test.shortfall:
+            lacking.setdefault(test.shortfall, []).append(test)
+    nothing = [
+        f"{' and '.join(dict.fromkeys(test.measure for test in own))}: "
+        + _nothing(list(dict.fromkeys(test.other for test in own)), first, shortfall)
+        for shortfall, own in lacking.items()
+    ]
+    claims = [test.claim for test in tests if not test.shortfall]
+    is_any = any(test.p_corrected < SIGNIFICANT for test in tests if not test.shortfall)
+    return (*claims, *nothing, *([BOUNDS] if is_any else []))
+
+
+def _nothing(others: Sequence[str], first: str, shortfall: str) -> str:
+    names = " or ".join(f"'{other}'" for other in others)
+    return (
+        f"nothing may be claimed of {names} against '{first}', neither a difference nor that there is none: "
+        f"{shortfall}"
+    )

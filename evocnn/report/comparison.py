@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evocnn.errors import ExperimentError
-from evocnn.report.arm_tests import ArmTest, arm_tests
+from evocnn.report.arm_tests import ArmTest, arm_tests, claims_of
 from evocnn.report.climb import HYPERVOLUME, Climb, best_name, best_objective, climb_of, cost_text
 from evocnn.report.comparable import check_alike, shared_objectives, unlikeness
 from evocnn.runs.arms import Arm
@@ -79,6 +79,11 @@ class Comparison:
     def measures(self) -> tuple[str, ...]:
         """The measures' names."""
         return tuple(self.arms[0].curves)
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """What may be claimed, in sentences."""
+        return claims_of(self.tests, self.arms[0].name)
 
     @property
     def end(self) -> float:

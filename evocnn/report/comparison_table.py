@@ -1,4 +1,4 @@
-"""A comparison of arms as a table for people and as JSON for programs."""
+"""A comparison of arms, two or more, as a table for people and as JSON for programs."""
 
 import json
 from collections.abc import Iterable
@@ -28,13 +28,10 @@ def show_comparison(comparison: Comparison) -> None:
         cells = [cell for measure in comparison.measures for cell in _cells(comparison, arm, measure)]
         table.add_row(Text(arm.name), str(len(arm.seeds)), *cells)
     console.print(table)
-    if comparison.tests:
-        n = len(comparison.arms) - 1
-        corrected = f", Holm's correction for {n} arms" if n > 1 else ""
-        _say(console, [f"p: against '{comparison.arms[0].name}', Mann-Whitney, two-sided{corrected}"])
-        _say(console, (test.claim for test in comparison.tests))
-    else:
-        _say(console, ["there is one arm only: nothing is compared"])
+    n = len(comparison.arms) - 1
+    corrected = f", Holm's correction for {n} arms" if n > 1 else ""
+    _say(console, [f"p: against '{comparison.arms[0].name}', Mann-Whitney, two-sided{corrected}"])
+    _say(console, comparison.claims)
     _say(console, (f"note: {note}" for note in comparison.notes))
 
 

@@ -2,8 +2,8 @@
 
 Functional analysis of variance, as Optuna has it, takes its parameters as independent and as always
 there. Descriptors of networks are neither: a field counts only where its gene is present, and sizes
-follow from everything. So descriptors that go together are shuffled together, and what counts is how
-much worse a forest then predicts candidates that it has not seen.
+follow from everything. So descriptors that go together are shuffled together, those of the words of one
+field always, and what counts is how much worse a forest then predicts candidates that it has not seen.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ class Effect(NamedTuple):
     """What a group of descriptors explains.
 
     Attributes:
-        names: The descriptors.
+        names: The descriptors; `recipe.optimizer` stands for those of all its words.
         drop: By how much the score falls where they are shuffled together: mean over shuffles.
         spread: Standard deviation over shuffles.
     """
@@ -144,7 +144,7 @@ def _explained(
         targets: What is predicted, shape `(n_candidates,)`.
         names: The descriptors' names.
     """
-    groups = _groups(rows)
+    groups = _groups(rows, names)
     error = 0.0
     shuffled = np.zeros((len(groups), N_SHUFFLES))  # squared errors
     rng = np.random.default_rng(0)
@@ -159,7 +159,11 @@ def _explained(
     total = float(((targets - targets.mean()) ** 2).sum()) or 1.0
     drops = (shuffled - error) / total
     effects = [
-        Effect(tuple(names[column] for column in columns), float(own.mean()), float(own.std()))
+        Effect(
+            tuple(dict.fromkeys(_field(names[column]) for column in columns)),
+            float(own.mean()),
+            float(own.std()),
+        )
         for columns, own in zip(groups, drops, strict=True)
     ]
     return 1 - error / total, tuple(sorted(effects, key=lambda effect: -effect.drop))
@@ -175,20 +179,34 @@ def _fitted(rows: np.ndarray, targets: np.ndarray) -> Iterator[tuple[Any, np.nda
         yield forest.fit(rows[training], targets[training]), test
 
 
-def _groups(rows: np.ndarray) -> list[list[int]]:
-    """Return the columns that go together, by complete linkage: each pair of a group is alike."""
-    n_columns = rows.shape[1]
-    if n_columns < 2:
-        return [[column] for column in range(n_columns)]
+def _groups(rows: np.ndarray, names: Sequence[str]) -> list[list[int]]:
+    """Return the columns that go together, by complete linkage: each pair of fields in a group is alike.
+
+    Fields are as alike as the two of their columns that are most alike.
+    """
+    fields: dict[str, list[int]] = {}
+    for column, name in enumerate(names):
+        fields.setdefault(_field(name), []).append(column)
+    columns = list(fields.values())
+    if len(columns) < 2:
+        return columns
     from sklearn.cluster import AgglomerativeClustering  # noqa: PLC0415 - as above
 
-    ranks = np.array([_ranks(column) for column in rows.T])
-    distances = 1 - np.abs(np.corrcoef(ranks))
+    alike = np.abs(np.corrcoef([_ranks(column) for column in rows.T]))
+    distances = 1 - np.array([[alike[np.ix_(one, other)].max() for other in columns] for one in columns])
     clustering = AgglomerativeClustering(
         n_clusters=None, metric="precomputed", linkage="complete", distance_threshold=1 - ALIKE
     )
     labels = clustering.fit_predict(np.clip(distances, 0, 1))
-    return [np.flatnonzero(labels == label).tolist() for label in range(labels.max() + 1)]
+    return [
+        [column for own, found in zip(columns, labels, strict=True) if found == label for column in own]
+        for label in range(labels.max() + 1)
+    ]
+
+
+def _field(name: str) -> str:
+    """Return the field that a descriptor is of: several count the genes with each word of a field."""
+    return name.partition("=")[0]
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

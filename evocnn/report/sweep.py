@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -21,10 +21,11 @@ from evocnn.store import Record
 FIGURES = {
     "validation_accuracy": ("validation accuracy", ".4f"),
     "generalization_gap": ("gap", ".4f"),
-    "seconds": ("seconds", ".1f"),
+    "seconds": ("seconds, median", ".1f"),  # the first training of a worker has its warm-up in it
     "parameters": ("parameters", ",.0f"),
 }
 BLUE, GREY = "#0060a8", "#9aa4ad"
+ENOUGH_SEEDS = 3
 LOG_FROM = 8  # greatest by least value, above which the axis of values is logarithmic
 
 
@@ -89,20 +90,23 @@ def sweep_of(run: Run) -> Sweep:
 
 
 def sweep_table(sweep: Sweep) -> None:
-    """Print mean and standard deviation of each figure at each value."""
+    """Print mean and standard deviation of each figure at each value; of seconds median and range."""
     console = Console(emoji=False)
     n_done, n_all = sum(point.n for point in sweep.points), sweep.n_seeds * len(sweep.points)
     lines = [
         f"{sweep.name}: sweep of {sweep.gene}; {n_done} of {n_all} trainings, {sweep.n_seeds} seeds a value",
         "mean ± standard deviation over seeds; differences of about as much may be chance",
+        "seconds: median and range, for the first training of a worker has its warm-up in it"
+        + (f", which needs {ENOUGH_SEEDS} seeds to stay out of the median" * (sweep.n_seeds < ENOUGH_SEEDS)),
     ]
     for line in lines:
         console.print(line, highlight=False, markup=False)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in (sweep.gene, "n", *(title for title, _ in FIGURES.values())):
-        table.add_column(title, justify="right")
+    table.add_column(sweep.gene.rpartition(".")[2], justify="right")
+    for title in ("n", *(title for title, _ in FIGURES.values())):
+        table.add_column(title.replace(" ", "\n"), justify="right")
     for point in sweep.points:
-        figures = [_written(point.found[name], form) for name, (_, form) in FIGURES.items()]
+        figures = [_written(name, point.found[name]) for name in FIGURES]
         failed = f" ({point.n_failed} failed)" if point.n_failed else ""
         table.add_row(Text(_label(point.value)), f"{point.n}{failed}", *figures)
     console.print(table)
@@ -112,7 +116,7 @@ def sweep_table(sweep: Sweep) -> None:
 
 
 def plot_sweep(sweep: Sweep, path: Path) -> None:
-    """Draw each figure over the values: a dot a training, and mean with standard deviation.
+    """Draw each figure over the values: a dot a training, mean with standard deviation, median with range.
 
     Raises:
         ExperimentError: The file's ending names no format, or it cannot be written.
@@ -122,7 +126,7 @@ def plot_sweep(sweep: Sweep, path: Path) -> None:
     are_numbers = all(isinstance(value, int | float) for value in values)
     places = values if are_numbers else list(range(len(values)))
     for axes, (name, (title, _)) in zip(figure.subplots(2, 2).flat, FIGURES.items(), strict=True):
-        _draw(axes, places, [point.found[name] for point in sweep.points], is_line=are_numbers)
+        _draw(axes, name, places, [point.found[name] for point in sweep.points], is_line=are_numbers)
         axes.set_title(title, fontsize=10)
         axes.set_xlabel(sweep.gene)
         if are_numbers and min(values) > 0 and max(values) >= LOG_FROM * min(values):
@@ -132,7 +136,7 @@ def plot_sweep(sweep: Sweep, path: Path) -> None:
         axes.grid(alpha=0.25, color=GREY)
     figure.suptitle(
         f"{sweep.name}: {sweep.gene}, {sweep.n_seeds} seeds a value; a dot a training, bars ± one standard "
-        "deviation",
+        "deviation, of seconds their range",
         fontsize=11,
         parse_math=False,
     )
@@ -148,15 +152,18 @@ def _point(value: Any, records: Sequence[Record]) -> Point:
     return Point(value, records[0].text if records else "", found, len(records) - len(ok))
 
 
-def _draw(axes: Axes, places: Sequence[float], found: Sequence[tuple[float, ...]], *, is_line: bool) -> None:
-    """Draw a dot a training, and mean with spread where there is anything."""
+def _draw(
+    axes: Axes, name: str, places: Sequence[float], found: Sequence[tuple[float, ...]], *, is_line: bool
+) -> None:
+    """Draw a dot a training, and what is typical with its spread where there is anything."""
     known = sorted((place, own) for place, own in zip(places, found, strict=True) if own)
     for place, own in known:
         axes.plot([place] * len(own), own, "o", color=GREY, markersize=4)
+    middles = [_typical(name, own) for _, own in known]
     axes.errorbar(
         [place for place, _ in known],
-        [fmean(own) for _, own in known],
-        yerr=[_spread(own) for _, own in known],
+        [middle for middle, _, _ in middles],
+        yerr=[[middle - low for middle, low, _ in middles], [high - middle for middle, _, high in middles]],
         color=BLUE,
         marker="o",
         linestyle="-" if is_line else "",
@@ -164,18 +171,25 @@ def _draw(axes: Axes, places: Sequence[float], found: Sequence[tuple[float, ...]
     )
 
 
-def _spread(found: Sequence[float]) -> float:
-    return stdev(found) if len(found) > 1 else 0.0
+def _typical(name: str, found: Sequence[float]) -> tuple[float, float, float]:
+    """Return mean and one standard deviation to either side; of seconds median, least and most."""
+    if name == "seconds":
+        return median(found), min(found), max(found)
+    mean, spread = fmean(found), stdev(found) if len(found) > 1 else 0.0
+    return mean, mean - spread, mean + spread
 
 
-def _written(found: Sequence[float], form: str) -> str:
-    """Return mean and spread; the number alone where all are one."""
+def _written(name: str, found: Sequence[float]) -> str:
+    """Return what is typical and its spread; the number alone where all are one."""
     if not found:
         return "-"
-    mean = f"{fmean(found):{form}}"
-    if len(found) == 1 or form == FIGURES["parameters"][1]:
-        return mean
-    return f"{mean} ± {stdev(found):{form}}"
+    form = FIGURES[name][1]
+    middle, low, high = _typical(name, found)
+    if len(found) == 1 or name == "parameters":
+        return f"{middle:{form}}"
+    if name == "seconds":
+        return f"{middle:{form}} [{low:{form}}, {high:{form}}]"
+    return f"{middle:{form}} ± {high - middle:{form}}"
 
 
 def _label(value: Any) -> str:

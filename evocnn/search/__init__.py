@@ -1,6 +1,6 @@
 """The algorithms (ask/tell) and the driver (tickets, virtual clock, journal)."""
 
-from evocnn.search.algorithm import Algorithm, Candidate, Planned, Variation
+from evocnn.search.algorithm import Algorithm, Candidate, Concluding, Planned, Variation
 from evocnn.search.algorithms import (
     NSGA3,
     AgingEvolution,
@@ -30,6 +30,7 @@ __all__ = [
     "Breeding",
     "Budget",
     "Candidate",
+    "Concluding",
     "Confirmation",
     "DepthSweep",
     "Driver",

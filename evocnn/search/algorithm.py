@@ -63,6 +63,15 @@ class Planned(Protocol):
         ...
 
 
+@runtime_checkable
+class Concluding(Protocol):
+    """An algorithm that has more to say of how a search ended than that it did."""
+
+    def outcome(self) -> str:
+        """Return in a line what was found, and why no more was asked."""
+        ...
+
+
 class Variation(Protocol):
     """How offspring are made; `evocnn.operators.Variation` for chromosomes."""
 

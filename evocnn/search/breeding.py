@@ -72,15 +72,15 @@ class Breeding:
         self,
         parents: Callable[[], Sequence[Individual]],
         n: int,
-        promises: Callable[[Sequence[Any]], np.ndarray],
+        choose: Callable[[Sequence[Any]], int],
         rng: np.random.Generator,
     ) -> Candidate:
-        """Return what promises the most among offspring of given parents and newcomers not yet asked.
+        """Return what is chosen among offspring of given parents and newcomers not yet asked.
 
         Args:
             parents: As in `offspring_of`.
             n: Offspring and newcomers; fewer where so many are not found.
-            promises: From genomes to what each promises, more is better, shape `(n_genomes,)`.
+            choose: From genomes to the place of one.
             rng: The ticket's stream.
         """
         found: dict[str, Candidate] = {}
@@ -91,10 +91,8 @@ class Breeding:
                 found.setdefault(candidate.request.genome.key, candidate)
             if len(found) == n:
                 break
-        if not found:
-            return self.offspring_of(parents, rng)
-        candidates = [*found.values()]
-        chosen = candidates[int(np.argmax(promises([one.request.genome for one in candidates])))]
+        candidates = [*found.values()] or [self.offspring_of(parents, rng)]
+        chosen = candidates[choose([one.request.genome for one in candidates])]
         self._asked.add(chosen.request.genome.key)
         return chosen
 

@@ -95,22 +95,19 @@ class Surrogate:
         self._expected.pop(genome.key, None)
         self._others.discard(genome.key)
 
-    def promises(self, genomes: Sequence[Genome]) -> np.ndarray:
-        """Return what each genome promises, more is better; all alike where too little is known.
+    def choose(self, genomes: Sequence[Genome]) -> int:
+        """Return the place of the genome that promises the most, which then is in flight.
 
-        Shape `(n_genomes,)`.
+        Where too little is known, that is the first.
         """
         if len(self._told) < LEAST_TOLD:
-            return np.zeros(len(genomes))
+            return 0
         means, deviations = self._predicted(genomes)
         is_greedy = self._n_proposed % GREEDY == GREEDY - 1
-        return self._gains_expected(means, deviations * (not is_greedy))
-
-    def expect(self, genome: Genome) -> None:
-        """Take that a genome was chosen and is in flight."""
-        if len(self._told) >= LEAST_TOLD:
-            self._n_proposed += 1
-            self._expected[genome.key] = self._predicted([genome])[0][0]
+        chosen = int(np.argmax(self._promises(means, deviations * (not is_greedy))))
+        self._n_proposed += 1
+        self._expected[genomes[chosen].key] = means[chosen]
+        return chosen
 
     def pass_by(self, genome: Genome) -> None:
         """Take that an offspring is in flight that was not chosen."""
@@ -136,8 +133,8 @@ class Surrogate:
             self._models = [GaussianProcess(rows, column, scales) for column, scales in columns]
         return self._models
 
-    def _gains_expected(self, means: np.ndarray, deviations: np.ndarray) -> np.ndarray:
-        """Return the hypervolume that each is expected to add; of one that adds none, how near."""
+    def _promises(self, means: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+        """Return the hypervolume that each is expected to add; of one that adds none, how near, below 0."""
         n_objectives = means.shape[1]
         known = np.vstack([*self._fronts.values(), *self._expected.values(), self._worst])
         front = known[nondominated_ranks(known, np.zeros(len(known))) == 0]

@@ -1,7 +1,9 @@
 """Conformance check of algorithms."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any, NoReturn
 
 import numpy as np
@@ -46,7 +48,7 @@ def check_algorithm(
     that were told and succeeded. It copes with evaluations that fail or are rejected, with none that
     succeeds, with any order of telling, and with a space in which nothing new is left. The states that it
     needs are those of tickets that were told. It draws from the ticket's stream alone, and asks the same
-    again where it is told the same.
+    again where it is told the same, also while another instance of it searches.
 
     Args:
         make: The class, or a function that returns an algorithm.
@@ -57,7 +59,7 @@ def check_algorithm(
 
     Raises:
         ConformanceError: It breaks a rule.
-        ExperimentError: It has no such options.
+        ExperimentError: It has no such options, or lacks a method.
     """
     choice = AlgorithmChoice(getattr(make, "__qualname__", repr(make)), make, options)
     wide = space or example_space()
@@ -70,19 +72,22 @@ def check_algorithm(
             _Situation("no success", wide, n, failed=1.0),
             _Situation("a space of six genomes", _six_genomes(), min(n, MORE_THAN_SIX), failed=0.2),
         ):
-            logs = []
-            for other_seed in (1, 2):
-                seed_everything(other_seed)
-                logs.append(_Trial(choice, situation, seed).run())
-            first, second = ([*log, "nothing"] for log in logs)
+            beside = replace(situation, name=f"{situation.name}, beside another instance of it")
+            alone, again = _Trial(choice, situation, seed), _Trial(choice, beside, seed)
+            seed_everything(1)
+            deque(alone.steps(), maxlen=0)
+            seed_everything(2)
+            deque(zip_longest(again.steps(), _Trial(choice, beside, seed + 1).steps()), maxlen=0)
+            first, second = ([*trial.log, "nothing"] for trial in (alone, again))
             if first != second:
                 one, other = next(pair for pair in zip(first, second, strict=False) if pair[0] != pair[1])
                 _refuse(
                     choice.name,
-                    situation,
+                    beside,
                     "ask the same again where it is told the same",
                     f"{one}, then {other}",
-                    "draw from the rng of ask, keep what is told in the instance, and sort a set before use",
+                    "draw from the rng of ask, keep what is told in the instance, for what lies in the class "
+                    "is shared by all, and sort a set before use",
                 )
 
 
@@ -120,8 +125,8 @@ class _Trial:
     succeeded: dict[int, Candidate] = field(default_factory=dict)
     told: dict[int, Evaluation] = field(default_factory=dict)
 
-    def run(self) -> list[str]:
-        """Return what was asked and told."""
+    def steps(self) -> Iterator[None]:
+        """Search, and pause before each ticket is told."""
         space = self.situation.space
         variation = Variation(default_crossovers(SEGMENTS), default_mutations(SEGMENTS))
         algorithm = self.choice.made(
@@ -132,8 +137,8 @@ class _Trial:
         )
         rng = np.random.default_rng(self.seed)
         while self._fill(algorithm) or self.in_flight:
+            yield
             self._tell(algorithm, self.in_flight.pop(int(rng.integers(len(self.in_flight)))))
-        return self.log
 
     def _fill(self, algorithm: Algorithm) -> bool:
         """Ask until the window is full, the algorithm waits or all is asked; return whether one was asked."""

@@ -7,7 +7,8 @@ import numpy as np
 
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Evaluation, Status
-from evocnn.genotype import Chromosome, SearchSpace, baseline
+from evocnn.genotype import Chromosome, SearchSpace, baseline, unlimited_baseline
+from evocnn.genotype.limits import LIMITING
 from evocnn.search.algorithm import Candidate
 from evocnn.search.breeding import Breeding
 from evocnn.search.budget import Budget, Ending
@@ -19,9 +20,10 @@ class DepthSweep:
     """Adds a layer at a time to a plain baseline until validation accuracy has stopped rising.
 
     It begins with one convolution, trains each network in full, waits for it, and is complete once two
-    layers in a row gave no higher accuracy than the best before, or the limits permit no more. What
-    failed gave none. The baseline is `evocnn.genotype.baseline`'s; nothing but depth is tried, so the
-    space's given founders are not asked.
+    layers in a row gave no higher accuracy than the best before. What failed gave none. It is complete,
+    too, where the next network would break the limits: a narrower one would not show what depth does. The
+    baseline is `evocnn.genotype.baseline`'s; nothing but depth is tried, so the space's given founders are
+    not asked.
 
     Args:
         breeding: Makes candidates of genomes.
@@ -39,23 +41,35 @@ class DepthSweep:
         self._n_layers = 0
         self._is_waiting = False
         self._best = -1.0
+        self._n_best = 0  # layers of the best
         self._n_without_rise = 0
+        self._limit = ""  # that the next network would break
 
     def plan(self, budget: Budget) -> str:
         """Return what is done by hand, and with what it begins."""
         del budget
         return (
             "depth-sweep, the manual method: one layer more at a time until validation accuracy has not "
-            f"risen for {PATIENCE} steps; begins with {self._network(1).text}"
+            f"risen for {PATIENCE} steps; begins with {baseline(self._space, 1).text}"
         )
+
+    def outcome(self) -> str:
+        """Return which depth was best, and why no deeper network was tried."""
+        best = f"the best network had {_layers(self._n_best)}" if self._n_best else "no network was trained"
+        if self._n_without_rise == PATIENCE:
+            return f"depth-sweep: {best}; {PATIENCE} layers more gave no higher validation accuracy"
+        if self._limit:
+            return f"depth-sweep: {best}; limited: {self._limit}, so whether more depth helps is not known"
+        return f"depth-sweep: {best}; it was at {_layers(self._n_layers)} when the search ended"
 
     def ask(self, ticket: int, rng: np.random.Generator) -> Candidate | Literal[Ending.COMPLETE] | None:
         """Return the network with one layer more, once the one before has been told."""
         del ticket, rng
         if self._is_waiting:
             return None
-        network = self._network(self._n_layers + 1)
-        if self._n_without_rise == PATIENCE or self._breeding.is_asked(network):
+        network = unlimited_baseline(self._space, self._n_layers + 1)
+        self._limit = self._limit_of(network)
+        if self._n_without_rise == PATIENCE or self._limit:
             return Ending.COMPLETE
         self._n_layers += 1
         self._is_waiting = True
@@ -68,14 +82,34 @@ class DepthSweep:
         is_ok = evaluation.status is Status.OK
         accuracy = evaluation.metrics["validation_accuracy"] if is_ok else -1.0
         self._n_without_rise = 0 if accuracy > self._best else self._n_without_rise + 1
-        self._best = max(self._best, accuracy)
+        if accuracy > self._best:
+            self._best, self._n_best = accuracy, self._n_layers
 
     def needed_states(self) -> Collection[int]:
         """Return nothing: no candidate is continued."""
         return ()
 
-    def _network(self, n_layers: int) -> Chromosome:
-        return baseline(self._space, n_layers)
+    def _limit_of(self, network: Chromosome) -> str:
+        """Return in words why a network cannot be tried as it is; nothing where it can, or is the first."""
+        space, repaired = self._space, self._space.repair(network)
+        if not self._n_layers:
+            return ""
+        if LIMITING.isdisjoint(repaired.changes):
+            same = "the images are too small for another layer"
+            return same if self._breeding.is_asked(repaired.genome) else ""
+        counts, limits = network.counts(space.input_shape, space.n_classes), space.limits
+        found = {"depth": len(network.canonical(space.input_shape).layers)}
+        found |= {name: getattr(counts, name) for name in ("parameters", "flops", "activations")}
+        broken = [
+            f"{name} {value:,} of {getattr(limits, name):,.0f}"
+            for name, value in found.items()
+            if value > getattr(limits, name)
+        ]
+        return f"with {_layers(self._n_layers + 1)} it would break space.limits ({', '.join(broken)})"
+
+
+def _layers(n: int) -> str:
+    return f"{n} layer{'s' if n > 1 else ''}"
 
 
 def network_space(breeding: Breeding, name: str) -> SearchSpace:

@@ -140,10 +140,8 @@ class SteadyStateNSGA2:
             self._n_founders += 1
             return self._breeding.founder(rng)
         if self._surrogate is not None and rng.random() < self._surrogate.share:
-            promises = self._surrogate.promises
-            proposed = self._breeding.proposed(lambda: self._parents(rng), self._n_proposals, promises, rng)
-            self._surrogate.expect(proposed.request.genome)
-            return proposed
+            choose = self._surrogate.choose
+            return self._breeding.proposed(lambda: self._parents(rng), self._n_proposals, choose, rng)
         offspring = self._breeding.offspring_of(lambda: self._parents(rng), rng)
         if self._surrogate is not None:
             self._surrogate.pass_by(offspring.request.genome)

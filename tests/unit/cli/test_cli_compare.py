@@ -18,13 +18,17 @@ def test_runs_are_compared_and_drawn(evocnn: Call, finished: Path, tmp_path: Pat
     said = evocnn("compare", tmp_path / "a", tmp_path / "b", "--by", "epochs", "--plot", target)
     assert (said.code, said.err) == (0, "")
     assert said.out.startswith("at 4 epochs, hypervolume up to validation_accuracy ")
-    assert "with n = 1 and 1, p cannot fall below 1; 4 seeds each could show one" in said.out
+    assert said.out.count("with n = 1 and 1, p cannot fall below 1; 4 seeds each could show one") == 1
+    assert "p: against 'a', " in said.out
+    again = evocnn("compare", tmp_path / "a", tmp_path / "b", "--against", "b")
+    assert "nothing may be claimed of 'a' against 'b'" in again.out
     assert said.out.endswith(f"wrote {target}\n")
     assert target.read_bytes().startswith(b"<?xml")
 
 
 def test_a_comparison_as_json_stays_json_beside_a_plot(evocnn: Call, finished: Path, tmp_path: Path) -> None:
-    said = evocnn("compare", finished, "--json", "--plot", tmp_path / "x.png")
+    shutil.copytree(finished, tmp_path / "b" / "seed-5")
+    said = evocnn("compare", finished, tmp_path / "b", "--json", "--plot", tmp_path / "x.png")
     assert json.loads(said.out)["by"] == "evaluations"
     assert said.err == f"wrote {tmp_path / 'x.png'}\n"
 
@@ -32,7 +36,9 @@ def test_a_comparison_as_json_stays_json_beside_a_plot(evocnn: Call, finished: P
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("compare", "RUN", "--by", "hours"), "error: a comparison must be by evaluations, epochs, seconds"),
+        (("compare", "RUN", "COPY", "--by", "hours"), "a comparison must be by evaluations, epochs, seconds"),
+        (("compare", "RUN"), "must have two arms or more, but there was one, 'tiny' of 1; give a control"),
+        (("compare", "RUN", "COPY", "--against", "tinny"), "must name an arm, one of tiny, copy, but it was"),
         (("compare", "RUN", "--plot", "x.jpg"), "error: a plot's file must end in"),
         (("compare", "EMPTY"), "must be a run or a folder of runs, but there was none"),
         (("show", "RUN", "--pick", "kne"), "error: a pick must be knee"),
@@ -47,7 +53,8 @@ def test_mistakes_end_in_code_2(
     arguments: tuple[str, ...], message: str, evocnn: Call, finished: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
-    words = {"RUN": str(finished), "EMPTY": str(tmp_path / "empty")}
+    shutil.copytree(finished, tmp_path / "copy" / "seed-5")
+    words = {"RUN": str(finished), "EMPTY": str(tmp_path / "empty"), "COPY": str(tmp_path / "copy")}
     said = evocnn(*(words.get(word, word) for word in arguments))
     assert (said.code, said.out) == (2, "")
     assert message in said.err
@@ -84,3 +91,7 @@ def test_a_region_of_interest_is_ranked_without_training(evocnn: Call, finished:
         assert all(member["metrics"]["parameters"] == smallest for member in front)
         assert (front == []) == is_empty
     assert json.loads(evocnn("show", finished, "--json").out) == whole  # the run is as it was
+    assert evocnn("show", finished, "--set", setting).out.startswith(
+        "ranked anew, not as the run was searched"
+    )
+    assert evocnn("show", finished, "--set", setting, "--json").err.startswith("ranked anew")

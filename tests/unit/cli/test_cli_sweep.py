@@ -1,5 +1,6 @@
 """The sweep of one gene, and what explains a run, from the command line."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -27,9 +28,9 @@ def test_a_sweep_is_run_shown_drawn_and_shown_again(evocnn: Call, tiny: Path, tm
         in said.err
     )
     assert said.out.startswith("tiny: sweep of recipe.batch_size; 4 of 4 trainings, 2 seeds a value\n")
-    figure = r"[\d.]+ ± [\d.]+"
+    figure, seconds = r"[\d.]+ ± [\d.]+", r"[\d.]+ \[[\d.]+, [\d.]+\]"
     for value in (32, 100):
-        assert re.search(rf"^ +{value} +2 +{figure} +{figure} +{figure} +94$", said.out, re.MULTILINE)
+        assert re.search(rf"^ +{value} +2 +{figure} +{figure} +{seconds} +94$", said.out, re.MULTILINE)
     assert "at 32: conv4k3 | gap | sgd lr=.05 batch=32\n" in said.out
     assert picture.read_bytes().startswith(b"<?xml")
     again = evocnn("sweep", run)
@@ -167,3 +168,7 @@ def test_a_depth_sweep_says_what_it_is_and_that_it_is_complete(
     assert "complete: the algorithm has nothing more to ask" in said.out
     again = evocnn("resume", tmp_path / "run", "--workers", "0")
     assert "this run was finished already" in again.err
+    (outcome,) = (
+        line for line in said.out.splitlines() if line.startswith("depth-sweep: the best network had")
+    )
+    assert json.loads(evocnn("show", tmp_path / "run", "--json").out)["outcome"].startswith(outcome)

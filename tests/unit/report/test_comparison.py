@@ -349,8 +349,7 @@ def test_claims_go_as_far_as_the_test_does(arms: Callable[[int], list[Arm]]) -> 
     assert better.p_corrected == pytest.approx(4 / 252)
     assert better.claim == (
         f"{BEST}: 'better' may be claimed to be better than 'first' at 1 evaluation, where a run of it beats "
-        "one of the other with probability 1.00 (n = 5 and 5, p = 0.016, corrected for 2 arms); nothing is "
-        "said of other data, spaces or budgets"
+        "one of the other with probability 1.00 (n = 5 and 5, p = 0.016, corrected for 2 arms)"
     )
     assert alike.claim.startswith(
         f"{BEST}: no difference may be claimed between 'first' and 'alike' at 1 eval"
@@ -365,7 +364,7 @@ def test_the_better_of_two_is_named_whichever_stands_first(arms: Callable[[int],
     (_, test) = compare([better, first]).tests
     assert test.superiority == 0
     assert "'better' may be claimed to be better than 'first'" in test.claim
-    assert "with probability 1.00 (n = 4 and 4, p = 0.029); " in test.claim
+    assert "with probability 1.00 (n = 4 and 4, p = 0.029)" in test.claim
 
 
 def test_too_few_seeds_are_said_to_be_too_few(arms: Callable[[int], list[Arm]]) -> None:
@@ -378,6 +377,18 @@ def test_too_few_seeds_are_said_to_be_too_few(arms: Callable[[int], list[Arm]]) 
     )
     assert "p cannot fall below 0.1; 4 seeds" in compare(arms(3)[:2]).tests[0].claim
     assert "may be claimed to be better" in compare(arms(4)[:2]).tests[0].claim
+
+
+def test_what_holds_of_several_arms_and_measures_is_said_once(arms: Callable[[int], list[Arm]]) -> None:
+    (claim,) = compare(arms(3)).claims
+    assert claim.startswith(
+        f"hypervolume and {BEST}: nothing may be claimed of 'better' or 'alike' against 'first', neither"
+    )
+    *claims, bounds = compare(arms(5)).claims
+    assert bounds == "nothing is said of other data, spaces or budgets"
+    assert claims == [test.claim for test in compare(arms(5)).tests]
+    first, _, alike = arms(5)
+    assert bounds not in compare([first, alike]).claims  # nothing is claimed
 
 
 def test_the_table_says_all_of_it(
@@ -396,18 +407,8 @@ def test_the_table_says_all_of_it(
         ["better", "5", "0.72", "[0.71,", "0.73]", "0.016", "0.82", "[0.81,", "0.83]", "0.016"],
     ]
     assert "p: against 'first', Mann-Whitney, two-sided, Holm's correction for 2 arms" in lines
-    assert [test.claim for test in found.tests] == lines[-5:-1]
+    assert list(found.claims) == lines[-6:-1]
     assert lines[-1] == "note: something [red]"
-
-
-def test_one_arm_alone_is_shown_without_a_test(
-    arms: Callable[[int], list[Arm]], capsys: pytest.CaptureFixture[str]
-) -> None:
-    show_comparison(compare(arms(1)[:1]))
-    out = capsys.readouterr().out
-    assert "there is one arm only: nothing is compared" in out
-    assert "0.5" in out
-    assert "[0." not in out  # no quartiles of one
 
 
 def test_the_json_holds_curves_and_tests(arms: Callable[[int], list[Arm]]) -> None:
@@ -435,6 +436,7 @@ def test_the_plot_has_a_line_and_a_band_an_arm_in_each_panel(
     assert (hypervolume.get_ylabel(), best.get_ylabel()) == ("hypervolume", "best validation accuracy")
     assert best.get_xlabel() == "epochs"
     assert [len(axes.lines) for axes in figure.axes] == [3, 3]
+    assert [line.get_linestyle() for line in best.lines] == ["-", "--", "-."]  # seen where curves coincide
     assert [len(axes.collections) for axes in figure.axes] == [3, 3]
     assert best.lines[1].get_ydata()[-1] == pytest.approx(0.82)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [

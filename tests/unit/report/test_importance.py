@@ -29,6 +29,16 @@ def test_what_decides_is_found_and_its_copy_shares_its_group() -> None:
     assert effects[0].drop > 2 * effects[1].drop > 0.1 > effects[2].drop
 
 
+def test_the_words_of_a_field_are_one_effect() -> None:
+    """Each word can be told from the others, so shuffling one alone would hide what they explain."""
+    words = RNG.integers(3, size=90)
+    rows = np.column_stack([RNG.random(90), *(words == word for word in range(3))]).astype(float)
+    names = ["depth", *(f"recipe.optimizer={word}" for word in ("sgd", "adam", "adamw"))]
+    _, effects = importance._explained(rows, words + 0.5 * rows[:, 0], names)
+    assert [effect.names for effect in effects] == [("recipe.optimizer",), ("depth",)]
+    assert effects[0].drop > 1
+
+
 def test_noise_has_no_score() -> None:
     score, _ = importance._explained(RNG.random((60, 5)), RNG.random(60), list("abcde"))
     assert score < 0.1

@@ -50,15 +50,31 @@ def test_the_table_has_mean_and_spread_and_counts_failures(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "150")
     sweep_table(sweep)
-    head, note, _, *rows, network = capsys.readouterr().out.splitlines()
+    head, note, of_seconds, _, _, *rows, network = capsys.readouterr().out.splitlines()
     assert head == "mine: sweep of conv.filters; 3 of 4 trainings, 2 seeds a value"
     assert note.startswith("mean ± standard deviation over seeds")
+    assert of_seconds.endswith("has its warm-up in it, which needs 3 seeds to stay out of the median")
     cells = [[cell for cell in row.split("  ") if cell] for row in rows]
     assert [[cell.strip() for cell in row] for row in cells] == [
-        ["4", "2", "0.6000 ± 0.1414", "0.2000 ± 0.1414", "0.0 ± 0.0", "100"],
+        ["4", "2", "0.6000 ± 0.1414", "0.2000 ± 0.1414", "0.0 [0.0, 0.0]", "100"],
         ["64", "1 (1 failed)", "0.8000", "0.2000", "0.0", "900"],
     ]
     assert network == "at 4: network 0"
+
+
+def test_the_warm_up_of_a_worker_is_not_in_the_seconds(
+    make_run: Make, make_record: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "150")
+    trained = [make_record(n, 0.5, 100) for n in range(6)]
+    records = [
+        replace(record, evaluation=replace(record.evaluation, seconds=seconds))
+        for record, seconds in zip(trained, (20.0, 4.0, 2.0, 4.0, 2.2, 4.0), strict=True)
+    ]
+    sweep_table(sweep_of(sweep_run(make_run, *records, options={**OPTIONS, "seeds": 3})))
+    out = capsys.readouterr().out
+    assert "2.2 [2.0, 20.0]" in out
+    assert "which needs" not in out
 
 
 def test_what_is_not_trained_yet_is_left_blank(
@@ -87,7 +103,7 @@ def test_dots_means_and_spread_are_drawn_over_the_values(
 ) -> None:
     accuracy, gap, seconds, parameters = drawn(sweep, monkeypatch).axes
     assert [axes.get_title() for axes in (accuracy, gap, seconds, parameters)] == [
-        *("validation accuracy", "gap", "seconds", "parameters")
+        *("validation accuracy", "gap", "seconds, median", "parameters")
     ]
     first, second, means, *_ = (line.get_xydata().tolist() for line in accuracy.lines)
     assert first == [[4, 0.5], [4, 0.7]]

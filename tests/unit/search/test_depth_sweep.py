@@ -1,5 +1,6 @@
 """The depth sweep: what everyone does by hand."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -61,6 +62,38 @@ def test_layers_are_added_until_accuracy_has_not_risen_for_two_steps(
 def test_it_is_complete_where_limits_permit_no_more(toy: Any, make_space: MakeSpace) -> None:
     space = make_space(layers=(CONV,), limits=Limits(depth=3), founder_depth=(1, 2))
     assert depths_asked(made(space, toy), space, 0.1, 0.2, 0.3, 0.4, 0.5) == 3
+
+
+@pytest.mark.parametrize(
+    ("limits", "n_asked", "limit"),
+    [
+        (Limits(depth=3), 2, r"with 3 layers it would break space.limits \(depth 4 of 3\)"),
+        (Limits(parameters=11_000), 2, r"with 3 layers .* \(parameters \d\d,\d\d\d of 11,000\)"),
+        (Limits(parameters=900), 1, r"with 2 layers .* \(parameters 9,\d\d\d of 900\)"),
+    ],
+    ids=["depth", "parameters", "the first one, too"],
+)
+def test_it_ends_at_the_limits_and_says_so(
+    toy: Any, make_space: MakeSpace, limits: Limits, n_asked: int, limit: str
+) -> None:
+    space = make_space(layers=(CONV, GeneAlleles(Pool, {})), limits=limits, founder_depth=(1, 1))
+    algorithm = made(space, toy)
+    assert depths_asked(algorithm, space, 0.1, 0.2, 0.3, 0.4, 0.5) == n_asked
+    said = f"depth-sweep: the best network had {n_asked} layers?; limited: {limit}, so whether more depth"
+    assert re.match(said, algorithm.outcome())
+
+
+def test_it_says_which_depth_was_best_and_why_it_ended(toy: Any, space: SearchSpace) -> None:
+    algorithm = made(space, toy)
+    depths_asked(algorithm, space, 0.5, 0.7)
+    assert algorithm.outcome().endswith(
+        "the best network had 2 layers; it was at 2 layers when the search ended"
+    )
+    algorithm = made(space, toy)
+    depths_asked(algorithm, space, 0.5, 0.4, 0.4, 0.9)
+    assert algorithm.outcome() == (
+        "depth-sweep: the best network had 1 layer; 2 layers more gave no higher validation accuracy"
+    )
 
 
 def test_it_is_said_to_be_the_manual_method(toy: Any, space: SearchSpace) -> None:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -91,6 +91,28 @@ class SharesBetweenInstances(Plain):
         type(self).n_asked += 1
         rng.random(self.n_asked)
         return super().ask(ticket, rng)
+
+
+class KeepsCandidatesInTheClass(Plain):
+    """Breeds from what was told last, by a dictionary that all instances share."""
+
+    shared: ClassVar[dict[int, Candidate]] = {}
+
+    def __init__(self, breeding: Breeding) -> None:
+        super().__init__(breeding)
+        self.last: Candidate | None = None
+
+    def ask(self, ticket: int, rng: np.random.Generator) -> Any:
+        """Draw as often as the last one has layers."""
+        if self.last is not None:
+            rng.random(len(self.last.request.genome.layers))
+        self.shared[ticket] = super().ask(ticket, rng)
+        return self.shared[ticket]
+
+    def tell(self, ticket: int, evaluation: Evaluation) -> None:
+        """Take the candidate out of the dictionary, which is empty in the end."""
+        super().tell(ticket, evaluation)
+        self.last = self.shared.pop(ticket, None)
 
 
 class WaitsForever(Plain):
@@ -231,6 +253,7 @@ def test_a_plain_algorithm_conforms() -> None:
     [
         (DrawsGlobally, "must draw from rng alone, but it was drawn from Python's random"),
         (SharesBetweenInstances, "must ask the same again where it is told the same"),
+        (KeepsCandidatesInTheClass, "must ask the same again.*beside another instance.*the class is shared"),
         (WaitsForever, "must answer once all it asked has been told, but it was None"),
         (AnswersGenomes, "must answer with a Candidate"),
         (AsksUnrepaired, "must ask for repaired genomes"),
@@ -256,3 +279,16 @@ def test_options_that_it_does_not_have_are_the_callers_mistake() -> None:
     """Not the algorithm's."""
     with pytest.raises(ExperimentError, match="must accept its options"):
         check_algorithm(Plain, n=N, sample=3)
+
+
+def test_a_method_that_it_lacks_is_named() -> None:
+    """Before anything is asked."""
+
+    class Deaf:
+        def ask(self, ticket: int, rng: np.random.Generator) -> None:
+            """Wait."""
+
+    with pytest.raises(
+        ExperimentError, match=r"must have the methods .* had no tell and no needed_states; add"
+    ):
+        check_algorithm(Deaf)  # type: ignore[arg-type]
