@@ -15,9 +15,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from evocnn.deploy.description import Input, Origin
 from evocnn.deploy.export import split_images
 from evocnn.deploy.latency import N_TURNS
-from evocnn.deploy.model import Input, Model, Origin
+from evocnn.deploy.model import Model
 from evocnn.deploy.pruning import Pruning, prune
 from evocnn.deploy.quantization import Figures, quantize
 from evocnn.evaluation import EvaluationRequest

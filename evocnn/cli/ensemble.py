@@ -1,5 +1,6 @@
 """The best small ensemble of a run's front from the command line."""
 
+import hashlib
 import json
 from functools import partial
 from pathlib import Path
@@ -12,11 +13,13 @@ from rich.text import Text
 
 from evocnn.cli.full_training import reading_lines, trained_models
 from evocnn.deploy.ensemble import Growth, averaged, best_ensemble, grow_ensemble
-from evocnn.deploy.judgement import Judgement, check_at_rest, judge, probabilities, recorded
+from evocnn.deploy.judgement import Judgement, check_at_rest, judge, judgement_in, probabilities, recorded
 from evocnn.deploy.model import Model
-from evocnn.deploy.terms import MODELS, FullTraining, Terms, full_training, terms_of
+from evocnn.deploy.paired_test import PairedTest, mcnemar
+from evocnn.deploy.terms import KEY_LETTERS, MODELS, FullTraining, Terms, full_training, terms_of
 from evocnn.errors import DataError, ExperimentError
 from evocnn.runs import Workers, open_run
+from evocnn.store.durable import write_durably
 
 TOGETHER, ALONE = "ensemble", "best member"
 
@@ -33,6 +36,13 @@ class _Member(NamedTuple):
         return int(step["parameters"])
 
 
+class _Found(NamedTuple):
+    """What the test split said of an ensemble and its best member, in one reading."""
+
+    judgements: dict[str, Judgement]
+    paired: PairedTest
+
+
 def run_ensemble(folder: Path, size: int, workers: Workers, *, epochs: int | None, data: Path | None) -> None:
     """Train the front in full, choose an ensemble by validation images, test it once, and show it.
 
@@ -45,6 +55,7 @@ def run_ensemble(folder: Path, size: int, workers: Workers, *, epochs: int | Non
 
     Raises:
         ExperimentError: Fewer than two networks can be members.
+        DataError: What it writes cannot be written, or is damaged.
     """
     run = open_run(folder)
     check_at_rest(run)
@@ -69,20 +80,41 @@ def run_ensemble(folder: Path, size: int, workers: Workers, *, epochs: int | Non
     if len(chosen) == 1:
         typer.echo("no ensemble beats its best member on the validation images; nothing was tested")
         return
-    path = run.folder / MODELS / f"ensemble-{size}-{chosen[0].training.epochs}-epochs" / "ensemble.json"
-    tests = _recorded(path, entries)
-    if tests is None:
-        tests = _tested(terms, path.parent.name, chosen)
-    if tests is not None:
-        for name, test in tests.items():
-            low, high = test.interval
-            typer.echo(f"test accuracy, {name}: {test.accuracy:.4f}, 95 % interval [{low:.4f}, {high:.4f}]")
-        for line in reading_lines(run.folder, tests[TOGETHER].reading, tests[TOGETHER].when):
-            typer.echo(line)
-        entries["tests"] = {name: test.step for name, test in tests.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(entries, indent=2, ensure_ascii=False), encoding="utf-8")
+    path = run.folder / MODELS / _name(chosen) / "ensemble.json"
+    if (found := _recorded(path)) is not None:
+        typer.echo("these members were tested together before; this is what was found")
+    else:
+        found = _tested(terms, chosen)
+    if found is not None:
+        _tell(run.folder, found)
+        entries |= {
+            "tests": {name: test.step for name, test in found.judgements.items()},
+            "paired_test": found.paired.figures,
+        }
+    try:
+        write_durably(path, json.dumps(entries, indent=2, ensure_ascii=False).encode())
+    except OSError as error:
+        message = f"ensemble '{path}' must be writable, but: {error}; make room or give rights"
+        raise DataError(message) from error
     typer.echo(f"wrote {path}")
+
+
+def _name(chosen: list[_Member]) -> str:
+    """Return the folder of an ensemble, the same for the same members, whatever the sizes that were tried."""
+    digest = hashlib.sha256("".join(sorted(member.model.digest for member in chosen)).encode()).hexdigest()
+    return f"ensemble-{digest[:KEY_LETTERS]}-{chosen[0].training.epochs}-epochs"
+
+
+def _tell(folder: Path, found: _Found) -> None:
+    """Print what the test split said of an ensemble and its best member, and what may be claimed."""
+    for name, test in found.judgements.items():
+        low, high = test.interval
+        typer.echo(f"test accuracy, {name}: {test.accuracy:.4f}, 95 % interval [{low:.4f}, {high:.4f}]")
+    for line in found.paired.lines(f"the {TOGETHER}", f"its {ALONE}"):
+        typer.echo(line)
+    together = found.judgements[TOGETHER]
+    for line in reading_lines(folder, together.reading, together.when):
+        typer.echo(line)
 
 
 def _entries(library: list[_Member], growth: tuple[Growth, ...], n_chosen: int) -> dict[str, Any]:
@@ -110,7 +142,7 @@ def _show(entries: dict[str, Any]) -> None:
     """Print the ensemble member by member: figures of all down to there."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("members", "validation\naccuracy", "loss", "parameters\nof all"):
-        table.add_column(title, justify="right", vertical="bottom")
+        table.add_column(title, justify="right")
     table.add_column("ticket", justify="right")
     table.add_column("network that was added", overflow="fold", ratio=1)
     rows = entries["growth"]
@@ -128,29 +160,42 @@ def _show(entries: dict[str, Any]) -> None:
     Console(emoji=False).print(table)
 
 
-def _recorded(path: Path, entries: dict[str, Any]) -> dict[str, Judgement] | None:
-    """Return what the test split said of the same ensemble before, None where it has not been asked."""
-    if not path.exists():
+def _recorded(path: Path) -> _Found | None:
+    """Return what the test split said of the same members before, None where it has not been asked."""
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        tests = known.get("tests")
+        if tests is None:
+            return None
+        judgements = {name: judgement_in(step) for name, step in tests.items()}
+        figures = known["paired_test"]
+        counts = (int(figures[name]) for name in ("images", "first_alone", "second_alone"))
+        return _Found({name: judgements[name] for name in (TOGETHER, ALONE)}, PairedTest(*counts))
+    except FileNotFoundError:
         return None
-    known = json.loads(path.read_text(encoding="utf-8"))
-    tests = known.pop("tests", None)
-    if tests is None or known != entries:
-        return None
-    return {name: found for name, step in tests.items() if (found := recorded([step])) is not None}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        message = (
+            f"ensemble '{path}' must hold what evocnn ensemble wrote, but it was damaged "
+            f"({type(error).__name__}); restore it, or remove it to test anew, which is counted"
+        )
+        raise DataError(message) from error
 
 
-def _tested(terms: Terms, what: str, chosen: list[_Member]) -> dict[str, Judgement] | None:
+def _tested(terms: Terms, chosen: list[_Member]) -> _Found | None:
     """Return what the test split says of an ensemble and of its best member; None where there is none."""
     best = chosen[0]
-    known = recorded(best.model.steps)
-    predictors = {TOGETHER: partial(averaged, [member.model for member in chosen])}
-    if known is None:
-        predictors[ALONE] = partial(probabilities, best.model)
+    predictors = {
+        TOGETHER: partial(averaged, [member.model for member in chosen]),
+        ALONE: partial(probabilities, best.model),
+    }
+    tickets = " and ".join(str(member.training.record.ticket) for member in chosen)
+    n_epochs = best.training.epochs
+    what = f"ensemble of tickets {tickets} after {n_epochs} {'epoch' if n_epochs == 1 else 'epochs'}"
     try:
         found = judge(terms.run, what, predictors, terms.data_path)
     except DataError as error:
         typer.echo(f"not tested, for the test split cannot be read: {error}")
         return None
-    if known is None:
+    if recorded(best.model.steps) is None:
         best.model.after(found[ALONE].step).save(best.training.path)
-    return {ALONE: known, **found} if known is not None else found
+    return _Found(found, mcnemar(found[TOGETHER].is_right, found[ALONE].is_right))

@@ -13,7 +13,6 @@ from rich.progress import Progress, TextColumn
 from evocnn.cli.progress import PLAIN_SECONDS
 from evocnn.cli.search import EXIT_INTERRUPTED, Stop
 from evocnn.deploy.full_training import Piece, train_in_full
-from evocnn.deploy.judgement import ENTRY
 from evocnn.deploy.model import Model
 from evocnn.deploy.terms import FullTraining, Terms
 from evocnn.errors import ExperimentError
@@ -137,7 +136,8 @@ def trained_models(
 
 def reading_lines(folder: Path, reading: int, when: str) -> list[str]:
     """Return when the test split was read for a judgement, and what follows where it was read more often."""
-    entries = open_run(folder).manifest.get(ENTRY, [])
+    run = open_run(folder)
+    entries = run.readings
     lines = [f"test split: read {when}, reading {reading} of {len(entries)} of this run"]
     if len(entries) > 1:
         whats = ", ".join(entry["what"] for entry in entries)
@@ -145,5 +145,12 @@ def reading_lines(folder: Path, reading: int, when: str) -> list[str]:
             f"note: the test split of this run has been read {len(entries)} times ({whats}), as its manifest "
             "says; the best of several tests is no estimate any more: report the network that validation "
             "images chose"
+        )
+    if before := max(
+        (entry["readings"] for entry in run.resumptions if entry["readings"] < reading), default=0
+    ):
+        lines.append(
+            f"note: the search of this run went on after reading {before}; if that was because of what it "
+            "said, later readings are no estimates"
         )
     return lines

@@ -11,6 +11,8 @@ from evocnn.deploy.latency import latencies
 from evocnn.errors import ExperimentError
 from evocnn.training.latency import MIN_PASSES, MIN_SECONDS, N_WARM_UP
 
+MOST_THREADS = 1024  # no machine has as many cores, and a process that asks for many more dies
+
 
 def show_latency(source: Path, batch_sizes: str, threads: str | None, *, is_trusted: bool) -> None:
     """Show how long a model takes on each device, with each number of threads and each batch size.
@@ -26,7 +28,10 @@ def show_latency(source: Path, batch_sizes: str, threads: str | None, *, is_trus
         DataError: The model cannot be read.
     """
     sizes = _numbers(batch_sizes, "--batch-sizes")
-    counts = _numbers(threads, "--threads") if threads else sorted({1, os.cpu_count() or 1})
+    counts = sorted({1, os.cpu_count() or 1}) if threads is None else _numbers(threads, "--threads")
+    if max(counts) > MOST_THREADS:
+        message = f"--threads must be at most {MOST_THREADS:,}, but it was '{threads}'; give fewer"
+        raise ExperimentError(message)
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("device")
     for title in ("threads", "batch", "median, ms", "spread, ms", "images/s"):

@@ -53,7 +53,7 @@ def _show(found: Quantized) -> None:
         )
     table.add_row(
         "change",
-        f"{-found.drop:+.4f}",
+        f"{0.0 - found.drop:+.4f}",
         f"x {after.weight_bytes / before.weight_bytes:.3f}",
         f"x {after.file_bytes / before.file_bytes:.3f}",
         f"x {after.latency.median / before.latency.median:.2f}",

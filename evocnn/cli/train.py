@@ -40,7 +40,7 @@ def run_train(
         workers: Where seeds are trained.
         epochs: Length of a training; that of the search if not given.
         n_seeds: How many trainings, each with a seed of its own.
-        all_data: Whether to train on the validation images, too.
+        all_data: Whether to train on all training images of the source.
         data: Where the run's images lie now, if elsewhere.
     """
     run = open_run(folder)

@@ -194,7 +194,7 @@ def _picked(found: Run, wanted: str) -> Record:
     warnings.warn(
         "the front is empty, as nothing was trained to its end or told classes apart better than by "
         "chance; the most accurate candidate is taken; give more budget or epochs",
-        stacklevel=5,
+        stacklevel=4,
     )
     return max(candidates, key=lambda record: record.metrics["validation_accuracy"])
 

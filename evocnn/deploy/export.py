@@ -25,9 +25,11 @@ from scipy.special import softmax
 from torch import Tensor, nn
 
 from evocnn.config.parts import load_data
+from evocnn.deploy.description import Normalization
 from evocnn.deploy.model import SUFFIX, Model, load_model
-from evocnn.deploy.predict import ENTRY, INPUT, LOGITS, PROBABILITIES, session_of
+from evocnn.deploy.predict import INPUT, LOGITS, METADATA_KEY, PROBABILITIES, session_of
 from evocnn.errors import DataError, ExperimentError, ExportError, did_you_mean
+from evocnn.store.durable import write_durably
 from evocnn.training.data import ImageSet, split
 from evocnn.training.data.mapped import Pixels
 
@@ -35,10 +37,11 @@ FORMS = {"onnx": ".onnx", "torch": ".pt2", "safetensors": SUFFIX}
 OPSET = 18  # of ONNX; ONNX Runtime reads it from 1.14 on
 LIMIT = 1e-4  # between logits of up to 10; beyond that in proportion, as float32 rounds
 _BATCH = 256  # images that are compared at a time
-_ABOUT_FILE = f"{ENTRY}.json"  # inside the archive of torch.export
+_ABOUT_FILE = f"{METADATA_KEY}.json"  # inside the archive of torch.export
 
 Outputs = npt.NDArray[np.float32]  # (n_images, n_classes)
 Run = Callable[[Pixels], tuple[Outputs, Outputs]]  # from pixels to probabilities and logits
+Loaded = tuple[Run, dict[str, Any]]  # with what the metadata say
 
 
 class Exported(NamedTuple):
@@ -71,13 +74,12 @@ class Classifier(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.network = model.network
-        for name, figures in (("mean", model.input.mean), ("deviation", model.input.deviation)):
-            self.register_buffer(name, torch.tensor(figures, dtype=torch.float32).view(1, -1, 1, 1))
+        self.normalized = Normalization(model.input)
         self.eval()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return probabilities and logits, `(n, n_classes)`, of uint8 images `(n, channels, h, w)`."""
-        logits = self.network((images.float() - self.mean) / self.deviation)
+        logits = self.network(self.normalized(images))
         return logits.softmax(dim=1), logits
 
 
@@ -107,8 +109,10 @@ def export(model: Model, form: str, path: Path, images: ImageSet) -> Exported:
         with TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
             part = Path(folder) / path.name
             _WRITERS[form](model, part)
-            found = _compared(model, images, form, _READERS[form](part))
-            part.replace(path)
+            run, described = _READERS[form](part)
+            _check_metadata(model, form, described)
+            found = _compared(model, images, form, run)
+            write_durably(path, part.read_bytes())
     except (OSError, SafetensorError) as error:
         message = f"exported file '{path}' must be writable, but: {error}; choose another place"
         raise DataError(message) from error
@@ -180,6 +184,21 @@ def about(model: Model) -> dict[str, Any]:
     }
 
 
+def _check_metadata(model: Model, form: str, found: dict[str, Any]) -> None:
+    """Raise where the metadata of a file that was loaded again are not those that were meant.
+
+    Raises:
+        ExportError: So it is.
+    """
+    wanted = json.loads(json.dumps(about(model)))
+    if other := [name for name in wanted if found.get(name) != wanted[name]]:
+        message = (
+            f"metadata of the exported {form} file must be the model's, but {', '.join(other)} came back "
+            "as something else; nothing was kept, try another form"
+        )
+        raise ExportError(message)
+
+
 def _compared(model: Model, images: ImageSet, form: str, run: Run) -> Exported:
     """Return how a file that was loaded again compares with its model.
 
@@ -223,18 +242,18 @@ def _write_onnx(model: Model, path: Path) -> None:
         )
     for node in program.model.graph.all_nodes():
         node.metadata_props.clear()  # lines and paths of the code that it was made from
-    program.model.metadata_props[ENTRY] = json.dumps({**about(model), "opset": OPSET})
+    program.model.metadata_props[METADATA_KEY] = json.dumps({**about(model), "opset": OPSET})
     program.save(path, external_data=False)
 
 
-def _read_onnx(path: Path) -> Run:
+def _read_onnx(path: Path) -> Loaded:
     session = session_of(path)
 
     def run(pixels: Pixels) -> tuple[Outputs, Outputs]:
         probabilities, logits = session.run([PROBABILITIES, LOGITS], {INPUT: pixels})
         return probabilities, logits
 
-    return run
+    return run, json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
 
 
 def _write_torch(model: Model, path: Path) -> None:
@@ -246,8 +265,10 @@ def _write_torch(model: Model, path: Path) -> None:
         torch.export.save(program, path, extra_files={_ABOUT_FILE: json.dumps(about(model))})
 
 
-def _read_torch(path: Path) -> Run:
-    return _run_by(torch.export.load(path).module())
+def _read_torch(path: Path) -> Loaded:
+    files = {_ABOUT_FILE: ""}
+    program = torch.export.load(path, extra_files=files)
+    return _run_by(program.module()), json.loads(files[_ABOUT_FILE])
 
 
 def _write_safetensors(model: Model, path: Path) -> None:
@@ -261,9 +282,9 @@ def _write_safetensors(model: Model, path: Path) -> None:
     replace(model, origin=nowhere).save(path)
 
 
-def _read_safetensors(path: Path) -> Run:
-    # What it names is what the model's own file named, which was loaded before.
-    return _run_by(Classifier(load_model(path, is_trusted=True)))
+def _read_safetensors(path: Path) -> Loaded:
+    model = load_model(path, is_trusted=True)  # it names what the model's own file named
+    return _run_by(Classifier(model)), json.loads(json.dumps(about(model)))
 
 
 _WRITERS = {"onnx": _write_onnx, "torch": _write_torch, "safetensors": _write_safetensors}

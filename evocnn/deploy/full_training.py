@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import torch
 
-from evocnn.deploy.model import Input, Model, Origin, load_model
+from evocnn.deploy.description import Input, Origin
+from evocnn.deploy.model import Model, load_model, versions
 from evocnn.deploy.terms import FullTraining, Terms
 from evocnn.errors import DataError, JournalError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status, identity
@@ -21,7 +22,7 @@ from evocnn.genotype import JSON, Fidelity
 from evocnn.phenotype import build
 from evocnn.runs import Run, Workers
 from evocnn.runs.workers import executor_of
-from evocnn.store import Record, States, locked
+from evocnn.store import Record, States, check_links, locked
 from evocnn.store.states import FOLDER_NAME
 from evocnn.training.data import Framing
 from evocnn.training.images import resident
@@ -72,6 +73,7 @@ def train_in_full(
     models: list[Model | None] = [None] * len(trainings)
     waiting: deque[tuple[int, EvaluationRequest]] = deque()
     with ExitStack() as cleanup:
+        check_links(terms.run.folder)
         for folder in dict.fromkeys(training.path.parent for training in trainings):
             _make(folder)
             cleanup.enter_context(locked(folder))
@@ -107,8 +109,7 @@ def _evaluated(
     cleanup: ExitStack,
 ) -> Iterator[tuple[int, Evaluation]]:
     """Yield each piece's evaluation as it is finished; the caller adds those that follow from it."""
-    experiment = terms.run.experiment
-    executor = executor_of(experiment, terms.parts, workers, lambda *_: None)
+    executor = executor_of(terms.parts, workers, lambda *_: None)
     cleanup.enter_context(closing(executor))
     while executor.n_running or (waiting and not should_stop()):
         while waiting and executor.n_idle and not should_stop():
@@ -207,6 +208,7 @@ def _model(terms: Terms, training: FullTraining, evaluation: Evaluation) -> Mode
         "parameters": int(evaluation.metrics["parameters"]),
         **{name: evaluation.metrics[name] for name in figures},
         "curves": {name: list(evaluation.curves[name]) for name in measured},
+        "versions": versions(),
     }
     form = Input(images.shape, framing, mean, deviation)
     return Model(network.eval(), training.chromosome, form, images.class_names, origin, (step,))
@@ -216,7 +218,7 @@ def _lineage(run: Run, record: Record) -> tuple[str, ...]:
     """Return the operators that led to a network along its first parents, the founder's first."""
     by_ticket = {known.ticket: known for known in run.records}
     operators = record.operators
-    while record.parents:
+    while record.parents and record.parents[0] in by_ticket:  # of what was rescued, some may be missing
         record = by_ticket[record.parents[0]]
         operators = (*record.operators, *operators)
     return operators

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import isnan, nan
 from pathlib import Path
@@ -18,11 +18,10 @@ from evocnn.deploy.model import Model
 from evocnn.errors import DataError, RunLockedError
 from evocnn.genotype import JSON
 from evocnn.runs import Run
-from evocnn.runs.folder import RUNNING
+from evocnn.runs.folder import READINGS, RUNNING
 from evocnn.store import Journal, locked
 from evocnn.training.data import ImageSet
 
-ENTRY = "tests"  # of the manifest: every reading of the test split, first to last
 CONFIDENCE = 0.95
 
 Probabilities = npt.NDArray[np.float64]  # (n_images, n_classes)
@@ -37,11 +36,14 @@ class Judgement:
         confusion: How many images of a class (row) were taken for which (column).
         reading: How many times the run's test split had been read then, this time included.
         when: The time of that, in UTC.
+        is_right: Whether the class of each image was found, in their order; empty where the judgement
+            is an earlier one, of which a model keeps no more than the counts.
     """
 
     confusion: tuple[tuple[int, ...], ...]
     reading: int = 1
     when: str = ""
+    is_right: tuple[bool, ...] = ()
 
     @property
     def n_images(self) -> int:
@@ -88,8 +90,12 @@ def recorded(steps: Sequence[Mapping[str, Any]]) -> Judgement | None:
     """Return what a test said of a model that has not been changed since; None where there was none."""
     if not steps or steps[-1]["step"] != "test":
         return None
-    last = steps[-1]
-    return Judgement(tuple(map(tuple, last["confusion"])), last["reading"], last["when"])
+    return judgement_in(steps[-1])
+
+
+def judgement_in(step: Mapping[str, Any]) -> Judgement:
+    """Return the judgement that a step of a test holds; see `Judgement.step`."""
+    return Judgement(tuple(map(tuple, step["confusion"])), step["reading"], step["when"])
 
 
 def probabilities(model: Model, images: ImageSet) -> Probabilities:
@@ -101,9 +107,11 @@ def probabilities(model: Model, images: ImageSet) -> Probabilities:
 def judgement_of(found: Probabilities, images: ImageSet) -> Judgement:
     """Return what images say of a network, by the class of the highest probability."""
     n_classes = images.n_classes
-    pairs = images.labels * n_classes + found.argmax(axis=1)
+    taken_for = found.argmax(axis=1)
+    pairs = images.labels * n_classes + taken_for
     confusion = np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
-    return Judgement(tuple(map(tuple, confusion.tolist())))
+    is_right = tuple((taken_for == images.labels).tolist())
+    return Judgement(tuple(map(tuple, confusion.tolist())), is_right=is_right)
 
 
 def check_at_rest(run: Run) -> None:
@@ -150,7 +158,7 @@ def judge(
             class_names=tuple(run.manifest["data"]["class_names"]),
         )
         _check_form(images, tuple(run.manifest["data"]["shape"]))
-        entries: Any = journal.get(ENTRY) or []
+        entries: Any = journal.get(READINGS) or []
         _check_known(images, entries)
         reading, when = len(entries) + 1, datetime.now(UTC).isoformat(timespec="seconds")
         found = {name: judgement_of(predict(images), images) for name, predict in predictors.items()}
@@ -162,8 +170,8 @@ def judge(
             "digest": images.digest,
             "accuracies": {name: judgement.accuracy for name, judgement in found.items()},
         }
-        journal.set(ENTRY, [*entries, entry])
-    return {name: Judgement(one.confusion, reading, when) for name, one in found.items()}
+        journal.set(READINGS, [*entries, entry])
+    return {name: replace(one, reading=reading, when=when) for name, one in found.items()}
 
 
 def _check_known(images: ImageSet, entries: Sequence[Mapping[str, Any]]) -> None:

@@ -1,7 +1,9 @@
 """How long a model takes, from pixels to probabilities: by device, threads and batch size."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,10 +14,12 @@ import torch
 from evocnn.deploy.export import Classifier
 from evocnn.deploy.model import SUFFIX, load_model
 from evocnn.deploy.predict import CPU, open_onnx
-from evocnn.errors import DataError
+from evocnn.errors import DataError, ExperimentError
 from evocnn.training.latency import Latency, measure_latency, time_passes
 
 N_TURNS = 7
+MOST_BYTES = 2**30  # of a batch's images as a network reads them: what it makes of them is many times more
+_PIXEL_BYTES = 4
 _GPU_PROVIDER = "CUDAExecutionProvider"
 
 
@@ -50,7 +54,9 @@ def latencies(
         is_trusted: Whether code that a .safetensors file names may be imported.
 
     Raises:
-        DataError: The file is no model, or neither an .onnx nor a .safetensors file.
+        DataError: The file is no model, or neither an .onnx nor a .safetensors file, or a batch cannot be
+            computed.
+        ExperimentError: A batch is larger than it is for any use.
     """
     if path.suffix == ".onnx":
         yield from _of_onnx(path, batch_sizes, threads)
@@ -91,8 +97,9 @@ def _of_onnx(path: Path, batch_sizes: Sequence[int], threads: Sequence[int]) -> 
         if provider not in model.session.get_providers():  # pragma: no cover - GPU branch
             continue  # a build for GPUs, and none at hand
         for batch_size in batch_sizes:
-            images = _images(batch_size, model.shape)
-            latency = time_passes(partial(model.probabilities, images))
+            with _computing(batch_size):
+                images = _images(batch_size, model.shape)
+                latency = time_passes(partial(model.probabilities, images))
             yield Measured(device, n_threads, batch_size, latency)
 
 
@@ -106,11 +113,42 @@ def _of_torch(
     for device, n_threads, place in settings:
         classifier = Classifier(model).to(place)
         for batch_size in batch_sizes:
-            images = torch.from_numpy(_images(batch_size, model.input.shape)).to(place)
-            latency = measure_latency(classifier, images, n_threads or torch.get_num_threads())
+            with _computing(batch_size):
+                images = torch.from_numpy(_images(batch_size, model.input.shape)).to(place)
+                latency = measure_latency(classifier, images, n_threads or torch.get_num_threads())
             yield Measured(device, n_threads, batch_size, latency)
 
 
+@contextmanager
+def _computing(batch_size: int) -> Iterator[None]:
+    """Say of which batch it is where the memory is not enough.
+
+    Raises:
+        DataError: So it is, or something else keeps it from being computed.
+    """
+    try:
+        yield
+    except ExperimentError:
+        raise
+    except Exception as error:  # torch's, ONNX Runtime's and NumPy's have nothing else in common
+        message = (
+            f"a batch of {batch_size:,} images must be small enough for this machine, but: "
+            f"{' '.join(str(error).split())[:200]}; give a smaller one"
+        )
+        raise DataError(message) from error
+
+
 def _images(n: int, shape: tuple[int, int, int]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Return random pixels, `(n, channels, height, width)`."""
+    """Return random pixels, `(n, channels, height, width)`.
+
+    Raises:
+        ExperimentError: They are too many.
+    """
+    most = MOST_BYTES // (_PIXEL_BYTES * prod(shape))
+    if n > most:
+        message = (
+            f"a batch of images of {'x'.join(map(str, shape))} must be of {most:,} at most, which take "
+            f"{MOST_BYTES >> 20:,} MiB, but it was of {n:,}; give a smaller one"
+        )
+        raise ExperimentError(message)
     return np.random.default_rng(0).integers(0, 256, (n, *shape), dtype=np.uint8)

@@ -6,71 +6,33 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import safetensors.torch
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from evocnn.config import Experiment
 from evocnn.config.parts import space_of
 from evocnn.config.user_code import refusing_code
+from evocnn.deploy.description import DESCRIPTION, Description, Input, Normalization, Origin
 from evocnn.deploy.widths import set_widths
-from evocnn.errors import DataError
+from evocnn.errors import DataError, ExperimentError
 from evocnn.genotype import JSON, Chromosome
 from evocnn.phenotype import build
+from evocnn.store import environment
 from evocnn.store.durable import write_durably
-from evocnn.training.data import Framing, ImageSet
+from evocnn.training.data import ImageSet
 from evocnn.training.loop import EVALUATION_BATCH
 
 SUFFIX = ".safetensors"
-_ENTRY = "evocnn"  # of the file's metadata
+_METADATA_KEY = "evocnn"  # of the file's metadata
 _TABLES = ("name", "seed", "data", "space", "training")  # of an experiment that a model needs
-
-
-@dataclass(frozen=True)
-class Input:
-    """The images that a network takes.
-
-    Attributes:
-        shape: Channels, height and width.
-        framing: How image files are brought to it.
-        mean: Of the training images by channel, in units of 0 to 255; subtracted from what comes in.
-        deviation: Likewise the standard deviation, by which the difference is divided.
-    """
-
-    shape: tuple[int, int, int]
-    framing: Framing
-    mean: tuple[float, ...]
-    deviation: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a model comes from.
-
-    Attributes:
-        experiment: The run's experiment, as plain tables.
-        experiment_folder: Where its relative paths start.
-        data_path: Images in place of the experiment's own; None for none.
-        data: Name, digest and counts of the training images, as in the manifest of the run.
-        run: The run folder.
-        ticket: Of the evaluation that was picked.
-        pick: What was asked for.
-        lineage: Operators that led to the chromosome, founder first.
-    """
-
-    experiment: Mapping[str, Any]
-    experiment_folder: str
-    data_path: str | None
-    data: Mapping[str, Any]
-    run: str
-    ticket: int
-    pick: str
-    lineage: tuple[str, ...] = ()
+_VERSIONS = ("evocnn", "commit", "python", "torch", "processor")  # on which weights depend
+_MOST_SHOWN = 200  # letters of what is wrong with a file
 
 
 @dataclass(frozen=True)
@@ -83,7 +45,8 @@ class Model:
         input: The images that it takes.
         class_names: In the order of the scores.
         origin: Where it comes from.
-        steps: What was done, first to last: tables with `step` (`train`, `test`, `prune`) and figures.
+        steps: What was done, first to last: tables with `step` (`train`, `test`, `prune`), figures, and
+            `versions` of what trained.
         is_trusted: Whether code that the origin's experiment names may be imported.
     """
 
@@ -104,15 +67,18 @@ class Model:
         """
         return _experiment(self.origin, is_trusted=self.is_trusted)
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the weights and their names."""
+        return _digest(self.network.state_dict())
+
     @torch.inference_mode()
     def logits(self, images: ImageSet) -> npt.NDArray[np.float32]:
         """Return class scores of images, shape `(n_images, n_classes)`; normalized as in training."""
-        mean, deviation = (torch.tensor(f).view(1, -1, 1, 1) for f in (self.input.mean, self.input.deviation))
-        parts = []
+        normalized, parts = Normalization(self.input), []
         for start in range(0, len(images), EVALUATION_BATCH):
             pixels = torch.tensor(images.images[start : start + EVALUATION_BATCH])
-            batch = pixels.float().sub_(mean).div_(deviation).contiguous(memory_format=torch.channels_last)
-            parts.append(self.network(batch))
+            parts.append(self.network(normalized(pixels).contiguous(memory_format=torch.channels_last)))
         found: npt.NDArray[np.float32] = torch.cat(parts).numpy()
         return found
 
@@ -133,11 +99,11 @@ class Model:
             "class_names": self.class_names,
             "origin": asdict(self.origin),
             "steps": self.steps,
-            "digest": _digest(weights),
+            "digest": self.digest,
         }
         path = Path(path)
         try:
-            write_durably(path, safetensors.torch.save(weights, {_ENTRY: json.dumps(description)}))
+            write_durably(path, safetensors.torch.save(weights, {_METADATA_KEY: json.dumps(description)}))
         except OSError as error:
             message = f"model '{path}' must be writable, but: {error}; choose another place"
             raise DataError(message) from error
@@ -155,22 +121,48 @@ def load_model(path: str | Path, *, is_trusted: bool = False) -> Model:
         ExperimentError: It names code that cannot be imported, or must not be.
     """
     path = Path(path)
-    description, weights = _read(path)
-    origin = Origin(**{**description["origin"], "lineage": tuple(description["origin"]["lineage"])})
-    form = description["input"]
-    framing = Framing(**{**form["framing"], "size": _tuple(form["framing"]["size"])})
-    images = Input(tuple(form["shape"]), framing, tuple(form["mean"]), tuple(form["deviation"]))
-    class_names = tuple(description["class_names"])
-    experiment = _experiment(origin, is_trusted=is_trusted)
-    space = space_of(experiment, images.shape, len(class_names))
-    chromosome = space.from_json(description["chromosome"])
+    text, weights = _read(path)
+    try:
+        found = DESCRIPTION.validate_json(text)
+        found.check()
+        is_changed = _digest(weights) != found.digest
+        model = _model(found, weights, is_trusted=is_trusted)
+    except ExperimentError:
+        raise
+    except Exception as error:  # of pydantic, of a gene, of torch: whichever meets first what is wrong
+        message = f"model '{path}' must hold what evocnn train writes, but: {_in_short(error)}; make it anew"
+        raise DataError(message) from error
+    if is_changed:
+        message = f"weights of '{path}' must be those that were written, but they were changed; make it anew"
+        raise DataError(message)
+    return model
+
+
+def versions() -> dict[str, JSON]:
+    """Return what the weights of a network that this process trains depend on besides its experiment."""
+    found = environment()
+    return {name: found[name] for name in _VERSIONS}
+
+
+def _model(found: Description, weights: Mapping[str, Tensor], *, is_trusted: bool) -> Model:
+    """Return the model that a file describes."""
+    experiment = _experiment(found.origin, is_trusted=is_trusted)
+    space = space_of(experiment, found.input.shape, len(found.class_names))
+    chromosome = space.from_json(found.chromosome)
     network = build(chromosome, space.input_shape, space.n_classes, pool_order=space.pool_order)
-    for step in description["steps"]:
+    for step in found.steps:
         set_widths(network, step.get("widths", {}))
     network.load_state_dict(weights)
     network.eval()
-    steps = tuple(description["steps"])
-    return Model(network, chromosome, images, class_names, origin, steps, is_trusted)
+    return Model(network, chromosome, found.input, found.class_names, found.origin, found.steps, is_trusted)
+
+
+def _in_short(error: Exception) -> str:
+    """Return what is wrong in one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'the metadata'}: {first['msg']}"
+    return " ".join(f"{type(error).__name__}: {error}".split())[:_MOST_SHOWN]
 
 
 def _experiment(origin: Origin, *, is_trusted: bool) -> Experiment:
@@ -182,26 +174,22 @@ def _experiment(origin: Origin, *, is_trusted: bool) -> Experiment:
         )
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read(path: Path) -> tuple[str, dict[str, Tensor]]:
     """Return description and weights.
 
     Raises:
-        DataError: The file is missing, damaged or no model.
+        DataError: The file is missing, cannot be read or is no model.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            description = json.loads((file.metadata() or {})[_ENTRY])
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+            text = (file.metadata() or {})[_METADATA_KEY]
+            return text, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except KeyError as error:
         message = f"'{path}' must be a model of evocnn, but it describes none; evocnn train makes one"
         raise DataError(message) from error
     except (OSError, SafetensorError, ValueError) as error:
         message = f"model '{path}' must be readable, but: {error}; make it anew with evocnn train"
         raise DataError(message) from error
-    if _digest(weights) != description["digest"]:
-        message = f"weights of '{path}' must be those that were written, but they were changed; make it anew"
-        raise DataError(message)
-    return description, weights
 
 
 def _digest(weights: Mapping[str, Tensor]) -> str:
@@ -211,7 +199,3 @@ def _digest(weights: Mapping[str, Tensor]) -> str:
         digest.update(name.encode())
         digest.update(weights[name].numpy().tobytes())
     return digest.hexdigest()
-
-
-def _tuple(value: list[int] | None) -> tuple[int, int] | None:
-    return None if value is None else (value[0], value[1])

@@ -5,16 +5,17 @@ Mitchell et al. (2019), "Model Cards for Model Reporting".
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from evocnn.deploy.export import OPSET, Exported
-from evocnn.deploy.model import Model
+from evocnn.deploy.model import Model, versions
 from evocnn.deploy.pruning import flops_of
 from evocnn.errors import DataError
-from evocnn.store import environment
+from evocnn.store.durable import write_durably
 
 _CHUNK = 1 << 20  # bytes that are hashed at a time
 _FITS = {
@@ -22,7 +23,7 @@ _FITS = {
     "resize": "both sides are scaled",
     "pad": "the longer side is scaled, and black added",
 }
-_PACKAGES = ("onnx", "onnxruntime", "onnxscript", "safetensors")  # beside those of an environment
+_PACKAGES = ("onnx", "onnxruntime", "onnxscript", "safetensors")  # beside those of a training
 
 
 def write_model_card(model: Model, source: Path, exported: Exported) -> Path:
@@ -38,7 +39,7 @@ def write_model_card(model: Model, source: Path, exported: Exported) -> Path:
     """
     path = exported.path.with_name(f"{exported.path.name}.md")
     try:
-        path.write_text("\n".join(_lines(model, source, exported)) + "\n", encoding="utf-8")
+        write_durably(path, ("\n".join(_lines(model, source, exported)) + "\n").encode())
     except OSError as error:
         message = f"model card '{path}' must be writable, but: {error.strerror}; choose another place"
         raise DataError(message) from error
@@ -47,14 +48,14 @@ def write_model_card(model: Model, source: Path, exported: Exported) -> Path:
 
 def _lines(model: Model, source: Path, exported: Exported) -> Iterator[str]:
     origin = model.origin
-    yield f"# Model card: {origin.experiment['name']}, {exported.path.name}\n"
+    yield f"# Model card: {_text(origin.experiment['name'])}, {_text(exported.path.name)}\n"
     yield _in_short(model)
     yield "\n## Files\n"
     yield "| file | bytes | SHA-256 |\n|---|---|---|"
     for path in dict.fromkeys((exported.path, source)):
-        yield f"| `{path.name}` | {path.stat().st_size:,} | `{_digest(path)}` |"
+        yield f"| {_cell(path.name)} | {path.stat().st_size:,} | `{_digest(path)}` |"
     yield (
-        f"\n`{exported.path.name}` was loaded again and compared with `{source.name}` on "
+        f"\n{_code(exported.path.name)} was loaded again and compared with {_code(source.name)} on "
         f"{exported.n_images:,} validation images: logits differ by at most {exported.difference:.1e} "
         f"(limit {exported.limit:.1e}), the class of {exported.n_other:,} images differs."
     )
@@ -62,7 +63,7 @@ def _lines(model: Model, source: Path, exported: Exported) -> Iterator[str]:
     yield from _usage(model, exported)
     yield "\n## Intended use\n"
     yield (
-        f"Sorting images like those of `{origin.data['name']}` into these {len(model.class_names)} "
+        f"Sorting images like those of {_code(origin.data['name'])} into these {len(model.class_names)} "
         "classes, where single mistakes do little harm or are noticed."
     )
     yield "\n## Limits\n"
@@ -70,18 +71,19 @@ def _lines(model: Model, source: Path, exported: Exported) -> Iterator[str]:
     yield "\n## Figures and how it was made\n"
     yield from _steps(model)
     yield "\n## Data\n"
-    yield f"- Name: `{origin.data['name']}`"
-    yield f"- Digest of the training images (SHA-256): `{origin.data['digest']}`"
-    yield from (f"- Left out or repaired: {note}" for note in origin.data.get("notes", ()))
+    yield f"- Name: {_code(origin.data['name'])}"
+    yield f"- Digest of the training images (SHA-256): {_code(origin.data['digest'])}"
+    yield from (f"- Left out or repaired: {_text(note)}" for note in origin.data.get("notes", ()))
     yield "\n## Network, recipe and lineage\n"
     layers, head, recipe = model.chromosome.text.split(" | ")
     yield from (
-        f"- {name}: `{text}`" for name, text in (("Layers", layers), ("Head", head), ("Recipe", recipe))
+        f"- {name}: {_code(text)}" for name, text in (("Layers", layers), ("Head", head), ("Recipe", recipe))
     )
-    yield f"- Picked as `{origin.pick}` from the run `{Path(origin.run).name}`: ticket {origin.ticket}"
-    yield f"- Lineage: {' → '.join(f'`{name}`' for name in origin.lineage) or 'a founder'}"
+    run = _code(Path(origin.run).name)
+    yield f"- Picked as {_code(origin.pick)} from the run {run}: ticket {origin.ticket}"
+    yield f"- Lineage: {' → '.join(map(_code, origin.lineage)) or 'a founder'}"
     yield "\n## Versions\n"
-    yield ", ".join(f"{name} {value}" for name, value in _versions().items())
+    yield from _all_versions(model)
 
 
 def _in_short(model: Model) -> str:
@@ -92,7 +94,7 @@ def _in_short(model: Model) -> str:
     return (
         f"A convolutional network that evocnn found, with {n_parameters:,} parameters and {n_flops:,} FLOPs "
         f"an image. It puts {kind} images of {height}×{width} pixels into one of {len(model.class_names)} "
-        f"classes: {', '.join(f'`{name}`' for name in model.class_names)}."
+        f"classes: {', '.join(map(_code, model.class_names))}."
     )
 
 
@@ -108,7 +110,7 @@ def _usage(model: Model, exported: Exported) -> Iterator[str]:
             f"(n, {len(model.class_names)}). The metadata hold the classes' names as JSON.\n"
         )
     if exported.form == "onnx":
-        yield f"`evocnn predict {exported.path.name} IMAGE...` needs nothing but this file.\n"
+        yield f"{_code(f'evocnn predict {exported.path.name} IMAGE...')} needs nothing but this file.\n"
     mean, deviation = (
         ", ".join(f"{value:.4g}" for value in figures)
         for figures in (model.input.mean, model.input.deviation)
@@ -152,17 +154,17 @@ def _steps(model: Model) -> Iterator[str]:
     yield "| step | figures |\n|---|---|"
     for number, step in enumerate(model.steps, 1):
         figures = [
-            f"{name.replace('_', ' ')} {_shown(value)}"
+            f"{_text(name.replace('_', ' '))} {_text(_shown(value))}"
             for name, value in step.items()
             if name not in ("step", "class_accuracies") and _is_short(value)
         ]
-        yield f"| {number}. {step['step']} | {'; '.join(figures)} |"
+        yield f"| {number}. {_text(step['step'])} | {'; '.join(figures)} |"
     last = next((step for step in reversed(model.steps) if "class_accuracies" in step), None)
     if last is not None:
         yield "\nTest accuracy by class:\n\n| class | accuracy |\n|---|---|"
         values: Any = last["class_accuracies"]
         for name, value in zip(model.class_names, values, strict=True):
-            yield f"| `{name}` | {'no images' if value is None else f'{value:.4f}'} |"
+            yield f"| {_cell(name)} | {'no images' if value is None else f'{value:.4f}'} |"
 
 
 def _is_short(value: object) -> bool:
@@ -191,7 +193,33 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _versions() -> dict[str, str]:
-    found = {name: str(value) for name, value in environment().items()}
-    chosen = {name: found[name] for name in ("evocnn", "commit", "python", "torch", "numpy")}
-    return {**chosen, **{name: version(name) for name in _PACKAGES}}
+def _all_versions(model: Model) -> Iterator[str]:
+    """Yield with what each training was done, and with what the file was written."""
+    for number, step in enumerate(model.steps, 1):
+        found: Any = step.get("versions")
+        if found:
+            yield f"- {number}. {_text(step['step'])}: {_text(_listed(found))}"
+    now = {**versions(), **{name: version(name) for name in _PACKAGES}}
+    yield f"- export: {_text(_listed(now))}"
+
+
+def _listed(found: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in found.items())
+
+
+def _code(text: object) -> str:
+    """Return a text as Markdown shows it letter by letter; on one line."""
+    plain = " ".join(str(text).split())
+    longest = max(map(len, re.findall("`+", plain)), default=0)
+    fence, space = "`" * (longest + 1), " " if longest or not plain else ""
+    return f"{fence}{space}{plain}{space}{fence}"
+
+
+def _cell(text: object) -> str:
+    """Return the same for a table, whose cells end at a bar."""
+    return _code(text).replace("|", "\\|")
+
+
+def _text(text: object) -> str:
+    """Return a text without meaning for Markdown or HTML; on one line."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~&])", r"\\\1", " ".join(str(text).split()))

@@ -1,6 +1,5 @@
 """Classes of image files by an exported model, with ONNX Runtime alone; no torch in here."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -10,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
+from pydantic import PositiveInt, TypeAdapter
 
 from evocnn.errors import DataError
 from evocnn.training.data.framing import Fit
 from evocnn.training.data.image_file import bombs_refused, decode
 from evocnn.training.data.listing import is_image
 
-ENTRY = "evocnn"  # of the file's metadata
+METADATA_KEY = "evocnn"  # of the file's metadata
 INPUT, PROBABILITIES, LOGITS = "images", "probabilities", "logits"  # of the graph
 CPU = "CPUExecutionProvider"
 _BATCH = 64  # images at a time
@@ -43,6 +43,18 @@ class OnnxModel:
         """Return probabilities, `(n, n_classes)`, of images `(n, channels, height, width)`."""
         found: npt.NDArray[np.float32] = self.session.run([PROBABILITIES], {INPUT: pixels})[0]
         return found
+
+
+@dataclass(frozen=True)
+class _About:
+    """What is read of a file's metadata."""
+
+    class_names: tuple[str, ...]
+    shape: tuple[PositiveInt, PositiveInt, PositiveInt]
+    fit: Fit
+
+
+_ABOUT = TypeAdapter(_About)
 
 
 class Prediction(NamedTuple):
@@ -90,15 +102,33 @@ def open_onnx(path: Path, n_threads: int = 0, provider: str = CPU) -> OnnxModel:
         raise DataError(message)
     session = session_of(path, n_threads, provider)
     try:
-        entry = json.loads(session.get_modelmeta().custom_metadata_map[ENTRY])
-        channels, height, width = entry["shape"]
-        return OnnxModel(session, tuple(entry["class_names"]), (channels, height, width), entry["fit"])
+        found = _ABOUT.validate_json(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
     except (KeyError, ValueError) as error:
         message = (
             f"'{path}' must hold class names and the images' shape, but it held none; export it with "
             "evocnn export"
         )
         raise DataError(message) from error
+    _check_graph(path, session, found)
+    return OnnxModel(session, found.class_names, found.shape, found.fit)
+
+
+def _check_graph(path: Path, session: Any, about: _About) -> None:
+    """Raise where a file's graph is not the one that its metadata tell of.
+
+    Raises:
+        DataError: It is another.
+    """
+    inputs = [(one.name, one.type, one.shape[1:]) for one in session.get_inputs()]
+    outputs = {one.name: one.shape[-1:] for one in session.get_outputs()}
+    wanted = (INPUT, "tensor(uint8)", list(about.shape))
+    if inputs != [wanted] or outputs.get(PROBABILITIES) != [len(about.class_names)]:
+        message = (
+            f"the graph of '{path}' must take {wanted} and give '{PROBABILITIES}' of "
+            f"{len(about.class_names)} classes, as its metadata say, but it takes {inputs} and gives "
+            f"{outputs}; export it with evocnn export"
+        )
+        raise DataError(message)
 
 
 def session_of(path: Path, n_threads: int = 0, provider: str = CPU) -> Any:

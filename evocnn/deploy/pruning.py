@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from evocnn.deploy.channels import n_parameters_of, prune_channels
-from evocnn.deploy.model import Model
+from evocnn.deploy.model import Model, versions
 from evocnn.deploy.widths import widths_of
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Status
@@ -104,6 +104,7 @@ def prune(
         "nonzero_parameters": n_nonzero(network),
         "flops": flops_of(network, shape),
         "validation_accuracy": trained.epochs[-1].validation_accuracy,
+        "versions": versions(),
     }
     if pruning.kind == "channels":
         done["widths"] = {name: list(widths) for name, widths in widths_of(network).items()}

@@ -24,8 +24,9 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from evocnn.deploy.export import export
 from evocnn.deploy.latency import interleaved_latencies
 from evocnn.deploy.model import Model
-from evocnn.deploy.predict import ENTRY, INPUT, OnnxModel, open_onnx
+from evocnn.deploy.predict import INPUT, METADATA_KEY, OnnxModel, open_onnx
 from evocnn.errors import DataError, ExperimentError, ExportError
+from evocnn.store.durable import write_durably
 from evocnn.training.data import ImageSet, training_subset
 from evocnn.training.latency import Latency
 
@@ -110,7 +111,7 @@ def quantize(
                 Figures(share, weight_bytes(file), file.stat().st_size, latency)
                 for share, file, latency in zip(shares, files, interleaved_latencies(files), strict=True)
             ]
-            files[1].replace(path)
+            write_durably(path, files[1].read_bytes())
     except OSError as error:
         message = f"quantized file '{path}' must be writable, but: {error}; choose another place"
         raise DataError(message) from error
@@ -170,7 +171,7 @@ def _write(source: Path, target: Path, images: ImageSet) -> None:
         raise ExportError(message) from error
     quantized, entries = onnx.load(target), onnx.load(source).metadata_props
     about: dict[str, Any] = {entry.key: entry.value for entry in entries}
-    about[ENTRY] = json.dumps({**json.loads(about[ENTRY]), "weights": "int8"})
+    about[METADATA_KEY] = json.dumps({**json.loads(about[METADATA_KEY]), "weights": "int8"})
     onnx.helper.set_model_props(quantized, about)
     onnx.save(quantized, target)
 

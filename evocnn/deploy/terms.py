@@ -3,8 +3,6 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from evocnn.config import Parts, build_parts
 from evocnn.deploy.model import SUFFIX
 from evocnn.genotype import Chromosome
@@ -12,7 +10,6 @@ from evocnn.runs import Run
 from evocnn.runs.search import check_data
 from evocnn.store import Record
 from evocnn.training.data import ImageSet, training_subset
-from evocnn.training.data.mapped import Pixels, hold
 from evocnn.training.evaluator import TrainingEvaluator
 
 MODELS = "models"  # in the run folder
@@ -28,8 +25,9 @@ class Terms:
         parts: Its space and data, with an evaluator that never stops early and gives nothing up.
         data_path: Images in place of the experiment's own; None for none.
         epochs: Length of a training; None for that of the search.
-        all_data: Whether the evaluator trains on the validation images, too. What it then measures as
-            validation are images that it trained on: no figure to be shown.
+        all_data: Whether the evaluator trains on all training images of the source: the validation images,
+            too, and those that `data.images` left out. What it then measures as validation are images that
+            it trained on: no figure to be shown.
     """
 
     run: Run
@@ -74,7 +72,8 @@ def terms_of(
         run: The run.
         data: Where its images lie now, if elsewhere.
         epochs: Length of a training; that of the search if not given.
-        all_data: Whether to train on the validation images, too.
+        all_data: Whether to train on all training images of the source: the validation images, too, and
+            those that `data.images` left out.
 
     Raises:
         ReplayError: The data are not those of the run.
@@ -87,7 +86,7 @@ def terms_of(
     searched = parts.evaluator
     training, validation = searched.training, searched.validation
     if all_data:
-        training = _together(training, validation)
+        training = parts.data
         validation = training_subset(training, len(validation), experiment.seed)
     protocol = replace(searched.protocol, patience=None, timeout=None, is_timed=True, latency=None)
     evaluator = TrainingEvaluator(training, validation, protocol, pretrained=searched.pretrained)
@@ -104,16 +103,3 @@ def full_training(terms: Terms, record: Record, pick: str, seed: int) -> FullTra
     name = f"{record.key[:KEY_LETTERS]}-{epochs}-epochs{'-all-data' if terms.all_data else ''}"
     file = f"model{f'-seed{seed}' if seed else ''}{SUFFIX}"
     return FullTraining(record, pick, chromosome, epochs, seed, terms.run.folder / MODELS / name / file)
-
-
-def _together(training: ImageSet, validation: ImageSet) -> ImageSet:
-    """Return training and validation images as one set."""
-    sets = (training, validation)
-
-    def fill(target: Pixels) -> None:
-        np.concatenate([one.images for one in sets], out=target)
-
-    shape = (len(training) + len(validation), *training.shape)
-    pixels, _ = hold(shape, f"{training.digest}-{validation.digest}", fill)
-    labels = np.concatenate([one.labels for one in sets])
-    return replace(training, images=pixels, labels=labels, name=f"{training.name} and validation")

@@ -46,9 +46,9 @@ def _attributes(module: nn.Module) -> tuple[str, ...]:
 
 
 def _like(tensor: torch.Tensor, values: Sequence[int]) -> Any:
-    """Return a tensor of zeros with the shape that the widths give one."""
+    """Return a tensor of zeros with the shape that the widths give one; frozen if it is."""
     shape = [values[0], *tensor.shape[1:]]
     if tensor.ndim > 1:
         shape[1] = values[1] // (values[2] if len(values) > 2 else 1)
     zeros = torch.zeros(shape, dtype=tensor.dtype)
-    return nn.Parameter(zeros) if isinstance(tensor, nn.Parameter) else zeros
+    return nn.Parameter(zeros, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else zeros

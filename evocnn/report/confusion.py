@@ -1,6 +1,5 @@
 """Which class is taken for which: a confusion matrix as a table, as a picture and as CSV."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from evocnn.report.csv_file import write_csv
 from evocnn.report.picture import write_picture
 
 Confusion = npt.NDArray[np.int64]  # images of a class (row) taken for another (column)
@@ -90,8 +90,10 @@ def plot_confusion(title: str, confusion: Confusion, class_names: Sequence[str],
 
 
 def write_confusion(confusion: Confusion, class_names: Sequence[str], path: Path) -> None:
-    """Write the numbers of images as CSV: a row a class, a column for what it was taken for."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["class", *class_names])
-        writer.writerows([name, *row] for name, row in zip(class_names, confusion.tolist(), strict=True))
+    """Write the numbers of images as CSV: a row a class, a column for what it was taken for.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
+    rows = ([name, *row] for name, row in zip(class_names, confusion.tolist(), strict=True))
+    write_csv(path, [["class", *class_names], *rows])

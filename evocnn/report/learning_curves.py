@@ -1,12 +1,12 @@
 """Learning curves of trainings, a line each, as a picture and as a table of numbers."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from evocnn.report.csv_file import write_csv
 from evocnn.report.picture import write_picture
 
 Curves = Mapping[str, Sequence[float]]  # one value an epoch, by name
@@ -48,13 +48,14 @@ def plot_learning_curves(title: str, curves: Mapping[str, Curves], path: Path) -
 
 
 def write_learning_curves(curves: Mapping[str, Curves], path: Path) -> None:
-    """Write all values as CSV, a row an epoch; see `plot_learning_curves`."""
-    names = list(next(iter(curves.values())))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["training", "epoch", *names])
-        for training, own in curves.items():
-            writer.writerows(
-                [training, epoch, *values]
-                for epoch, values in enumerate(zip(*own.values(), strict=True), start=1)
-            )
+    """Write all values as CSV, a row an epoch; see `plot_learning_curves`.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
+    rows = (
+        [training, epoch, *values]
+        for training, own in curves.items()
+        for epoch, values in enumerate(zip(*own.values(), strict=True), start=1)
+    )
+    write_csv(path, [["training", "epoch", *next(iter(curves.values()))], *rows])

@@ -1,13 +1,12 @@
 """What pruning costs: accuracy against parameters, operations and latency, as a picture and as numbers."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from evocnn.errors import DataError
+from evocnn.report.csv_file import write_csv
 from evocnn.report.picture import write_picture
 
 COLOUR = "#0060a8"
@@ -70,11 +69,4 @@ def write_pruning_curve(points: Sequence[PruningPoint], path: Path) -> None:
     Raises:
         DataError: The file cannot be written.
     """
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(PruningPoint._fields)
-            writer.writerows(points)
-    except OSError as error:
-        message = f"table '{path}' must be writable, but: {error.strerror}; make room or give rights"
-        raise DataError(message) from error
+    write_csv(path, [PruningPoint._fields, *points])

@@ -13,7 +13,8 @@ from PIL import Image
 
 import evocnn
 from evocnn.config.parts import load_data, space_of
-from evocnn.deploy.model import Input, Model, Origin
+from evocnn.deploy.description import Input, Origin
+from evocnn.deploy.model import Model
 from evocnn.phenotype import build
 from evocnn.training.data import Framing
 from evocnn.training.images import channel_statistics

@@ -24,7 +24,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the file of a model of two classes, trained not at all, with its images beside it."""
     from evocnn.config import Experiment
     from evocnn.config.parts import load_data, space_of
-    from evocnn.deploy.model import Input, Origin
+    from evocnn.deploy.description import Input, Origin
     from evocnn.phenotype import build
     from evocnn.training.data import Framing
 

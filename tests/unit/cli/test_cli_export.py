@@ -23,7 +23,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the file of a model of two classes, trained not at all."""
     from evocnn.config import Experiment
     from evocnn.config.parts import load_data, space_of
-    from evocnn.deploy.model import Input, Model, Origin
+    from evocnn.deploy.description import Input, Origin
+    from evocnn.deploy.model import Model
     from evocnn.phenotype import build
     from evocnn.training.data import Framing
 
@@ -172,10 +173,15 @@ def test_latencies_stand_in_a_table(evocnn: Call, monkeypatch: pytest.MonkeyPatc
     assert "after 5 to warm up" in said.out
 
 
+@pytest.mark.parametrize("option", ["--batch-sizes", "--threads"])
 @pytest.mark.parametrize("text", ["0", "1,", "two", "-1", ""])
-def test_numbers_that_are_none_are_told(evocnn: Call, text: str) -> None:
-    said = evocnn("latency", "m.onnx", "--batch-sizes", text)
+def test_numbers_that_are_none_are_told(evocnn: Call, option: str, text: str) -> None:
+    said = evocnn("latency", "m.onnx", option, text)
     assert said.code == 2
-    assert (
-        f"--batch-sizes must be numbers above 0 with commas between, but it was '{text}'; write" in said.err
-    )
+    assert f"{option} must be numbers above 0 with commas between, but it was '{text}'; write" in said.err
+
+
+def test_more_threads_than_any_machine_has_are_refused(evocnn: Call) -> None:
+    said = evocnn("latency", "m.onnx", "--threads", "1,100000")
+    assert said.code == 2
+    assert "--threads must be at most 1,024, but it was '1,100000'" in said.err

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from evocnn import open_run
-from evocnn.cli.full_training import TrainingDisplay
+from evocnn.cli.full_training import TrainingDisplay, reading_lines
 from evocnn.deploy import judgement
 from evocnn.deploy.ensemble import Growth
 from evocnn.deploy.full_training import Piece
@@ -204,6 +204,7 @@ def test_a_search_that_still_runs_is_waited_for(command: str, evocnn: Call, fini
         said = evocnn(command, finished)
     assert said.code == 75
     assert "must have ended before its test split is read, but it was running" in said.err
+    assert not (finished / "models").exists()  # nothing was trained for it
 
 
 def test_nothing_that_trains_is_said_to_be_a_network(
@@ -237,44 +238,107 @@ def test_an_ensemble_is_chosen_tested_once_and_shown_again(
     assert re.search(r"^test accuracy, ensemble: 0\.\d{4}, 95 % interval \[", said.out, re.MULTILINE)
     assert re.search(r"^test accuracy, best member: 0\.\d{4}", said.out, re.MULTILINE)
     assert "reading 1 of 1 of this run" in said.out
-    path = finished / "models" / "ensemble-2-1-epochs" / "ensemble.json"
+    assert re.search(
+        r"^of 355 test images the ensemble alone finds \d+, its best member", said.out, re.MULTILINE
+    )
+    assert re.search(r"^so .* at the level 0\.05", said.out, re.MULTILINE)
+    (path,) = finished.glob("models/ensemble-*-1-epochs/ensemble.json")
+    assert said.out.endswith(f"wrote {path}\n")
     saved = json.loads(path.read_text())
     assert [row["is_chosen"] for row in saved["growth"]] == [True, True]
     assert (finished / "models" / saved["growth"][0]["model"]).is_file()
     assert set(saved["tests"]) == {"ensemble", "best member"}
     (entry,) = open_run(finished).manifest["tests"]
     assert set(entry["accuracies"]) == {"ensemble", "best member"}
+    assert entry["what"] == f"ensemble of tickets {front[1].ticket} and {front[0].ticket} after 1 epoch"
+    gained = saved["paired_test"]["first_alone"] - saved["paired_test"]["second_alone"]
+    accuracies = entry["accuracies"]
+    assert gained == round(355 * (accuracies["ensemble"] - accuracies["best member"]))
 
     again = evocnn("ensemble", finished, "--size", "2", "--epochs", "1")
-    assert again.out == said.out
+    told = "these members were tested together before; this is what was found\n"
+    assert told in again.out
+    assert again.out.replace(told, "") == said.out
+    assert json.loads(path.read_text()) == saved
     said = evocnn("train", finished, "--pick", str(front[1].ticket), "--epochs", "1")
     assert "trained already" in said.out  # and tested: its figures are those of that reading
     assert readings == ["test"]
 
 
-def test_an_ensemble_of_other_members_is_tested_anew_and_one_without_test_images_not_at_all(
+def test_the_same_members_are_tested_once_whatever_the_size_and_others_anew(
     evocnn: Call, finished: Path, readings: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for accuracy in (0.75, 0.875):
-        growth = (Growth(0, 0.5, 1.5), Growth(1, accuracy, 1.0))
-        monkeypatch.setattr("evocnn.cli.ensemble.grow_ensemble", lambda *_, growth=growth: growth)
-        evocnn("ensemble", finished, "--epochs", "1")
+    growth = (Growth(0, 0.5, 1.5), Growth(1, 0.75, 1.0))
+    monkeypatch.setattr("evocnn.cli.ensemble.grow_ensemble", lambda *_: growth)
+    evocnn("ensemble", finished, "--size", "2", "--epochs", "1")
+    said = evocnn("ensemble", finished, "--size", "5", "--epochs", "1")
+    assert "these members were tested together before; this is what was found\n" in said.out
+    assert "reading 1 of 1 of this run" in said.out
+    evocnn("ensemble", finished, "--size", "2", "--epochs", "2")
     assert readings == ["test", "test"]
-    assert [list(entry["accuracies"]) for entry in open_run(finished).manifest["tests"]] == [
-        ["ensemble", "best member"],
-        ["ensemble"],  # its best member was known
-    ]
+    one, two = open_run(finished).manifest["tests"]
+    assert list(one["accuracies"]) == list(two["accuracies"]) == ["ensemble", "best member"]
 
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"tests": {}}', '{"tests": {"ensemble": 5}}'])
+def test_a_damaged_record_of_an_ensemble_is_told_and_nothing_is_read(
+    damage: str, evocnn: Call, finished: Path, readings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    growth = (Growth(0, 0.5, 1.5), Growth(1, 0.75, 1.0))
+    monkeypatch.setattr("evocnn.cli.ensemble.grow_ensemble", lambda *_: growth)
+    monkeypatch.setattr("evocnn.cli.ensemble._name", lambda _: "ensemble-mine")
+    path = finished / "models" / "ensemble-mine" / "ensemble.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(damage)
+    said = evocnn("ensemble", finished, "--epochs", "1")
+    assert said.code == 2
+    assert f"error: ensemble '{path}' must hold what evocnn ensemble wrote, but it was damaged" in said.err
+    assert (readings, path.read_text()) == ([], damage)
+
+
+def test_without_test_images_an_ensemble_is_written_untested(
+    evocnn: Call, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def missing(*_: Any, **__: Any) -> None:
         raise DataError("there is none")
 
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    growth = (Growth(0, 0.5, 1.5), Growth(1, 0.75, 1.0))
+    monkeypatch.setattr("evocnn.cli.ensemble.grow_ensemble", lambda *_: growth)
     monkeypatch.setattr(judgement, "load_split", missing)
     said = evocnn("ensemble", finished, "--size", "2", "--epochs", "1")
     assert said.code == 0
     assert "not tested, for the test split cannot be read: there is none\n" in said.out
-    assert "tests" not in json.loads(
-        (finished / "models" / "ensemble-2-1-epochs" / "ensemble.json").read_text()
-    )
+    (path,) = finished.glob("models/ensemble-*/ensemble.json")
+    assert not {"tests", "paired_test"} & set(json.loads(path.read_text()))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        said = evocnn("ensemble", finished, "--size", "2", "--epochs", "1")
+    assert said.code == 2
+    assert f"ensemble '{path}' must be writable, but: [Errno 28] No space left on device" in said.err
+
+
+@pytest.mark.filterwarnings("always:the search goes on after")  # the command line prints it
+def test_a_search_that_goes_on_after_a_test_says_so_and_writes_it_down(evocnn: Call, finished: Path) -> None:
+    assert "test split" not in evocnn("resume", finished, "--workers", "0", "--budget", "5").err
+    assert open_run(finished).resumptions == []
+    n_records = len(open_run(finished).records)
+    entry = {"reading": 1, "when": "2026", "what": "it", "accuracies": {}}
+    with Journal.open(finished) as journal:
+        journal.set("tests", [entry])
+    assert "test split" not in evocnn("resume", finished, "--workers", "0").err  # it was finished
+    said = evocnn("resume", finished, "--workers", "0", "--budget", "6")
+    assert said.code == 0, said.err
+    assert "note: the search goes on after the test split of this run has been read once, as" in said.err
+    (found,) = open_run(finished).resumptions
+    assert (found["readings"], found["records"]) == (1, n_records)
+    with Journal.open(finished) as journal:
+        journal.set("tests", [entry, {**entry, "reading": 2}])
+    after = "note: the search of this run went on after reading 1; if that was because of what it said"
+    assert reading_lines(finished, 2, "2026")[-1].startswith(after)
+    assert not any(line.startswith(after) for line in reading_lines(finished, 1, "2026"))
 
 
 def test_an_ensemble_that_is_no_better_is_not_tested(

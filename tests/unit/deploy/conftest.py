@@ -14,7 +14,7 @@ def digits_model() -> Model:
 
     from evocnn.config import Experiment
     from evocnn.config.parts import load_data, space_of
-    from evocnn.deploy.model import Input, Origin
+    from evocnn.deploy.description import Input, Origin
     from evocnn.phenotype import build
     from evocnn.training.data import Framing
 

@@ -1,6 +1,7 @@
 """Exported files: they give what the model gives, say what they need, and are not there where they differ."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -203,8 +204,10 @@ def test_the_limit_grows_with_logits_beyond_ten(
         def forward(self, x: Tensor) -> Tensor:
             return 1000 * torch.ones(len(x), 10)
 
-    def read(path: Path) -> Callable[[Any], Any]:
-        return lambda pixels: (np.full((len(pixels), 10), 0.1), np.full((len(pixels), 10), 1000.009))
+    def read(path: Path) -> Any:
+        described = json.loads(json.dumps(module.about(digits_model)))
+        found = np.full((40, 10), 0.1), np.full((40, 10), 1000.009)
+        return lambda pixels: [part[: len(pixels)] for part in found], described
 
     monkeypatch.setitem(module._WRITERS, "torch", lambda _, path: path.write_text(""))
     monkeypatch.setitem(module._READERS, "torch", read)
@@ -224,6 +227,20 @@ def test_probabilities_are_compared_with_the_models_own(
     monkeypatch.setattr(module, "Classifier", AcrossImages)
     with pytest.raises(ExportError, match="probabilities of the exported torch file must be within"):
         export(digits_model, "torch", tmp_path / "m.pt2", images)
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_metadata_that_come_back_as_something_else_are_an_error(
+    form: str, digits_model: Model, images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = module._WRITERS[form]
+    other = replace(digits_model, class_names=tuple("abcdefghij"))
+    monkeypatch.setitem(module._WRITERS, form, lambda _, path: write(other, path))
+    with pytest.raises(
+        ExportError, match=f"metadata of the exported {form} file must .* but class_names came"
+    ):
+        export(digits_model, form, tmp_path / f"m{FORMS[form]}", images)
     assert [*tmp_path.iterdir()] == []
 
 
@@ -258,6 +275,22 @@ def test_a_place_that_cannot_be_written_is_refused(
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"exported file '.*m\.safetensors' must be writable, but: "):
         export(digits_model, "safetensors", tmp_path / "file" / "m.safetensors", images)
+
+
+def test_a_file_has_its_name_once_it_is_durable(
+    digits_model: Model, images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(module._WRITERS, "safetensors", lambda _, path: path.write_bytes(b""))
+    monkeypatch.setitem(module._READERS, "safetensors", lambda _: module._read_safetensors(kept))
+    kept = tmp_path / "kept.safetensors"
+    digits_model.save(kept)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataError, match=r"must be writable, but: .*No space left"):
+        export(digits_model, "safetensors", tmp_path / "m.safetensors", images)
+    assert not (tmp_path / "m.safetensors").exists()
 
 
 @pytest.mark.parametrize(

@@ -223,6 +223,41 @@ def test_a_seed_that_fails_does_not_stop_the_others(train: Any, monkeypatch: pyt
     assert [p.evaluation.status for p in pieces if p.training == 0 and p.evaluation] == [Status.DIVERGED]
 
 
+def test_no_worker_is_ended_for_a_full_training_that_takes_long(
+    mine: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evocnn.workers import SerialExecutor, ray_executor
+
+    asked: dict[str, Any] = {}
+
+    def executor(evaluator: Any, n_workers: int | None, **settings: Any) -> SerialExecutor:
+        asked.update(settings, n_workers=n_workers)
+        return SerialExecutor(evaluator)
+
+    monkeypatch.setattr(ray_executor, "RayExecutor", executor)
+    terms = terms_of(mine)
+    training = full_training(terms, mine.records[0], "0", 0)
+    train_in_full(terms, [training], Workers(2), on_piece=lambda _: None, should_stop=lambda: False)
+    assert (asked["n_workers"], asked["deadline"]) == (2, None)
+
+
+def test_a_model_says_where_its_images_lay_and_what_trained_it(mine: Run, tmp_path: Path) -> None:
+    from evocnn.config.parts import load_data
+
+    images = load_data(mine.experiment)
+    np.savez(tmp_path / "mine.npz", images=images.images[:, 0], labels=images.labels)
+    moved = run(Experiment.from_dict(TABLES), tmp_path / "moved", data=tmp_path / "mine.npz")
+    terms = terms_of(moved)
+    training = full_training(terms, moved.records[0], "0", 0)
+    train_in_full(terms, [training], Workers(0), on_piece=lambda _: None, should_stop=lambda: False)
+    model = load_model(training.path)
+    assert model.origin.data_path == str(tmp_path / "mine.npz")
+    versions: Any = model.steps[0]["versions"]
+    environment = moved.manifest["environment"]
+    assert versions == {name: environment[name] for name in versions}
+    assert {"evocnn", "torch", "python", "processor"} <= set(versions)
+
+
 def test_other_data_than_the_runs_are_refused(mine: Run, tmp_path: Path) -> None:
     path = tmp_path / "other.npz"
     np.savez(path, images=np.zeros((300, 8, 8), np.uint8), labels=np.arange(300) % 10)

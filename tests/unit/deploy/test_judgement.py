@@ -78,6 +78,7 @@ def test_a_confusion_is_counted_by_class_and_by_what_it_was_taken_for() -> None:
     assert (found.n_images, found.n_correct, found.accuracy) == (6, 4, pytest.approx(4 / 6))
     assert found.class_accuracies[:2] == pytest.approx((2 / 3, 1 / 2))
     assert isnan(found.class_accuracies[2])
+    assert found.is_right == (True, True, False, True, False, True)
     assert found.class_accuracies[3] == 1
 
 

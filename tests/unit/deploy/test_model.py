@@ -133,6 +133,53 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_model(tmp_path / "nothing.safetensors")
 
 
+FORM: dict[str, Any] = {
+    "shape": [1, 8, 8],
+    "framing": {"size": [8, 8], "fit": "crop", "channels": "grey"},
+    "mean": [4.9],
+    "deviation": [6.0],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"input": None}, "input"),
+        ({"input": {**FORM, "mean": ["much"]}}, "input.mean.0"),
+        ({"input": {**FORM, "shape": [1, 8]}}, "input.shape.2"),
+        ({"input": {**FORM, "deviation": [0]}}, "input: no images have"),
+        ({"input": {**FORM, "mean": [1, 2]}}, "input: no images have"),
+        ({"input": {**FORM, "framing": {"size": 8}}}, "input.framing.size"),
+        ({"class_names": 10}, "class_names"),
+        ({"class_names": ["a", "b"]}, "state_dict.* size mismatch"),
+        ({"origin": {}}, "origin.experiment"),
+        ({"steps": [{}]}, "step"),
+        ({"steps": [{"step": "prune", "widths": {"nowhere": [1]}}]}, "nowhere"),
+        ({"steps": [{"step": "test", "class_accuracies": [1.0]}]}, "other than the 10 classes"),
+        ({"chromosome": {}}, "layers"),
+        ({"chromosome": "conv"}, "chromosome"),
+        ({"digest": 5}, "digest"),
+    ],
+)
+def test_a_description_that_cannot_be_is_told(changes: dict[str, Any], reason: str, saved: Path) -> None:
+    rewritten(saved, **changes)
+    with pytest.raises(DataError, match=rf"model '.*' must hold what evocnn train writes, but: .*{reason}"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[]", "{}", "null"])
+def test_metadata_that_describe_nothing_are_told(text: str, saved: Path) -> None:
+    saved.write_bytes(safetensors.torch.save({"weight": torch.zeros(2)}, {"evocnn": text}))
+    with pytest.raises(DataError, match="must hold what evocnn train writes, but: "):
+        load_model(saved)
+
+
+def test_images_of_an_origin_have_a_name_and_a_digest(digits_model: Model, saved: Path) -> None:
+    rewritten(saved, origin={**asdict(digits_model.origin), "data": {"name": "mine"}})
+    with pytest.raises(DataError, match=r"origin\.data: name or digest is missing"):
+        load_model(saved)
+
+
 def test_a_place_that_cannot_be_written_is_named(digits_model: Model, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="must be writable"):

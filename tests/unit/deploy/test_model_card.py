@@ -1,6 +1,8 @@
 """The model card: what it says of files, figures, origin and limits."""
 
 import hashlib
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from evocnn.deploy.export import Exported
 from evocnn.deploy.model import Model
 from evocnn.deploy.model_card import write_model_card
 from evocnn.errors import DataError
+from evocnn.store import environment
 
 TRAIN: dict[str, Any] = {
     "step": "train",
@@ -76,6 +79,27 @@ def test_steps_stand_with_their_figures_and_without_curves(digits_model: Model, 
     assert not {"curves", "1.25", "confusion", "class accuracies"} & set(text.split())
 
 
+def test_versions_of_every_training_and_of_the_export_are_told(digits_model: Model, tmp_path: Path) -> None:
+    trained = {**TRAIN, "versions": {"evocnn": "0.1.0", "torch": "2.0.1", "processor": "Z80"}}
+    pruned = {"step": "prune", "versions": {"torch": "2.9.9+cu<3>"}}
+    text = card(digits_model, tmp_path, steps=(trained, TEST, pruned))
+    assert "- 1. train: evocnn 0.1.0, torch 2.0.1, processor Z80\n- 3. prune: torch 2.9.9+cu\\<3\\>\n" in text
+    assert f"- export: evocnn {environment()['evocnn']}, " in text
+    assert "onnxruntime " in text
+
+
+def test_names_mean_nothing_to_markdown(digits_model: Model, tmp_path: Path) -> None:
+    names = ("a|b", "`x`", "<img src=x onerror=alert(1)>", "two\nlines", *map(str, range(4, 10)))
+    data = {**digits_model.origin.data, "notes": ["1 file left out: <b>*x*</b>"]}
+    experiment = {**digits_model.origin.experiment, "name": "[x](y)"}
+    origin = replace(digits_model.origin, data=data, experiment=experiment)
+    text = card(replace(digits_model, class_names=names, origin=origin), tmp_path, steps=(TRAIN, TEST))
+    assert "classes: `a|b`, `` `x` ``, `<img src=x onerror=alert(1)>`, `two lines`, `4`" in text
+    assert "\n| `a\\|b` | 0.9000 |\n| `` `x` `` | no images |\n" in text
+    assert r"left out: \<b\>\*x\*\</b\>" in text
+    assert text.startswith("# Model card: \\[x\\](y), ")
+
+
 @pytest.mark.parametrize(
     ("steps", "limit"),
     [
@@ -100,6 +124,20 @@ def test_weights_alone_are_told_from_a_graph(digits_model: Model, tmp_path: Path
     text = card(digits_model, tmp_path, form="safetensors")
     assert "Normalization, ahead of the network: " in text
     assert "evocnn predict" not in text
+
+
+def test_a_card_that_cannot_be_finished_leaves_the_old_one(
+    digits_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.onnx.md").write_text("old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataError, match=r"model card '.*m\.onnx\.md' must be writable, but: No space left"):
+        card(digits_model, tmp_path)
+    assert (tmp_path / "m.onnx.md").read_text() == "old"
 
 
 def test_a_card_that_cannot_be_written_is_an_error(digits_model: Model, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from evocnn.deploy import latency as module
 from evocnn.deploy.latency import latencies
 from evocnn.deploy.model import Model
-from evocnn.errors import DataError
+from evocnn.errors import DataError, ExperimentError
 from evocnn.training.latency import Latency
 
 
@@ -64,6 +64,32 @@ def test_an_onnx_file_is_measured_likewise(
     assert [row[:3] for row in found] == [("CPU", 2, 1), ("CPU", 2, 8), ("CPU", 1, 1), ("CPU", 1, 8)]
     provider = "CPUExecutionProvider"
     assert asked == [("m.onnx", t, provider, "uint8", (n, 3, 4, 5)) for t in (2, 1) for n in (1, 8)]
+
+
+@pytest.mark.parametrize("ending", [".onnx", ".safetensors"])
+def test_a_batch_beyond_any_use_is_refused_before_memory_is_taken(
+    ending: str, digits_model: Model, asked: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits_model.save(tmp_path / "m.safetensors")
+    session = SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
+    onnx = SimpleNamespace(session=session, shape=(1, 8, 8), probabilities=len)
+    monkeypatch.setattr(module, "open_onnx", lambda *_: onnx)
+    message = r"a batch of images of 1x8x8 must be of 4,194,304 at most, .* but it was of 99,999,999; give"
+    with pytest.raises(ExperimentError, match=message):
+        list(latencies(tmp_path / f"m{ending}", [99_999_999], [1]))
+    assert asked == []
+
+
+def test_a_batch_for_which_memory_is_not_enough_is_told(
+    digits_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure_latency(*_: Any) -> Latency:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(module, "measure_latency", measure_latency)
+    digits_model.save(tmp_path / "m.safetensors")
+    with pytest.raises(DataError, match=r"a batch of 2,048 images must be small enough .* can't allocate"):
+        list(latencies(tmp_path / "m.safetensors", [2048], [1]))
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

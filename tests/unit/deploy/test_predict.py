@@ -141,10 +141,37 @@ def test_files_that_are_no_exported_model_are_refused(tmp_path: Path) -> None:
     for name in ("noise.onnx", "gone.onnx"):
         with pytest.raises(DataError, match=rf"model '.*{name}' must be readable, but: "):
             open_onnx(tmp_path / name)
-    for entry in (None, "{}", "no JSON"):
+    wrong = [
+        {},
+        [],
+        {**ENTRY, "class_names": "dark"},
+        {**ENTRY, "class_names": [1, 2]},
+        {**ENTRY, "shape": [1, 2]},
+        {**ENTRY, "shape": [1, 2, -2]},
+        {**ENTRY, "shape": 3},
+        {**ENTRY, "fit": "squeeze"},
+    ]
+    for entry in (None, "no JSON", *map(json.dumps, wrong)):
         path = write(tmp_path / "foreign.onnx", entry)
         with pytest.raises(DataError, match=r"foreign\.onnx' must hold class names and the images' shape"):
             open_onnx(path)
+
+
+@pytest.mark.parametrize(
+    "other", [{"shape": [3, 2, 2]}, {"shape": [1, 2, 3]}, {"class_names": ["a", "b", "c"]}]
+)
+def test_a_graph_that_its_metadata_do_not_describe_is_refused(other: dict[str, Any], tmp_path: Path) -> None:
+    path = write(tmp_path / "other.onnx", json.dumps({**ENTRY, **other}))
+    with pytest.raises(
+        DataError, match=r"the graph of '.*other\.onnx' must take .*, as its metadata say, but"
+    ):
+        open_onnx(path)
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_it_is_computed_by_as_many_threads_as_are_asked_for(n_threads: int, brightness: Path) -> None:
+    options = open_onnx(brightness, n_threads).session.get_session_options()
+    assert options.intra_op_num_threads == n_threads
 
 
 def test_no_torch_is_imported(brightness: Path, tmp_path: Path) -> None:

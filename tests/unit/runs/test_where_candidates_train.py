@@ -88,6 +88,7 @@ def test_without_a_pytorch_for_gpus_only_who_asks_for_one_gets_it(
     (tmp_path / "tiny.toml").write_text(TINY, encoding="utf-8")
     run(load_experiment(tmp_path / "tiny.toml", ["search.budget=1"]), tmp_path / "run", workers=workers)
     assert (asked["n_workers"], asked["gpus_per_worker"]) == (workers.count, share)
+    assert asked["deadline"] == 3600 + crews.DEADLINE_GRACE  # of training.timeout
 
 
 @pytest.mark.parametrize(("count", "share"), [(-1, None), (2, -0.5), (None, 1.5)])
