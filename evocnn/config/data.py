@@ -24,8 +24,12 @@ def _source(value: object, info: ValidationInfo) -> object:
     return found
 
 
-def _size(value: Any, _: ValidationInfo) -> object:
-    """Return height and width: one number stands for both."""
+def sides_of(value: Any) -> tuple[int, int]:
+    """Return height and width, as `size` gives them: one number stands for both.
+
+    Raises:
+        ExperimentError: The value is neither.
+    """
     size = [value, value] if type(value) is int else value
     is_size = isinstance(size, list | tuple) and len(size) == 2 and all(type(side) is int for side in size)
     if not is_size or not all(1 <= side <= MAX_SIDE for side in size):
@@ -34,7 +38,7 @@ def _size(value: Any, _: ValidationInfo) -> object:
             f"{value!r}; write 64 or [48, 64]"
         )
         raise ExperimentError(message)
-    return tuple(size)
+    return size[0], size[1]
 
 
 class DataSettings(Settings):
@@ -44,7 +48,7 @@ class DataSettings(Settings):
         description="digits, mnist, ..., idx, npz, folder, module:function, or the data themselves"
     )
     path: str | None = None
-    size: Annotated[tuple[int, int], guarded(_size)] | None = None
+    size: Annotated[tuple[int, int], guarded(lambda value, _: sides_of(value))] | None = None
     fit: Literal[FITS] = "crop"  # type: ignore[valid-type]
     channels: Literal[CHANNELS] = "auto"  # type: ignore[valid-type]
     validation: float = Field(default=0.2, gt=0, lt=1)

@@ -263,7 +263,11 @@ def _with_preset(tables: Mapping[str, Any], folder: Path | None) -> Mapping[str,
         if isinstance(tables.get("space"), Mapping):
             tables = {**tables, "space": extended(tables["space"])}
     mistakes.raise_any()
-    return {**tables, "space": with_backbone(tables["space"], folder)} if "space" in tables else tables
+    if "space" not in tables:
+        return tables
+    data = tables.get("data")
+    size = data.get("size") if isinstance(data, Mapping) else None
+    return {**tables, "space": with_backbone(tables["space"], size, folder)}
 
 
 def _known() -> dict[str, list[str]]:

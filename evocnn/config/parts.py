@@ -23,6 +23,7 @@ from evocnn.search import (
 from evocnn.training.data import ImageSet, load, split
 from evocnn.training.data.sources import matching
 from evocnn.training.evaluator import TrainingEvaluator
+from evocnn.training.libraries import published
 from evocnn.training.pretrained import Pretrained, read_pretrained
 from evocnn.training.protocol import Protocol
 from evocnn.training.scores import InitialScore
@@ -174,8 +175,9 @@ def pretrained_of(experiment: Experiment, shape: Shape) -> Pretrained | None:
     settings = experiment.space.backbone
     if settings is None:
         return None
+    own = (experiment.folder or Path()) / settings.weights
     return read_pretrained(
-        (experiment.folder or Path()) / settings.weights,
+        published(settings.weights).path if settings.stages else own,
         settings.network,
         shape,
         mean=settings.mean,

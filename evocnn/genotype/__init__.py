@@ -2,7 +2,7 @@
 
 from evocnn.genotype.alleles import Alleles, Choice, Range
 from evocnn.genotype.backbone import Backbone, PretrainedLayers, backbone_type
-from evocnn.genotype.baseline import baseline
+from evocnn.genotype.baseline import baseline, unlimited_baseline
 from evocnn.genotype.chromosome import ActiveGene, Chromosome, parse_gene, parse_layers
 from evocnn.genotype.cost import CostModel
 from evocnn.genotype.gene import Counts, LayerGene, Shape, number, word
@@ -25,6 +25,7 @@ from evocnn.genotype.limits import Limits
 from evocnn.genotype.recipe import Recipe
 from evocnn.genotype.reference_networks import REFERENCE_NETWORKS, ReferenceNetwork, reference_network
 from evocnn.genotype.space import Held, SearchSpace
+from evocnn.genotype.stage import Stage
 
 __all__ = [
     "JSON",
@@ -62,11 +63,13 @@ __all__ = [
     "SearchSpace",
     "Shape",
     "Space",
+    "Stage",
     "backbone_type",
     "baseline",
     "number",
     "parse_gene",
     "parse_layers",
     "reference_network",
+    "unlimited_baseline",
     "word",
 ]

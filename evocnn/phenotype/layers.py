@@ -26,6 +26,7 @@ from evocnn.genotype import (
     Pool,
     Residual,
     Shape,
+    Stage,
 )
 from evocnn.genotype.pool_order import pools_within
 from evocnn.phenotype.backbone import FeatureExtractor
@@ -40,6 +41,7 @@ from evocnn.phenotype.parts import (
     late_pooled,
     normalization,
 )
+from evocnn.phenotype.stages import stage_module
 
 
 def layer_module(
@@ -207,6 +209,12 @@ def _(gene: Backbone, shape: Shape) -> nn.Module:
     blocks = blocks_of(gene.active(shape), gene.network.pool_order)
     n_frozen = sum(end <= len(gene.frozen(shape)) for end in blocks.ends)
     return FeatureExtractor(blocks.modules, n_frozen)
+
+
+@_module.register
+def _(gene: Stage, shape: Shape) -> nn.Module:
+    del shape
+    return stage_module(gene)
 
 
 @_module.register

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from evocnn.errors import DataError
-from evocnn.genotype import PretrainedLayers, Shape, backbone_type
+from evocnn.genotype import LayerGene, PretrainedLayers, Shape, Stage, backbone_type
 from evocnn.phenotype import Network, layer_module
 from evocnn.phenotype.backbone import FeatureExtractor
 from evocnn.training.images import Images
@@ -91,7 +91,8 @@ def read_pretrained(
     Weights are found by evocnn's own names where the file has these. Else the file's first tensors must be
     those of the layers, one after the other: in a state_dict's own order; by name, numbers in rising order,
     in a safetensors file, which keeps no order. What follows them, such as a head, is left out. Counts of
-    the steps that batch normalizations saw do not matter.
+    the steps that batch normalizations saw do not matter. A library's network is found by the names that its
+    modules have there.
 
     Args:
         path: The file.
@@ -121,6 +122,8 @@ def read_pretrained(
         raise DataError(message)
     whole = layer_module(backbone_type(network)(len(network.layers)), shape)
     wanted = {name: tensor for name, tensor in whole.state_dict().items() if tensor.ndim}
+    if any(isinstance(gene, Stage) for gene in network.layers):
+        tensors = {name: one for name, one in _by_stage(network.layers, tensors).items() if name in wanted}
     weights = _matched(path, wanted, {name: tensor for name, tensor in tensors.items() if tensor.ndim})
     return Pretrained(network, weights, mean, deviation, digest)
 
@@ -135,6 +138,17 @@ def _read(path: Path) -> dict[str, Tensor]:
         message = f"it holds {type(found).__name__} with more than tensors"
         raise ValueError(message)
     return dict(found)
+
+
+def _by_stage(layers: Sequence[LayerGene], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of a library's network by our names, in the order of its modules."""
+    prefixes = [(f"blocks.{n}.", f"{one.place}.") for n, one in enumerate(layers) if isinstance(one, Stage)]
+    return {
+        own + name.removeprefix(theirs): tensor
+        for own, theirs in prefixes
+        for name, tensor in tensors.items()
+        if name.startswith(theirs)
+    }
 
 
 def _place(name: str) -> tuple[list[tuple[int, str]], int, str]:
@@ -159,7 +173,7 @@ def _matched(path: Path, wanted: Mapping[str, Tensor], tensors: Mapping[str, Ten
             found = "the file has no more" if source is None else f"'{pairs[name]}' has {_shown(source)}"
             message = (
                 f"weights '{path}' must be those of the described layers, {_shown(own)} for '{name}', but "
-                f"{found}; correct space.backbone.layers"
+                f"{found}; correct space.backbone.layers, or take the network that they are of"
             )
             raise DataError(message)
         if not source.isfinite().all():

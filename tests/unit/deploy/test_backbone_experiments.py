@@ -7,8 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import numpy_helper
 
 from evocnn.config import Experiment, build_parts
 from evocnn.config.backbone import BackboneSettings
@@ -16,10 +19,13 @@ from evocnn.config.parts import variation_of
 from evocnn.config.toml import read_toml
 from evocnn.deploy.model import Model, load_model
 from evocnn.deploy.pruning import Pruning, prune
+from evocnn.deploy.quantization import quantize
 from evocnn.errors import DataError, ExperimentError
 from evocnn.evaluation import EvaluationRequest
 from evocnn.genotype import Choice, Chromosome, Conv, Fidelity
+from evocnn.genotype.stage import is_named
 from evocnn.phenotype import build
+from evocnn.training.latency import Latency
 from evocnn.training.state import load_weights
 
 
@@ -202,7 +208,8 @@ def test_the_page_has_a_row_for_every_key() -> None:
 
 def test_the_examples_of_the_page_are_experiments(tmp_path: Path) -> None:
     parts_of_page = PAGE.read_text(encoding="utf-8").split("```toml\n")[1:]
-    first, held = (tomllib.loads(part.partition("```")[0]) for part in parts_of_page)
+    first, held, named = (tomllib.loads(part.partition("```")[0]) for part in parts_of_page)
+    assert is_named(named["space"]["backbone"]["weights"])
     state = {
         f"{n}.{name}": tensor
         for n, (before, after) in enumerate([(1, 32), (32, 64), (64, 128)])
@@ -223,6 +230,41 @@ def test_the_experiments_can_be_read(tmp_path: Path, name: str) -> None:
     space = Experiment.from_dict(tables, folder=tmp_path).space
     assert space.backbone
     assert space.backbone.alleles.fields["cut"] == Choice((1, 2, 3, 4, 5, 6))
+
+
+@pytest.mark.parametrize("kind", ["channels", "weights"])
+def test_what_is_frozen_loses_parts_and_trains_no_more_after_pruning_than_before(
+    kind: str, weights: Path, digits_origin: Any, tmp_path: Path
+) -> None:
+    experiment = Experiment.from_dict(tables(), folder=weights.parent)
+    parts = build_parts(experiment)
+    chromosome = parts.space.parse("backbone2 · conv8k3 | gap | sgd lr=.01")
+    model = digits_origin(experiment, chromosome, parts.evaluator._network(chromosome, 0).eval())
+    before = model.network.blocks[0].blocks[0].convolution.weight.detach().clone()
+    pruned = prune(model, Pruning(kind, 0.6, 1), parts.evaluator.training, parts.evaluator.validation)
+    pruned.save(tmp_path / "pruned.safetensors")
+    for network in (pruned.network, load_model(tmp_path / "pruned.safetensors").network):
+        frozen = {name for name, own in network.named_parameters() if not own.requires_grad}
+        assert frozen == {f"blocks.0.blocks.0.convolution.{leaf}" for leaf in ("weight", "bias")}
+        left = network.get_parameter("blocks.0.blocks.0.convolution.weight")
+        if kind == "channels":
+            assert len(left) < len(before)
+            assert all(any(torch.equal(own, one) for one in before) for own in left)
+        else:
+            assert torch.equal(left, before * (left != 0))
+
+
+def test_a_model_with_a_backbone_is_quantized_as_any_other(
+    trained: tuple[Experiment, Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latencies = [Latency(0.25, 0.0)] * 2  # measuring takes its time
+    monkeypatch.setattr("evocnn.deploy.quantization.interleaved_latencies", lambda _: latencies)
+    experiment, model = trained
+    evaluator = build_parts(experiment).evaluator
+    quantize(model, tmp_path / "int8.onnx", evaluator.training, evaluator.validation, max_drop=1.0)
+    tensors = [numpy_helper.to_array(one) for one in onnx.load(tmp_path / "int8.onnx").graph.initializer]
+    n_frozen = model.network.blocks[0].blocks[0].convolution.weight.numel()  # type: ignore[index, union-attr]
+    assert any(one.dtype == np.int8 and one.size == n_frozen for one in tensors)
 
 
 def test_pruning_trains_on_images_as_the_model_reads_them(
