@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from evocnn.config import Parts
-from evocnn.store import Record
+from evocnn.store import Record, Running
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,14 @@ class Observer:
         on_start: Called once with the objects of the search.
         on_workers: Called with what the workers are, in a line, once all have started.
         on_told: Called after each evaluation was told.
+        on_running: Called with all that is being trained, where that has changed.
         should_stop: Asked often; once true, nothing new starts and what runs is finished.
     """
 
     on_start: Callable[[Parts], None] = _ignore
     on_workers: Callable[[str], None] = _ignore
     on_told: Callable[[Progress], None] = _ignore
+    on_running: Callable[[tuple[Running, ...]], None] = _ignore
     should_stop: Callable[[], bool] = _never
 
 

@@ -1,5 +1,6 @@
 """What evaluates requests, one protocol for every kind of worker."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from evocnn.evaluation import Evaluation, EvaluationRequest
@@ -20,6 +21,11 @@ class Executor(Protocol):
     @property
     def n_running(self) -> int:
         """Requests that have been submitted and not returned."""
+        ...
+
+    @property
+    def running(self) -> Mapping[int, str]:
+        """Where each of them is being evaluated, in a few words, by ticket; for people to look at."""
         ...
 
     def submit(self, ticket: int, request: EvaluationRequest) -> None:

@@ -24,6 +24,11 @@ class SerialExecutor:
         """0 or 1."""
         return 1 if self._waiting else 0
 
+    @property
+    def running(self) -> dict[int, str]:
+        """What was submitted, in this process."""
+        return {self._waiting[0]: "this process"} if self._waiting else {}
+
     def submit(self, ticket: int, request: EvaluationRequest) -> None:
         """Keep the request for `wait`."""
         self._waiting = ticket, request

@@ -39,6 +39,11 @@ class SimulatedExecutor:
         """Simulated workers at work."""
         return len(self._running)
 
+    @property
+    def running(self) -> dict[int, str]:
+        """What was submitted and not returned."""
+        return {ticket: "simulated" for _, ticket, _ in self._running}
+
     def submit(self, ticket: int, request: EvaluationRequest) -> None:
         """Evaluate at once; the result is held back until the clock reaches its end."""
         seconds = self._duration(ticket, request)

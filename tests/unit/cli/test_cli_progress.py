@@ -1,7 +1,6 @@
-"""What the progress line says, second by second of a clock of our own."""
+"""What a search says of itself, second by second of a clock of our own."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,10 @@ import pytest
 from evocnn import load_experiment
 from evocnn.cli import progress as module
 from evocnn.cli.progress import PLAIN_SECONDS, ProgressDisplay
+from evocnn.cli.progress_lines import plain_lines, short_line
 from evocnn.config import Parts, build_parts
-from evocnn.evaluation import Evaluation, Status
+from evocnn.evaluation import Evaluation, Objectives, Status
+from evocnn.report.standing import Standing
 from evocnn.runs import Progress, Workers
 from evocnn.search import Budget
 from evocnn.store import Record
@@ -97,88 +98,58 @@ def test_rate_and_time_left_follow_from_what_was_evaluated(
     shown.told(Progress(record(0), is_replayed=False))
     clock.now += 30
     shown.told(Progress(record(1, 0.75), is_replayed=False))
-    volume = shown._front.front.hypervolume
+    volume = shown._standing.front.hypervolume
     assert capsys.readouterr().err.splitlines()[2:] == [
         "1/10 evaluations · 1 looked at, 1 in full, 1 epochs · 2 a minute · 4m 30s left",
         f"  best accuracy 0.5000 · hypervolume {0.4 * 2900:.4g}",
         "2/10 evaluations · 2 looked at, 2 in full, 2 epochs · 2 a minute · 4m 00s left",
         f"  best accuracy 0.7500 · hypervolume {volume:.4g}",
     ]
-    assert shown._share() == 0.2
 
 
-def test_no_line_is_wider_than_80_columns_or_broken_without_need(display: Any, clock: Clock) -> None:
-    shown = display(Budget(epochs=123_456))
-    clock.now += 60
-    shown._n_looked_at, shown._n_full, shown._n_epochs = 12_345, 1_234, 54_321
-    lines = shown._line().splitlines()
-    assert lines == ["0/123456 epochs · 12345 looked at, 1234 in full, 54321 epochs"]
-    shown._spent = shown._spent_now = 54_321.0
-    lines = shown._line().splitlines()
-    assert lines[1:] == ["  5.43e+04 a minute · 1m 16s left"]
-    assert len(lines[0]) <= 80 < len(f"{lines[0]} · 5.43e+04 a minute")
-
-
-@pytest.mark.parametrize(("limit", "n_before"), [(50, 4), (1000, 9)], ids=["tenth", "ten candidates"])
-def test_the_time_left_is_told_once_it_can_be_estimated(
-    limit: int, n_before: int, display: Any, record: Any, clock: Clock
-) -> None:
-    shown = display(Budget(evaluations=limit))
-    shown.told(Progress(record(99, elapsed=0.0), is_replayed=True))  # tells nothing of this session's pace
-    for ticket in range(n_before):
-        clock.now += 1
-        shown.told(Progress(record(ticket), is_replayed=False))
-        assert "left" not in shown._line()
-    clock.now += 1
-    shown.told(Progress(record(n_before), is_replayed=False))
-    assert shown._seconds_left(n_before + 1) == limit - n_before - 2
-
-
-def test_a_budget_in_time_counts_earlier_sessions(
+def test_what_an_earlier_session_found_tells_no_pace(
     display: Any, record: Any, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown = display(Budget(seconds=100.0))
-    shown.told(Progress(record(0, elapsed=15.0), is_replayed=True))
-    shown.told(Progress(record(1, elapsed=20.0), is_replayed=True))
-    clock.now += 30
-    shown.told(Progress(record(2, elapsed=50.0), is_replayed=False))
-    line, _ = capsys.readouterr().err.splitlines()[2:]
-    assert line.startswith("3 evaluations · 3 looked at, 3 in full, 3 epochs · 2 a minute · 50s left")
-    assert shown._share() == 0.5
-    clock.now += 1000
-    assert shown._share() == 1.0
-    assert "· 0s left\n" in shown._line()
-
-
-def test_a_rung_counts_as_its_share(display: Any, record: Any, clock: Clock) -> None:
-    ten = {"epochs": 10}
     shown = display(Budget(evaluations=10))
-    clock.now += 60
-    shown.told(Progress(record(0, share=0.1, n_epochs=1, **ten), is_replayed=True))
-    shown.told(Progress(record(1, share=0.1, n_epochs=1, **ten), is_replayed=False))
-    assert shown._line() == "0.2/10 evaluations · 2 looked at, 0 in full, 2 epochs · 0.1 a minute"
-    assert shown._line(is_short=True) == "0.2/10 · 2 seen, 0 full"
-    shown.told(Progress(record(2, n_epochs=9, continues=0, **ten), is_replayed=False))
-    assert shown._line().startswith(
-        "1.1/10 evaluations · 2 looked at, 1 in full, 11 epochs · 1 a minute\n  8m 54s left ·"
+    shown.told(Progress(record(0), is_replayed=True))
+    clock.now += 30
+    shown.told(Progress(record(1, 0.75), is_replayed=False))
+    line = capsys.readouterr().err.splitlines()[2]
+    assert line == "2/10 evaluations · 2 looked at, 2 in full, 2 epochs · 2 a minute · 4m 00s left"
+
+
+def test_no_line_is_wider_than_80_columns_or_broken_without_need(parts: Parts) -> None:
+    standing = Standing(parts.objectives, Budget(epochs=123_456))
+    standing.n_looked_at, standing.n_full, standing.n_epochs = 12_345, 1_234, 54_321
+    assert plain_lines(standing, 60.0) == "0/123456 epochs · 12345 looked at, 1234 in full, 54321 epochs"
+    standing.spent = standing.spent_now = 54_321.0
+    first, second = plain_lines(standing, 60.0).splitlines()
+    assert second == "  5.43e+04 a minute · 1m 16s left"
+    assert len(first) <= 80 < len(f"{first} · 5.43e+04 a minute")
+
+
+def test_a_rung_is_shown_as_its_share(parts: Parts, record: Any) -> None:
+    standing = Standing(parts.objectives, Budget(evaluations=10))
+    standing.add(record(0, share=0.1, n_epochs=1, epochs=10))
+    assert short_line(standing, 60.0) == "0.1/10 · 1 seen, 0 full"
+    standing.add(record(1, n_epochs=10, epochs=10))
+    assert plain_lines(standing, 60.0).startswith(
+        "1.1/10 evaluations · 2 looked at, 1 in full, 11 epochs · 1.1 a minute\n  8m 05s left ·"
     )
-    assert shown._share() == pytest.approx(0.11)
 
 
-def test_a_budget_of_epochs_is_shown_in_epochs(display: Any, record: Any, clock: Clock) -> None:
-    shown = display(Budget(epochs=40))
-    clock.now += 60
-    shown.told(Progress(record(0, share=0.1, n_epochs=4, epochs=40), is_replayed=False))
-    assert shown._line() == "4/40 epochs · 1 looked at, 0 in full, 4 epochs · 4 a minute · 9m 00s left"
-    assert shown._share() == 0.1
+def test_a_budget_of_epochs_is_shown_in_epochs(parts: Parts, record: Any) -> None:
+    standing = Standing(parts.objectives, Budget(epochs=40))
+    standing.add(record(0, share=0.1, n_epochs=4, epochs=40))
+    line = "4/40 epochs · 1 looked at, 0 in full, 4 epochs · 4 a minute · 9m 00s left"
+    assert plain_lines(standing, 60.0) == line
 
 
-def test_the_line_of_a_terminal_fits_into_80_columns(display: Any, record: Any, clock: Clock) -> None:
-    shown = display(Budget(evaluations=200))
-    shown._n_looked_at, shown._n_full, shown._spent, shown._spent_now = 411, 44, 122.4, 20.0
-    shown.told(Progress(record(0, 0.975, elapsed=0.0), is_replayed=True))
-    clock.now += 60
-    line = shown._line(is_short=True)
+def test_the_line_of_a_small_terminal_fits_into_80_columns(parts: Parts, record: Any) -> None:
+    standing = Standing(parts.objectives, Budget(evaluations=200))
+    standing.n_looked_at, standing.n_full, standing.spent, standing.spent_now = 411, 44, 122.4, 20.0
+    standing.add(record(0, 0.975, elapsed=0.0), is_earlier=True)
+    line = short_line(standing, 60.0)
     assert line.startswith("123.4/200 · 412 seen, 45 full · 3m 50s left · accuracy 0.9750 · hypervolume")
     assert len(line) <= 80
 
@@ -210,14 +181,6 @@ def test_a_search_that_is_complete_early_ends_without_a_time_left(
     assert any("left" in line for line in before)
 
 
-def test_repeats_of_a_network_are_not_counted_again(display: Any, record: Any) -> None:
-    shown = display(Budget(evaluations=10))
-    for replicate in range(3):
-        again = record(replicate, key="same", replicate=replicate)
-        shown.told(Progress(again, is_replayed=True))
-    assert shown._line().startswith("3/10 evaluations · 1 looked at, 1 in full, 3 epochs")
-
-
 def test_duplicates_are_no_evaluations(display: Any, record: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with display(Budget(evaluations=10)) as shown:
         shown.told(Progress(record(0, reused_from=0), is_replayed=False))
@@ -237,13 +200,8 @@ def test_failures_are_told_as_they_are_and_counted(
     ]
 
 
-def test_a_front_without_accuracies_shows_its_size(
-    display: Any, record: Any, parts: Parts, clock: Clock
-) -> None:
-    shown = display(Budget(evaluations=10))
+def test_a_front_without_accuracies_shows_its_size(parts: Parts, record: Any) -> None:
     items = tuple(item for item in parts.objectives.items if item.name == "parameters")
-    shown._parts = replace(parts, objectives=replace(parts.objectives, items=items))
-    clock.now += 30
-    evaluation = Evaluation(Status.OK, {"parameters": 100.0})
-    shown.told(Progress(record(0, evaluation=evaluation), is_replayed=False))
-    assert "  1 on the front · hypervolume 2900" in shown._line()
+    standing = Standing(Objectives(items), Budget(evaluations=10))
+    standing.add(record(0, evaluation=Evaluation(Status.OK, {"parameters": 100.0})))
+    assert "  1 on the front · hypervolume 2900" in plain_lines(standing, 30.0)

@@ -74,6 +74,8 @@ def test_every_ticket_comes_back_once_with_its_own_result(executor_and_size: tup
         finished = executor.wait(0.01)
         back += finished
         running -= len(finished)
+        submitted = set(range(30)) - {*waiting, *(ticket for ticket, _ in back)}
+        assert set(executor.running) == submitted
         assert (executor.n_running, executor.n_idle) == (running, size - running)
     assert sorted(ticket for ticket, _ in back) == list(range(30))
     for ticket, evaluation in back:

@@ -1,0 +1,179 @@
+"""Where a search stands: what is counted of it, record by record, for whatever shows it."""
+
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from evocnn.config import parse_budget
+from evocnn.config.search import SearchSettings
+from evocnn.errors import ExperimentError
+from evocnn.evaluation import Objective, Objectives, Status
+from evocnn.genotype import Fidelity
+from evocnn.search import Budget
+from evocnn.store import Front, GrowingFront, Record
+
+ENOUGH_TOLD, ENOUGH_SPENT = 10, 0.1  # candidates, or a share of the budget, that tell the time left
+MOST_FAILURES = 50  # that are kept with their reasons
+PREFERRED = ("parameters", "validation_accuracy")  # across and up
+
+Point = tuple[float, float, bool]
+
+
+class Standing:
+    """What a search has spent and found so far.
+
+    Args:
+        objectives: What counts.
+        budget: What it may cost.
+
+    Attributes:
+        objectives: As given.
+        axes: The objectives across and up of a picture of the front.
+        n_looked_at: Candidates that were trained, if only to a rung; duplicates and repeats aside.
+        n_full: Of these, trained in full without failure.
+        n_epochs: Epochs, as they are charged to the budget.
+        n_reused: Candidates that had been evaluated before.
+        n_rejected: Candidates that were turned down ahead of training.
+        failures: Failed evaluations, by status.
+        last_failures: The last of them, the newest last.
+        spent: Epochs where the budget is in epochs, otherwise full trainings.
+        spent_now: Of these, in this session.
+        points: Of each success the objectives across and up, and whether it was trained in full.
+        trace: What was spent and the hypervolume from there on, a pair for each change.
+    """
+
+    def __init__(self, objectives: Objectives, budget: Budget) -> None:
+        self.objectives = objectives
+        self.axes = _axes(objectives.items)
+        self.n_looked_at = self.n_full = self.n_epochs = self.n_reused = self.n_rejected = 0
+        self.failures: Counter[Status] = Counter()
+        self.last_failures: deque[Record] = deque(maxlen=MOST_FAILURES)
+        self.spent = self.spent_now = 0.0
+        self.points: list[Point] = []
+        self.trace: list[tuple[float, float]] = []
+        self._budget = budget
+        self._growing = GrowingFront(objectives)
+        self._full_epochs: dict[int, int] = {}  # by ticket: of full training from scratch
+        self._saved: dict[int, float] = {}  # by ticket: epochs of full training that were not trained
+        self._sources: dict[int, int] = {}  # by ticket that reused an evaluation: that one's
+        self._n_told_now = 0  # in this session
+        self._elapsed_before = 0.0  # seconds of earlier sessions
+
+    def add(self, record: Record, *, is_earlier: bool = False) -> None:
+        """Count a record; those of an earlier session tell nothing of this one's pace."""
+        status, is_repeat = record.evaluation.status, record.replicate > 0
+        full = self._full_epochs.get(-1 if record.donor is None else record.donor, record.epochs)
+        self._full_epochs[record.ticket] = full
+        if is_earlier:
+            self._elapsed_before = max(self._elapsed_before, record.elapsed)
+        if record.reused_from is not None:
+            self._sources[record.ticket] = record.reused_from
+            self.n_reused += 1
+            return
+        if status is Status.REJECTED:
+            self.n_rejected += 1
+            return
+        self.n_looked_at += record.continues is None and not is_repeat
+        self.n_full += record.is_full and status is Status.OK and not is_repeat
+        self.n_epochs += record.n_epochs
+        spent = record.n_epochs / (1 if self._budget.epochs else full)
+        self.spent += spent
+        self.spent_now += spent * (not is_earlier)
+        self._n_told_now += not is_earlier
+        if record.continues is not None:
+            self._saved.pop(self._sources.get(record.continues, record.continues), None)
+        if status is Status.OK:
+            self._add_success(record)
+        else:
+            self.failures[status] += 1
+            self.last_failures.append(record)
+
+    def _add_success(self, record: Record) -> None:
+        stop = Fidelity(record.epochs, record.n_images, record.share).stop
+        self._saved[record.ticket] = record.epochs - record.metrics.get("epochs", stop)
+        across, up = (axis.raw(record.metrics) for axis in self.axes)
+        self.points.append((across, up, record.is_full))
+        if self._growing.add(record):
+            self.trace.append((self.spent, self.front.hypervolume))
+
+    @property
+    def front(self) -> Front:
+        """The Pareto front so far."""
+        return self._growing.front
+
+    @property
+    def n_failed(self) -> int:
+        """Evaluations that failed."""
+        return self.failures.total()
+
+    @property
+    def n_epochs_saved(self) -> int:
+        """Epochs by which candidates missed full training, stopped at a rung or for want of progress."""
+        return round(sum(self._saved.values()))
+
+    @property
+    def limit(self) -> int | None:
+        """The budget in evaluations or epochs; None where it is a time."""
+        return self._budget.epochs or self._budget.evaluations
+
+    @property
+    def unit(self) -> str:
+        """What the budget is counted in."""
+        return "epochs" if self._budget.epochs else "evaluations"
+
+    def share(self, seconds: float) -> float:
+        """Return the share of the budget that is spent, `seconds` into this session."""
+        if self.limit:
+            return min(1.0, self.spent / self.limit)
+        return min(1.0, self.elapsed(seconds) / self._budget.seconds) if self._budget.seconds else 0.0
+
+    def elapsed(self, seconds: float) -> float:
+        """Return the seconds of search over all sessions, `seconds` into this one."""
+        return self._elapsed_before + seconds
+
+    def seconds_left(self, seconds: float) -> float | None:
+        """Return the time left, `seconds` into this session; None while it could only be guessed."""
+        if self._budget.seconds:
+            return max(0.0, self._budget.seconds - self.elapsed(seconds))
+        spent = self.spent_now
+        if (
+            self.limit
+            and self.spent < self.limit
+            and (spent >= ENOUGH_SPENT * self.limit or self._n_told_now >= ENOUGH_TOLD)
+        ):
+            return (self.limit - self.spent) * seconds / spent
+        return None
+
+    def pace(self, seconds: float) -> float | None:
+        """Return what is spent in a minute of this session; None before anything is."""
+        return 60 * self.spent_now / seconds if self.spent_now and seconds else None
+
+    def best_by_size(self) -> list[Record]:
+        """Return the members of the front that are more accurate than all smaller ones, smallest first."""
+        size, accuracy = PREFERRED
+        measured = [r for r in self.front.members if size in r.metrics and accuracy in r.metrics]
+        best: list[Record] = []
+        for record in sorted(measured, key=lambda r: (r.metrics[size], -r.metrics[accuracy])):
+            if not best or record.metrics[accuracy] > best[-1].metrics[accuracy]:
+                best.append(record)
+        return best
+
+
+def _axes(items: Sequence[Objective]) -> tuple[Objective, Objective]:
+    """Return the objectives across and up: size and accuracy where there are such."""
+    named = {objective.name: objective for objective in items}
+    up = named.get(PREFERRED[1], items[-1])
+    others = [objective for objective in items if objective is not up]
+    return named.get(PREFERRED[0], (others or [up])[0]), up
+
+
+def standing_of(manifest: Mapping[str, Any]) -> Standing:
+    """Return the standing of a run, of which nothing is counted yet, given its manifest."""
+    objectives = Objectives(tuple(Objective(**values) for values in manifest["objectives"]))
+    search = manifest["experiment"].get("search", {})
+    if "budget" not in search:
+        return Standing(objectives, SearchSettings().budget)
+    with suppress(ExperimentError):  # one that was made in Python, and is no text
+        return Standing(objectives, parse_budget(search["budget"]))
+    return Standing(objectives, Budget())

@@ -1,0 +1,53 @@
+"""Following a run that another process works on: read again and again, only what is new."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evocnn.runs.folder import RUNNING, status_of
+from evocnn.store import Journal, Record, Running, read_running
+
+
+@dataclass(frozen=True)
+class News:
+    """What is new in a run folder.
+
+    Attributes:
+        status: As that of a `Run`.
+        manifest: Experiment, data, versions, hardware.
+        records: What was committed since the last look, in that order.
+        running: What is being trained.
+    """
+
+    status: str
+    manifest: dict[str, Any]
+    records: tuple[Record, ...]
+    running: tuple[Running, ...]
+
+
+class Follower:
+    """Looks at a run folder, read-only, without its lock and without importing code that the run names.
+
+    Args:
+        folder: The run folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._n_read = 0
+
+    def look(self) -> News:
+        """Return what is new since the last look; all, the first time.
+
+        Raises:
+            JournalError: The folder holds no readable run.
+        """
+        with Journal.open(self._folder, read_only=True) as journal:
+            manifest: dict[str, Any] = journal.manifest()
+            status = status_of(
+                manifest.pop("status"), self._folder
+            )  # ahead of the records: these are its last
+            records = sorted(journal.records(self._n_read), key=lambda record: record.elapsed)
+        self._n_read += len(records)
+        running = read_running(self._folder) if status == RUNNING else ()
+        return News(status, manifest, tuple(records), running)
