@@ -1,4 +1,4 @@
-"""Showing and drawing a run from the command line, as a whole or one network of it."""
+"""Showing a run from the command line, as a whole or one network of it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,13 +7,13 @@ import typer
 
 from evocnn.report.network import network_json, show_network
 from evocnn.report.table import front_json, front_table
-from evocnn.runs import open_run
-from evocnn.runs.pick import pick, reranked
+from evocnn.runs import Run, open_run
+from evocnn.runs.pick import pick, ranked_anew, reranked
 
 
 def show_run(folder: Path, settings: Sequence[str], wanted: str | None, *, as_json: bool) -> None:
     """Show the front of a run under changed objectives, or the network that is wanted of it."""
-    found = reranked(open_run(folder), settings)
+    found = open_reranked(folder, settings, as_json=as_json)
     if wanted is None and as_json:
         typer.echo(front_json(found))
     elif wanted is None:
@@ -24,10 +24,10 @@ def show_run(folder: Path, settings: Sequence[str], wanted: str | None, *, as_js
         show_network(found, pick(found, wanted))
 
 
-def plot_run(folder: Path, settings: Sequence[str], wanted: str | None, out: Path) -> None:
-    """Draw the front of a run under changed objectives, and mark the network that is wanted of it."""
-    from evocnn.report.plot import plot_front
-
-    found = reranked(open_run(folder), settings)
-    plot_front(found, out, None if wanted is None else pick(found, wanted))
-    typer.echo(f"wrote {out}")
+def open_reranked(folder: Path, settings: Sequence[str], *, as_json: bool) -> Run:
+    """Return a run under changed objectives, and say in what they and its front differ from its own."""
+    own = open_run(folder)
+    found = reranked(own, settings)
+    for line in ranked_anew(own, found):
+        typer.echo(line, err=as_json)
+    return found

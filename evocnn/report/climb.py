@@ -43,7 +43,7 @@ def climb_of(run: Run, objectives: Objectives, by: str) -> Climb:
     better = max if best.weight > 0 else min
     growing, volume, reached = GrowingFront(objectives), 0.0, best.reference
     volumes, bests, starts, last, spent = [], [], [], 0.0, 0.0
-    for record, start, end in _charged(run, by):
+    for record, start, end in charged(run, by):
         if growing.add(record):
             volume = growing.front.hypervolume
             raw = [best.raw(member.metrics) for member in growing.front.members]
@@ -57,7 +57,7 @@ def climb_of(run: Run, objectives: Objectives, by: str) -> Climb:
     return Climb(run, np.array(starts), values, last, spent)
 
 
-def _charged(run: Run, by: str) -> Iterator[tuple[Record, float, float]]:
+def charged(run: Run, by: str) -> Iterator[tuple[Record, float, float]]:
     """Yield records in order of charging, with the cost above which each counts and the cost after it."""
     if by == "seconds":
         for record in sorted(run.records, key=lambda record: record.elapsed):

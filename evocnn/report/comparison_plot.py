@@ -6,19 +6,25 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from evocnn.report.comparison import Comparison
-from evocnn.report.picture import write_picture
+from evocnn.report.picture import check_ending, write_picture
 
 LINES = ("#0060a8", "#d55e00", "#009e73", "#cc79a7", "#7a5c00", "#333333")  # told apart by the colour-blind
-STYLES = ("-", "--", ":")  # once the colours are used up
+STYLES = ("-", "--", "-.", ":")  # ever more gaps, through which lines beneath are seen where curves coincide
 SETTLED = 0.1  # share of the cost; what arms reached before it may lie below the picture
 
 
 def plot_comparison(comparison: Comparison, path: Path) -> None:
-    """Draw medians as lines and the quartiles around them as bands, a panel a measure.
+    """Draw a comparison into a file; see `comparison_figure`.
 
     Raises:
         ExperimentError: The file's ending names no format, or it cannot be written.
     """
+    check_ending(path)
+    write_picture(comparison_figure(comparison), path)
+
+
+def comparison_figure(comparison: Comparison) -> Figure:
+    """Return medians as lines and the quartiles around them as bands, a panel a measure."""
     n_measures, n_arms = len(comparison.measures), len(comparison.arms)
     figure = Figure(figsize=(5.5 * n_measures, 4.2 + 0.2 * n_arms), layout="constrained")
     panels = figure.subplots(1, n_measures, squeeze=False)[0]
@@ -27,9 +33,17 @@ def plot_comparison(comparison: Comparison, path: Path) -> None:
         shown = []
         for index, arm in enumerate(comparison.arms):
             low, median, high = arm.curves[measure].quartiles
-            colour, style = LINES[index % len(LINES)], STYLES[index // len(LINES) % len(STYLES)]
+            colour, style = LINES[index % len(LINES)], STYLES[index % len(STYLES)]
             label = f"{arm.name} (n = {len(arm.seeds)})"
-            axes.plot(comparison.costs, median, style, color=colour, drawstyle="steps-post", label=label)
+            axes.plot(
+                comparison.costs,
+                median,
+                style,
+                color=colour,
+                linewidth=1.8,
+                drawstyle="steps-post",
+                label=label,
+            )
             axes.fill_between(comparison.costs, low, high, step="post", color=colour, alpha=0.18, linewidth=0)
             shown += [low[settled:], high[settled:]]
         bottom, top = float(np.min(shown)), float(np.max(shown))
@@ -44,4 +58,4 @@ def plot_comparison(comparison: Comparison, path: Path) -> None:
     for text in legend.get_texts():
         text.set_parse_math(False)
     figure.suptitle("median over seeds, with quartiles", fontsize=11)
-    write_picture(figure, path)
+    return figure

@@ -1,12 +1,19 @@
 """Files of pictures: which endings are known, and what is said where one cannot be written."""
 
+import re
+from html import escape
+from io import StringIO
 from pathlib import Path
 
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from evocnn.errors import ExperimentError
 
 FORMATS = (".png", ".svg", ".pdf")
+MOST_POINTS = 400  # of a cloud that are drawn as shapes in a page
 
 
 def check_ending(path: Path) -> None:
@@ -35,3 +42,36 @@ def write_picture(figure: Figure, path: Path) -> None:
             f"a plot's file must be writable, but '{path}' was not: {error.strerror}; give another --out"
         )
         raise ExperimentError(message) from error
+
+
+def svg_text(figure: Figure, title: str) -> str:
+    """Return a picture as SVG to stand in a page; the same figure always gives the same text.
+
+    Texts stay texts, so that they can be read aloud and searched. Clouds of many points become an image
+    of their own inside, which a browser shows at once.
+
+    Args:
+        figure: The picture.
+        title: What a screen reader says of it.
+    """
+    for cloud in figure.findobj(PathCollection):
+        if np.shape(cloud.get_offsets())[0] > MOST_POINTS:
+            cloud.set_rasterized(True)
+    settings = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "evocnn",
+        "font.sans-serif": ["DejaVu Sans", "Verdana"],
+    }
+    file = StringIO()
+    with rc_context(settings):
+        figure.savefig(
+            file, format="svg", dpi=150, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        )
+    body = file.getvalue().partition("<svg ")[2]
+    body = re.sub(r'<g id="[\w.-]+"', "<g", body)  # nothing refers to groups, and pictures share their names
+    body = re.sub(r"\n *", "\n", body)
+    width = f"{72 * figure.get_figwidth():g}"
+    start = f'<svg role="img" aria-label="{escape(title)}" style="--width: {width}px" '
+    attributes, _, rest = body.partition(">")
+    attributes = re.sub(r'\b(width|height)="[\d.]+pt"', "", attributes)
+    return f"{start}{attributes}><title>{escape(title)}</title>{rest}"

@@ -5,12 +5,16 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from evocnn.evaluation import Objective, Status
 from evocnn.report.picture import check_ending, write_picture
+from evocnn.report.sentence_plot import sentence_figure
+from evocnn.report.table import why_empty
 from evocnn.runs import Run
 from evocnn.store import Record
 
@@ -22,16 +26,15 @@ BLUE, GREY, DARK, ORANGE, GREEN = (
     "#d55e00",
     "#009e73",
 )  # for the colour-blind
-KNEE: dict[str, Any] = {"marker": "D", "color": ORANGE, "markersize": 10}
-PICKED: dict[str, Any] = {"marker": "*", "color": GREEN, "markersize": 17}
+# Hollow, so that the colour of what they mark is seen.
+KNEE: dict[str, Any] = {"marker": "D", "markeredgecolor": ORANGE, "markersize": 12}
+PICKED: dict[str, Any] = {"marker": "*", "markeredgecolor": GREEN, "markersize": 20}
+OUTLIERS = (0.05, 0.95)  # quantiles of the third objective beyond which only the front widens its scale
 Pair = tuple[Objective, Objective]  # those across and up
 
 
 def plot_front(run: Run, path: Path, picked: Record | None = None) -> None:
-    """Draw the front over every candidate, by size and accuracy where these are objectives.
-
-    Those that went no further than a rung are rings, with the figures that they had there. Bars are the
-    standard deviations of members that were trained more than once.
+    """Draw the front into a file; see `front_figure`.
 
     Args:
         run: The run.
@@ -42,28 +45,49 @@ def plot_front(run: Run, path: Path, picked: Record | None = None) -> None:
         ExperimentError: The file's ending names no format, or it cannot be written.
     """
     check_ending(path)
-    pair = across, up = _axes(run)
+    write_picture(front_figure(run, picked), path)
+
+
+def front_figure(run: Run, picked: Record | None = None) -> Figure:
+    """Return the front over every candidate, by size and accuracy where these are objectives.
+
+    Those that went no further than a rung are rings, with the figures that they had there. Bars are the
+    standard deviations of members that were trained more than once. The colour of a member is its third
+    objective.
+
+    Args:
+        run: The run.
+        picked: A network to mark.
+    """
+    pair = across, up = front_axes(run)
+    succeeded = [r for r in run.candidates if r.evaluation.status is Status.OK]
+    if not succeeded:
+        return sentence_figure(f"{run.name}: {why_empty(run)}")
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
-    succeeded = [r for r in run.candidates if r.evaluation.status is Status.OK]
+    axes.margins(0.07)  # room for whole markers at the ends
     in_full = [r for r in succeeded if r.is_full]
     _draw_candidates(axes, [r for r in succeeded if not r.is_full], in_full, pair)
-    _draw_front(axes, run, pair)
+    if run.front.members:
+        _draw_front(axes, run, pair)
+        _draw_colours(figure, axes, run, pair)
+    else:
+        axes.plot([], [], linestyle="none", label=fill(why_empty(run), 70))  # a line of the legend
     if run.front.knee is not None:
         _mark(axes, run.front.knee, pair, "knee", KNEE)
-    if picked is not None:
+    if picked is not None and all(objective.name in picked.metrics for objective in pair):
         _mark(axes, picked, pair, f"picked, ticket {picked.ticket}", PICKED)
     _scale(axes, across, up)
-    looked_at = "1 network" if len(succeeded) == 1 else f"{len(succeeded)} networks"
+    looked_at = "1 network" if len(succeeded) == 1 else f"{len(succeeded):,} networks"
     axes.set_title(
-        f"{run.name}: {looked_at} looked at, {len(in_full)} trained in full, {len(run.front.members)} on the "
-        "front",
+        f"{run.name}: {looked_at} looked at, {len(in_full):,} trained in full, "
+        f"{len(run.front.members):,} on the front",
         parse_math=False,
     )
     legend = figure.legend(loc="outside lower center", ncols=1, frameon=False, fontsize=9)
     for text in legend.get_texts():
         text.set_parse_math(False)
-    write_picture(figure, path)
+    return figure
 
 
 def _draw_candidates(axes: Axes, at_rung: list[Record], in_full: list[Record], pair: Pair) -> None:
@@ -92,11 +116,46 @@ def _draw_front(axes: Axes, run: Run, pair: Pair) -> None:
             axes.errorbar(*_points([member], pair), *bars, color=BLUE, linewidth=1, capsize=2)
 
 
+def _draw_colours(figure: Figure, axes: Axes, run: Run, pair: Pair) -> None:
+    """Fill the members by the first objective without an axis, on the scale of all trained in full.
+
+    So members that are alike among all that was seen are alike in colour. Few outliers lie beyond its ends.
+    """
+    third = next((objective for objective in run.objectives.items if objective not in pair), None)
+    if third is None:
+        return
+    members = sorted(run.front.members, key=lambda record: pair[0].raw(record.metrics))
+    values = np.array([third.raw(record.metrics) for record in members])
+    seen = np.array(
+        [
+            third.raw(r.metrics)
+            for r in run.candidates
+            if r.is_full and r.evaluation.status is Status.OK and third.name in r.metrics
+        ]
+    )
+    common = np.quantile(seen, OUTLIERS)
+    low, high = float(min(values.min(), common[0])), float(max(values.max(), common[1]))
+    norm = LogNorm(low, high) if third.log and 0 < low < high else Normalize(low, high)
+    points = axes.scatter(
+        *_points(members, pair), s=49, c=values, cmap="cividis", norm=norm, edgecolors=BLUE, zorder=2.5
+    )
+    beyond = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
+    bar = figure.colorbar(points, ax=axes, extend=beyond[bool(seen.min() < low), bool(seen.max() > high)])
+    better = "lower" if third.weight < 0 else "higher"
+    bar.set_label(f"{third.name.replace('_', ' ')} of the front ({better} is better)", parse_math=False)
+
+
 def _mark(axes: Axes, record: Record, pair: Pair, what: str, style: dict[str, Any]) -> None:
     """Mark one network, and put its text form into the legend."""
     label = f"{what}: {fill(record.text, 70)}"
     x, y = _points([record], pair)
-    axes.plot(x, y, linestyle="none", markeredgecolor="white", label=label, **style)
+    hollow: dict[str, Any] = {
+        "linestyle": "none",
+        "markerfacecolor": "none",
+        "markeredgewidth": 2.2,
+        "zorder": 4,
+    }
+    axes.plot(x, y, label=label, **hollow, **style)
 
 
 def _scale(axes: Axes, across: Objective, up: Objective) -> None:
@@ -112,8 +171,8 @@ def _scale(axes: Axes, across: Objective, up: Objective) -> None:
     axes.grid(alpha=0.25)
 
 
-def _axes(run: Run) -> Pair:
-    """Return the objectives to draw across and up."""
+def front_axes(run: Run) -> Pair:
+    """Return the objectives to draw across and up: parameters and validation accuracy where they are such."""
     items = {objective.name: objective for objective in run.objectives.items}
     chosen = [items[name] for name in PREFERRED_AXES if name in items]
     rest = [objective for objective in items.values() if objective not in chosen]

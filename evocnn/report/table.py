@@ -30,7 +30,7 @@ def front_table(run: Run) -> None:
     for line in summary(run):
         console.print(line, highlight=False, markup=False)
     if not front.members:
-        console.print(_why_empty(run), highlight=False, markup=False)
+        console.print(why_empty(run), highlight=False, markup=False)
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("ticket", justify="right")
@@ -50,7 +50,7 @@ def front_table(run: Run) -> None:
     for record, network in zip(front.members, networks, strict=True):
         if is_wide:
             console.print(Text(f"{record.ticket:>6}  ").append_text(network))
-    reference = ", ".join(f"{o.name} {_format(o, o.reference)}" for o in run.objectives.items)
+    reference = ", ".join(f"{o.name} {value_text(o, o.reference)}" for o in run.objectives.items)
     console.print(f"hypervolume {front.hypervolume:.4g} up to {reference}", highlight=False, markup=False)
 
 
@@ -62,6 +62,8 @@ def summary(run: Run) -> list[str]:
     if counted:
         n_trained = len(run.candidates) - counted.get(Status.REJECTED, 0)
         lines.append(f"{n_trained} looked at, {_n_full(run)} trained in full, {run.n_epochs:,} epochs")
+    if "outcome" in run.manifest:
+        lines.append(str(run.manifest["outcome"]))
     limited = {kind: n for kind, n in repair_counts(run).items() if kind in LIMITING}
     if limited:
         asked = _asked(run)
@@ -91,6 +93,7 @@ def front_json(run: Run) -> str:
         {
             "run": run.name,
             "status": run.status,
+            "outcome": run.manifest.get("outcome"),
             "looked_at": len(run.candidates) - candidate_counts(run).get(Status.REJECTED, 0),
             "trained_in_full": _n_full(run),
             "epochs": run.n_epochs,
@@ -139,19 +142,25 @@ def _values(run: Run, record: Record) -> list[str]:
     values = []
     for objective in run.objectives.items:
         spread = 0.0 if repeats is None else repeats.spread[objective.name]
-        beside = f" ± {_format(objective, spread)}" if spread else ""
-        values.append(_format(objective, objective.raw(record.metrics)) + beside)
+        beside = f" ± {value_text(objective, spread)}" if spread else ""
+        values.append(value_text(objective, objective.raw(record.metrics)) + beside)
     n = 1 if repeats is None else len(repeats.tickets)
     return [*values, *([str(n)] if run.front.repeats else [])]
 
 
-def _format(objective: Objective, value: float) -> str:
-    if objective.name.endswith(FRACTIONS):
+def value_text(objective: Objective, value: float) -> str:
+    """Return a raw value of an objective in few digits."""
+    return metric_text(objective.name, value)
+
+
+def metric_text(name: str, value: float) -> str:
+    """Return a metric's value in few digits."""
+    if name.endswith(FRACTIONS):
         return f"{value:.4f}"
     return f"{value:,.0f}" if value == round(value) else f"{value:.4g}"
 
 
-def _why_empty(run: Run) -> str:
+def why_empty(run: Run) -> str:
     """Say why the front has no member."""
     if not run.records:
         return "the front is empty: nothing has been evaluated yet"

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Objective, Status
 from evocnn.report.picture import FORMATS
-from evocnn.report.plot import _axes, _staircase, plot_front
+from evocnn.report.plot import _staircase, front_axes, plot_front
 from evocnn.runs import Run
 from evocnn.store import Record
 
@@ -86,7 +86,7 @@ def test_a_file_that_cannot_be_written_is_told(example: Run, tmp_path: Path) -> 
 
 def test_size_runs_across_and_accuracy_up(example: Run, drawn: Callable[[Run], Figure]) -> None:
     figure = drawn(example)
-    (axes,) = figure.axes
+    axes, _ = figure.axes
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("parameters", "validation accuracy")
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
     assert axes.get_title() == "mine: 5 networks looked at, 5 trained in full, 3 on the front"
@@ -156,7 +156,7 @@ def test_axes_follow_from_the_objectives(
     names: list[str], across: str, up: str, make_record: MakeRecord, make_run: MakeRun
 ) -> None:
     run = make_run(make_record(0, 0.5, 10), objectives={name: {"weight": 1} for name in names})
-    assert tuple(objective.name for objective in _axes(run)) == (across, up)
+    assert tuple(objective.name for objective in front_axes(run)) == (across, up)
 
 
 def test_an_empty_front_is_drawn_all_the_same(
@@ -164,9 +164,32 @@ def test_an_empty_front_is_drawn_all_the_same(
 ) -> None:
     figure = drawn(make_run(make_record(0, 0.2, 10)))
     figure.draw_without_rendering()
-    assert legend(figure) == ["trained in full", "Pareto front of 3 objectives"]
+    assert legend(figure)[0] == "trained in full"
+    assert " ".join(legend(figure)[1].split()).startswith("the front is empty: no network that trained")
+    assert len(legend(figure)) == 2
     assert figure.axes[0].get_title() == "mine: 1 network looked at, 1 trained in full, 0 on the front"
-    drawn(make_run()).draw_without_rendering()
+    (sentence,) = drawn(make_run()).texts
+    assert sentence.get_text() == "mine: the front is empty: nothing has been evaluated yet"
+
+
+def test_members_are_coloured_by_the_third_objective_on_the_scale_of_all_that_were_trained(
+    make_record: MakeRecord, make_run: MakeRun, drawn: Callable[[Run], Figure]
+) -> None:
+    front = [make_record(0, 0.9, 64, 0.012), make_record(1, 0.8, 64, 0.010)]
+    others = [make_record(n, 0.5, 4000, 0.02 + 0.004 * n) for n in range(2, 102)]
+    axes, bar = drawn(make_run(*front, *others)).axes
+    points = axes.collections[-1]
+    assert points.get_array().tolist() == [0.012, 0.010]
+    assert points.norm.vmin == 0.010  # that of the front, below the quantile
+    assert 0.39 < points.norm.vmax < 0.41  # neither the largest, 0.424, nor the front's 0.012
+    assert bar.get_ylabel() == "generalization gap of the front (lower is better)"
+
+
+def test_two_objectives_need_no_colours(
+    make_record: MakeRecord, make_run: MakeRun, drawn: Callable[[Run], Figure]
+) -> None:
+    two = {"validation_accuracy": {"weight": 1}, "parameters": {"weight": -1}}
+    assert len(drawn(make_run(make_record(0, 0.9, 64), objectives=two)).axes) == 1
 
 
 def test_who_was_stopped_at_a_rung_is_a_ring_and_no_part_of_the_front(
@@ -179,8 +202,8 @@ def test_who_was_stopped_at_a_rung_is_a_ring_and_no_part_of_the_front(
             make_record(2, 0.8, 64, continues=0),
         )
     )
-    (axes,) = figure.axes
-    rings, in_full = axes.collections
+    axes = figure.axes[0]
+    rings, in_full, _ = axes.collections
     assert [points.get_offsets().tolist() for points in (rings, in_full)] == [[[1, 0.99]], [[64, 0.8]]]
     assert (len(rings.get_facecolors()), len(in_full.get_facecolors())) == (0, 1)
     assert axes.lines[0].get_xdata().tolist() == [64]
@@ -233,3 +256,10 @@ def test_the_legend_of_a_single_network_covers_no_point(
     figure = drawn(make_run(make_record(0, 0.5, 10, text=" · ".join(["conv8k3"] * n_layers))))
     figure.draw_without_rendering()
     assert not figure.legends[0].get_window_extent().overlaps(figure.axes[0].get_tightbbox())
+
+
+def test_marks_of_knee_and_pick_leave_the_members_colour_in_sight(
+    example: Run, drawn: Callable[[Run], Figure]
+) -> None:
+    knee = drawn(example).axes[0].lines[-1]
+    assert knee.get_markerfacecolor() == "none"

@@ -133,6 +133,7 @@ def test_a_run_without_evaluations(make_run: MakeRun, capsys: pytest.CaptureFixt
 def test_the_json_has_these_keys_and_no_others(example: Run) -> None:
     found = json.loads(front_json(example))
     assert found == {
+        "outcome": None,
         "cost_model": {"constants": None, "error": None},
         "rejection": None,
         "run": "mine",
