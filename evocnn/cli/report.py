@@ -1,0 +1,36 @@
+"""Writing a run as a page from the command line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from evocnn.errors import ExperimentError
+from evocnn.report.page import page
+from evocnn.runs import open_run
+
+ENDINGS = (".html", ".htm")
+
+
+def write_report(folder: Path, out: Path, against: Sequence[Path]) -> None:
+    """Write the page of a run, compared with control runs where some are given.
+
+    Raises:
+        ExperimentError: The file's ending is that of no page, it cannot be written, or the runs cannot be
+            compared.
+        JournalError: A folder holds no readable run.
+    """
+    if out.suffix not in ENDINGS:
+        message = f"a report's file must end in {' or '.join(ENDINGS)}, but it was '{out}'; change the ending"
+        raise ExperimentError(message)
+    run = open_run(folder)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)  # before the work
+        text = page(run, against)
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        message = (
+            f"a report's file must be writable, but '{out}' was not: {error.strerror}; give another --out"
+        )
+        raise ExperimentError(message) from error
+    typer.echo(f"wrote {out}, {len(text.encode()) / 1e6:.1f} MB: open it in a browser")

@@ -1,0 +1,178 @@
+"""What was asked and what was found, in sentences for people who have never seen a search."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import sqrt
+
+from evocnn.evaluation import Objective, Status
+from evocnn.report.page.wording import command, counted, figure_text, image_text, label, percent
+from evocnn.report.table import candidate_counts, duration, why_empty
+from evocnn.runs import Run
+from evocnn.runs.folder import RUNNING
+from evocnn.search import Ending
+from evocnn.store import Record
+
+ACCURACY, SIZE = "validation_accuracy", "parameters"
+ENDINGS = {  # what each means to somebody who did not start it
+    RUNNING: "It is still running; this page shows how far it is.",
+    Ending.INTERRUPTED: "It was interrupted before its budget was spent.",
+    Ending.FINISHED: "It has spent its budget.",
+    Ending.COMPLETE: "It has tried all that it set out to try.",
+    Ending.EXHAUSTED: "It ended early, for it found nothing new to try.",
+}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What stands at the top of the page.
+
+    Attributes:
+        asked: What the search was to do, a sentence each.
+        found: What came of it.
+        recommended: Which network to take, and why; empty where there is none.
+        commands: What to do next, with the command that does it.
+    """
+
+    asked: tuple[str, ...]
+    found: tuple[str, ...]
+    recommended: tuple[str, ...]
+    commands: tuple[tuple[str, str], ...]
+
+
+def summary_of(run: Run) -> Summary:
+    """Return what was asked of a run, what it found, and how to go on."""
+    return Summary(tuple(_asked(run)), tuple(_found(run)), tuple(_recommended(run)), tuple(_commands(run)))
+
+
+def _asked(run: Run) -> Iterator[str]:
+    data = run.manifest.get("data")
+    if data is None:
+        yield f"evocnn was asked to search the problem '{run.name}'."
+    else:
+        classes = counted(len(data["class_names"]), "class", "classes")
+        yield (
+            f"evocnn was asked for convolutional networks that tell {classes} of {image_text(data)} apart."
+        )
+        if "n_training" in data:
+            yield (
+                f"Candidates learned from {data['n_training']:,} images of {data['name']} and were judged by "
+                f"{data['n_validation']:,} others, the validation images, which none of them learned from."
+            )
+    yield f"Wanted, all at once: {'; '.join(_wanted(o) for o in run.objectives.items)}."
+    budget = run.manifest["experiment"].get("search", {}).get("budget")
+    if budget is not None:
+        unit = " full trainings" if str(budget).isdecimal() else ""
+        yield f"The budget was {budget}{unit}. {ENDINGS[run.status]}"
+    else:
+        yield ENDINGS[run.status]
+
+
+def _wanted(objective: Objective) -> str:
+    """Return one objective with its bounds."""
+    bounds = [
+        f"{word} {figure_text(objective.name, bound)}"
+        for word, bound in (("at least", objective.floor), ("at most", objective.ceiling))
+        if bound is not None
+    ]
+    wish = "as high as possible" if objective.weight > 0 else "as low as possible"
+    return f"{label(objective.name)} {wish}{''.join(f', {bound}' for bound in bounds)}"
+
+
+def _found(run: Run) -> Iterator[str]:
+    counts = candidate_counts(run)
+    if not counts:
+        yield "Nothing has been evaluated yet."
+        return
+    n_full = sum(r.is_full and r.evaluation.status is Status.OK for r in run.candidates)
+    n_rejected = counts.get(Status.REJECTED, 0)
+    n_failed = sum(counts.values()) - counts.get(Status.OK, 0) - n_rejected
+    spent = duration(max(record.elapsed for record in run.records))
+    yield (
+        f"In {spent} it looked at {counted(len(run.candidates) - n_rejected, 'network')}, "
+        f"trained {n_full:,} of them in full and spent {counted(run.n_epochs, 'epoch')}, passes over the "
+        "training images."
+    )
+    if n_failed:
+        yield f"{counted(n_failed, 'network')} failed; the reasons are below."
+    members = run.front.members
+    if members:
+        yield (
+            f"{counted(len(members), 'network')} {'makes' if len(members) == 1 else 'make'} up the front: "
+            "for none of them did the search find another one that is at least as good in everything that "
+            "was wanted and better in something. Who takes one of them gives up a little of one thing for "
+            "more of another."
+        )
+    else:
+        reason = why_empty(run).removeprefix("the front is empty").lstrip(" :")
+        yield f"There is no network to recommend: {reason}."
+
+
+def _recommended(run: Run) -> Iterator[str]:
+    knee = run.front.knee
+    if knee is None:
+        return
+    figures = ", ".join(
+        f"{label(o.name)} {figure_text(o.name, o.raw(knee.metrics))}" for o in run.objectives.items
+    )
+    if len(run.front.members) == 1:
+        yield f"Network {knee.ticket} is recommended, the only one on the front: {figures}."
+    else:
+        yield (
+            f"Network {knee.ticket} is recommended: {figures}. It is the knee of the front, the network "
+            "nearest to the best of everything at once, where giving up more of one thing begins to gain "
+            "little of the others."
+        )
+    yield from _neighbours(run, knee)
+    n_validation = run.manifest.get("data", {}).get("n_validation")
+    if ACCURACY in knee.metrics and n_validation:
+        accuracy = knee.metrics[ACCURACY]
+        error = 1.96 * sqrt(accuracy * (1 - accuracy) / n_validation)
+        yield (
+            f"Mind how sure this is: with {n_validation:,} validation images, an accuracy of "
+            f"{percent(accuracy)} is known to about ± {100 * error:.1f} points, and that of the best of many "
+            "is flattering. Only a test on images that the search never saw tells how good the network is; "
+            "the first command below does it."
+        )
+
+
+def _neighbours(run: Run, knee: Record) -> Iterator[str]:
+    """Yield what the most accurate larger member gains, and what the most accurate smaller one loses."""
+    members = run.front.members
+    if not all(name in member.metrics for name in (ACCURACY, SIZE) for member in members):
+        return
+    size, accuracy = knee.metrics[SIZE], knee.metrics[ACCURACY]
+    larger = [m for m in members if m.metrics[SIZE] > size and m.metrics[ACCURACY] > accuracy]
+    smaller = [m for m in members if m.metrics[SIZE] < size]
+    if larger:
+        best = max(larger, key=lambda member: member.metrics[ACCURACY])
+        gain, factor = 100 * (best.metrics[ACCURACY] - accuracy), best.metrics[SIZE] / size
+        yield (
+            f"The most accurate network of the front, {best.ticket}, gains {gain:.1f} points of accuracy "
+            f"for {factor:.1f} times the parameters ({best.metrics[SIZE]:,.0f})."
+        )
+    else:
+        yield "No larger network of the front is more accurate."
+    if smaller:
+        best = max(smaller, key=lambda member: member.metrics[ACCURACY])
+        loss, saved = 100 * (accuracy - best.metrics[ACCURACY]), 1 - best.metrics[SIZE] / size
+        change = f"loses {loss:.1f}" if loss >= 0 else f"even gains {-loss:.1f}"
+        yield (
+            f"The best of the smaller ones, {best.ticket}, saves {percent(saved)} of the parameters "
+            f"({best.metrics[SIZE]:,.0f} remain) and {change} points of accuracy."
+        )
+
+
+def _commands(run: Run) -> Iterator[tuple[str, str]]:
+    knee = run.front.knee
+    if knee is not None and "data" in run.manifest:
+        pick = ("--pick", str(knee.ticket))
+        yield (
+            "Train the recommended network in full and test it once",
+            command("train", run, *pick),
+        )
+        yield "See it in the terminal", command("show", run, *pick)
+    if "data" in run.manifest and run.status != RUNNING:
+        if run.status == Ending.INTERRUPTED:
+            yield "Let the search go on", command("resume", run)
+        else:
+            yield "Let the search go on with a larger budget", command("resume", run, "--budget", "N")

@@ -1,0 +1,42 @@
+"""`evocnn report`: a file is written, and mistakes are said before work is done."""
+
+from pathlib import Path
+
+import pytest
+
+from evocnn.cli.report import write_report
+from evocnn.errors import ExperimentError
+from evocnn.problems import landscape
+from evocnn.runs.problems import solve
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return the folders of a search and of a random one."""
+    home = tmp_path_factory.mktemp("runs")
+    solve(landscape(), budget=12, population=6, folder=home / "mine")
+    solve(landscape(), "random", budget=12, folder=home / "random")
+    return home / "mine", home / "random"
+
+
+def test_a_page_is_written_with_the_comparison(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine, random = folders
+    out = tmp_path / "new" / "report.html"
+    write_report(mine, out, [random])
+    text = out.read_text(encoding="utf-8")
+    assert "Compared with control runs" in text
+    assert text.endswith("</html>")
+    assert f"wrote {out}" in capsys.readouterr().out
+
+
+def test_another_ending_is_refused_before_the_run_is_read(tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match=r"must end in .html or .htm, but it was '.*page.pdf'"):
+        write_report(tmp_path / "no run", tmp_path / "page.pdf", [])
+
+
+def test_a_place_that_cannot_be_written_is_named(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExperimentError, match="must be writable"):
+        write_report(folders[0], tmp_path / "file" / "report.html", [])

@@ -1,0 +1,39 @@
+"""What stands at the top: sentences with the run's figures."""
+
+from collections.abc import Callable
+
+from evocnn.report.page.summary import summary_of
+from evocnn.runs import Run
+from evocnn.store import Record
+
+
+def test_the_larger_and_the_smaller_network_are_held_against_the_knee(
+    make_record: Callable[..., Record], make_run: Callable[..., Run]
+) -> None:
+    run = make_run(
+        make_record(0, 0.60, 100, 0.1), make_record(1, 0.90, 1000, 0.1), make_record(2, 0.92, 4000, 0.1)
+    )
+    said = " ".join(summary_of(run).recommended)
+    assert run.front.knee is not None
+    assert run.front.knee.ticket == 1
+    assert "2, gains 2.0 points of accuracy for 4.0 times the parameters (4,000)" in said
+    assert "0, saves 90.0 % of the parameters (100 remain) and loses 30.0 points" in said
+
+
+def test_the_front_is_explained_and_failures_are_counted(
+    make_record: Callable[..., Record], make_run: Callable[..., Run]
+) -> None:
+    from evocnn.evaluation import Status
+
+    run = make_run(make_record(0, 0.6, 100, 0.1), make_record(1, status=Status.CRASHED))
+    said = " ".join(summary_of(run).found)
+    assert "1 network makes up the front: for none of them" in said
+    assert "1 network failed" in said
+
+
+def test_an_interrupted_run_is_told_how_to_go_on(
+    make_record: Callable[..., Record], make_run: Callable[..., Run]
+) -> None:
+    commands = dict(summary_of(make_run(make_record(0, 0.6, 100, 0.1), status="interrupted")).commands)
+    assert commands["Let the search go on"] == "evocnn resume runs/mine"
+    assert commands["Train the recommended network in full and test it once"].endswith("--pick 0")
