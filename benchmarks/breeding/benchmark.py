@@ -1,6 +1,6 @@
 """Claims: breeding takes below 1 ms; at most 20 % of offspring repeat a network; and the front gains by it.
 
-    .venv/bin/python benchmarks/breeding/benchmark.py [--write] [--seeds 30]
+    evocnn reproduce benchmarks/breeding [--quick]
 
 Three measurements in the space of experiments/fashion-mnist:
 
@@ -14,12 +14,10 @@ Three measurements in the space of experiments/fashion-mnist:
 
 On the landscape accuracy rises with the logarithm of size, and falls with the distance of the
 learning rate from 0.02, of the last resolution from 5, and with every ReLU.
-`--write` puts the tables into results.md beside this file.
 """
 
-import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import exp, log10
 from pathlib import Path
@@ -30,17 +28,18 @@ import numpy as np
 from scipy.stats import wilcoxon
 
 from evocnn import Experiment, load_experiment
+from evocnn.cli.study import Asked, perform
 from evocnn.config.operator_names import default_crossovers, default_mutations
 from evocnn.config.parts import space_of
 from evocnn.config.presets import preset_names
 from evocnn.evaluation import Evaluation, Individual, Objective, Objectives, Status, hypervolume
 from evocnn.genotype import Chromosome, SearchSpace
 from evocnn.operators import RATES, Variation, assign_ranks, select_nsga2, tournament
+from evocnn.report.figures import Figure
 from evocnn.rng import derive_seed
 from evocnn.store import environment
 
-HERE = Path(__file__).parent
-EXPERIMENT = HERE.parents[1] / "experiments" / "fashion-mnist" / "experiment.toml"
+EXPERIMENT = Path(__file__).parents[2] / "experiments" / "fashion-mnist" / "experiment.toml"
 SEGMENTS = ("layers", "head", "recipe")
 GENERATIONS = 30
 POPULATION = 24
@@ -48,6 +47,7 @@ GENES = 12
 ASKS = 500
 N_PARENTS = 100
 ROUNDS = 5
+SEEDS, QUICK_SEEDS = 30, 3
 NAIVE_CROSSOVER, NAIVE_MUTATION = 0.5, 0.2
 OBJECTIVES = Objectives(
     (
@@ -152,31 +152,32 @@ def milliseconds_of_asking(space: SearchSpace, rates: str, seed: int) -> float:
     return median(times)
 
 
-def main() -> None:
-    """Measure, print the tables and write them if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="write results.md")
-    parser.add_argument("--seeds", type=int, default=30, help="searches of each form")
-    arguments = parser.parse_args()
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Measure, write the tables, and return the figures."""
+    n_rounds, n_seeds = (1, QUICK_SEEDS) if asked.is_quick else (ROUNDS, SEEDS)
     space = space_of(load_experiment(EXPERIMENT), (1, 28, 28), 10)
     spaces = {"fashion-mnist": space, **{name: preset_space(name) for name in preset_names()}}
     times: dict[tuple[str, str], list[float]] = {(name, rates): [] for name in spaces for rates in RATES}
-    for seed in range(ROUNDS):
+    for seed in range(n_rounds):
         for (name, rates), own in times.items():
             own.append(milliseconds_of_asking(spaces[name], rates, seed))
-    figures: dict[str, list[tuple[float, float]]] = {name: [] for name in FORMS}
-    for seed in range(arguments.seeds):
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in FORMS}
+    for seed in range(n_seeds):
         for name, breed in FORMS.items():
-            figures[name].append(search(breed, space, derive_seed("breeding", seed)))
-    table = report(times, figures)
-    print(table)
-    if arguments.write:
-        (HERE / "results.md").write_text(table, encoding="utf-8")
+            found[name].append(search(breed, space, derive_seed("breeding", seed)))
+    asked.write("results.md", report(times, found).splitlines())
+    slowest = max(map(median, times.values()))
+    figures = {"slowest_ask": Figure(slowest, slowest, "ms")}  # twice as long on a busy machine
+    for name, pairs in found.items():
+        shares, fronts = zip(*pairs, strict=True)
+        figures[f"{name}.seen_before"] = Figure(mean(shares), 0.03, is_exact=True)
+        figures[f"{name}.hypervolume"] = Figure(mean(fronts), 0.05, is_exact=True)
+    return figures
 
 
 def report(times: dict[tuple[str, str], list[float]], figures: dict[str, list[tuple[float, float]]]) -> str:
     """Return the results as Markdown."""
-    where = environment()
+    where, n_rounds = environment(), len(next(iter(times.values())))
     medians = {key: median(values) for key, values in times.items()}
     worst = max(medians.values())
     names = dict.fromkeys(name for name, _ in times)
@@ -198,8 +199,8 @@ Space of experiments/fashion-mnist, unless it says otherwise.
 
 ## Time of one ask
 
-Breed, repair, canonical form and key, in milliseconds, parents of {GENES} layer genes: the median of {ROUNDS}
-interleaved rounds' medians of {ASKS} asks each.
+Breed, repair, canonical form and key, in milliseconds, parents of {GENES} layer genes: the median of
+{n_rounds} interleaved rounds' medians of {ASKS} asks each.
 
 | space | {" | ".join(RATES)} |
 |---|{"---|" * len(RATES)}
@@ -219,11 +220,11 @@ Bars: at most 0.20 seen before ({"met" if share <= 0.2 else "missed"}); hypervol
 rates: higher in {n_better} of {len(default)} seeds, Wilcoxon's signed-rank test for higher: p = {p:.2g}
 ({"met" if mean(default) >= mean(naive) else "missed"}). Reference point: {OBJECTIVES.reference_point}.
 
-Command: `python benchmarks/breeding/benchmark.py --write`
+Command: `evocnn reproduce benchmarks/breeding`
 Machine: {where["processor"]}, {where["cores"]} cores, load average at the end {os.getloadavg()[0]:.1f};
 Python {where["python"]}, numpy {where["numpy"]}, moocore {where["moocore"]}, commit {where["commit"]}.
 """
 
 
 if __name__ == "__main__":
-    main()
+    perform(study, __doc__)

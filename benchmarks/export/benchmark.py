@@ -1,14 +1,14 @@
 """Claim: exported networks give PyTorch's logits within 1e-4 on 1,000 images of digits and Fashion-MNIST.
 
-    .venv/bin/python benchmarks/export/benchmark.py [--data FASHION_MNIST] [--write]
+    evocnn reproduce benchmarks/export [--quick] [--data FOLDER]
 
 Networks that hold every layer gene, normalization and activation between them are trained, exported as
 ONNX and with `torch.export`, loaded again, and compared with the trained network on 1,000 images of the
 training split, from the pixels to the logits. Fashion-MNIST is read from the folder of its IDX files, or
-downloaded into the cache. `--write` puts the table into results.md beside this file.
+downloaded into the cache; the quick form leaves it out.
 """
 
-import argparse
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,11 +16,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from evocnn.cli.study import Asked, perform
+from evocnn.deploy.description import Input, Origin
 from evocnn.deploy.export import OPSET, Exported, export
-from evocnn.deploy.model import Input, Model, Origin
+from evocnn.deploy.model import Model
 from evocnn.evaluation import EvaluationRequest
 from evocnn.genotype import LAYERS, Chromosome, Fidelity, Shape
 from evocnn.phenotype import build
+from evocnn.report.figures import Figure
 from evocnn.store import environment
 from evocnn.training.data import Framing, ImageSet, load, split
 from evocnn.training.evaluator import TrainingEvaluator
@@ -28,7 +31,6 @@ from evocnn.training.images import channel_statistics
 from evocnn.training.protocol import Protocol
 from evocnn.training.state import load_weights
 
-HERE = Path(__file__).parent
 NETWORKS = {
     "plain": "conv32k3 · pool · conv64k3 · pool · conv128k3 | gap dense64",
     "residual": "conv16k3 · pool · res32k3 silu · res64k3s2 | gap",
@@ -108,26 +110,25 @@ def measured(data: str, images: ImageSet, network: str, folder: Path) -> Row:
     )
 
 
-def main() -> None:
-    """Export every network for both data sets, print the table and write it if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder of the IDX files of Fashion-MNIST")
-    parser.add_argument("--write", action="store_true", help="write results.md")
-    arguments = parser.parse_args()
-    sets = {
-        "digits": load("digits", "train"),
-        "fashion-mnist": load("fashion-mnist", "train", arguments.data),
-    }
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Export every network for both data sets, write the table, and return the figures."""
+    names = ("digits",) if asked.is_quick else tuple(N_IMAGES)
+    sets = {name: load(name, "train", asked.data_of(name) if name != "digits" else None) for name in names}
     with TemporaryDirectory() as folder:
         rows = [
             measured(data, images, network, Path(folder))
             for data, images in sets.items()
             for network in NETWORKS
         ]
-    table = report(rows)
-    print(table)
-    if arguments.write:
-        (HERE / "results.md").write_text(table, encoding="utf-8")
+    asked.write("results.md", report(rows).splitlines())
+    figures = {
+        "onnx.difference": Figure(max(row.onnx.difference for row in rows), BAR),
+        "torch.difference": Figure(max(row.torch.difference for row in rows), BAR),
+        "other_classes": Figure(sum(row.onnx.n_other + row.torch.n_other for row in rows), 2),
+    }
+    for row in rows:
+        figures[f"{row.data}.{row.network}.bytes"] = Figure(row.n_bytes, 0.01 * row.n_bytes, "bytes")
+    return figures
 
 
 def report(rows: list[Row]) -> str:
@@ -156,11 +157,11 @@ Bar: ONNX within {BAR:.0e}. {"Met" if worst <= BAR else "Missed"}: the largest d
 
 {texts}
 
-Command: `python benchmarks/export/benchmark.py --write`
+Command: `evocnn reproduce benchmarks/export`
 Machine: {where["processor"]}, {where["cores"]} cores; Python {where["python"]}, torch {where["torch"]},
 ONNX Runtime {version("onnxruntime")}, ONNX opset {OPSET}, seed 0, commit {where["commit"]}.
 """
 
 
 if __name__ == "__main__":
-    main()
+    perform(study, __doc__)

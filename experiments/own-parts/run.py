@@ -1,16 +1,22 @@
-"""The search of experiment.toml from Python, with the parts handed over as objects.
+"""The search of experiment.toml from Python, with the parts handed over as objects; and that of the file.
 
-.venv/bin/python experiments/own-parts/run.py [RUN_FOLDER]
+evocnn reproduce experiments/own-parts
 """
 
-import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from deap import tools
 from own_parts import SqueezeExcite, n_layers, narrow_widest
 
 import evocnn
+from evocnn.cli.study import Asked, front_lines, kept_run, perform, search_figures
 from evocnn.genotype import Conv, Pool
 from evocnn.operators import AddGene, AlterRecipe, DeapCrossover, OnePoint, SwapKind
+from evocnn.report.figures import Figure
+from evocnn.runs import Workers
+
+COST = {"start": 0.005, "per_flop": 4.2e-11, "per_activation": 2.6e-9, "per_operation": 2.2e-4}
 
 EXPERIMENT = evocnn.Experiment.from_dict(
     {
@@ -35,7 +41,7 @@ EXPERIMENT = evocnn.Experiment.from_dict(
             "validation_accuracy": {"weight": 1},
             "layers": {"weight": -1, "measure": n_layers, "reference": 7},
         },
-        "training": {"epochs": 4},
+        "training": {"epochs": 4, "cost": COST},
         "search": {
             "population": 8,
             "budget": 16,
@@ -46,12 +52,15 @@ EXPERIMENT = evocnn.Experiment.from_dict(
 )
 
 
-def main(folder: str = "runs/own-parts-python") -> None:
-    """Search and print the front."""
-    run = evocnn.run(EXPERIMENT, folder, workers=0)
-    for member in run.front.members:
-        print(f"{member.metrics['validation_accuracy']:.4f}  {member.text}")
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Search with the objects, then by the file; return what was found, and how much was the same."""
+    here, alone = Path(__file__).parent, Workers(0)
+    by_script = kept_run(EXPERIMENT, asked.runs / "script", None, alone)
+    by_file = kept_run(evocnn.load_experiment(here / "experiment.toml"), asked.runs / "file", None, alone)
+    asked.write("front.md", front_lines(by_script))
+    same = [one.key == other.key for one, other in zip(by_script.records, by_file.records, strict=True)]
+    return search_figures(by_script) | {"same_networks": Figure(sum(same) / len(same), 0)}
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    perform(study, __doc__)

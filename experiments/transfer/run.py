@@ -1,19 +1,18 @@
 """Does a network trained on MNIST help on few images of clothes, or of hands? A table, whichever wins.
 
-    python experiments/transfer/run.py --data FOLDER --weights FILE --runs FOLDER [--quick] [--write]
+    evocnn reproduce experiments/transfer --data FOLDER [--quick]
 
-FOLDER of `--data` holds `fashion-mnist/` and `sign-digits/`; FILE is the state_dict of a network of three
-convolutions of 32, 64 and 128 filters. For each data set, number of training images and seed there are two
-searches of equally many epochs: one whose networks begin with that network's layers, cut anywhere, any
-number of them trained, and the same search without the backbone, from scratch. Both are given the whole
-pretrained architecture with two heads as founders. Of each search the network of the best validation
-accuracy is trained in full, for as many epochs in both arms, and judged on the test split, once.
+FOLDER holds `fashion-mnist/`, `sign-digits/` and `pretrained/digit_recognizer_mnist_cnn.pth`: the weights
+of a network of three convolutions of 32, 64 and 128 filters. For each data set, number of training images
+and seed there are two searches of equally many epochs: one whose networks begin with that network's layers,
+cut anywhere, any number of them trained, and the same search without the backbone, from scratch. Both are
+given the whole pretrained architecture with two heads as founders. Of each search the network of the best
+validation accuracy is trained in full, for as many epochs in both arms, and judged on the test split, once.
 
 Runs are kept, and a second call goes on where the first was stopped. `--quick` makes one tiny pair of each
-data set. `--write` puts the table into results.md beside this file.
+data set.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,11 +21,14 @@ from statistics import fmean, stdev
 from typing import Any
 
 import evocnn
+from evocnn.cli.study import Asked, perform
 from evocnn.config import Experiment
 from evocnn.config.toml import read_toml
 from evocnn.deploy.full_training import train_in_full
 from evocnn.deploy.judgement import judge, probabilities, recorded
 from evocnn.deploy.terms import full_training, terms_of
+from evocnn.errors import ExperimentError
+from evocnn.report.figures import Figure
 from evocnn.runs import Run, Workers
 from evocnn.runs.pick import pick
 from evocnn.store import environment
@@ -41,6 +43,8 @@ FOUNDERS = {  # the pretrained network as it is, with a new head: frozen or trai
 }
 VALIDATION = 0.2
 ARMS = ("backbone", "scratch")
+SEEDS = 3
+WEIGHTS = Path("pretrained") / "digit_recognizer_mnist_cnn.pth"
 
 
 @dataclass(frozen=True)
@@ -108,13 +112,16 @@ def judged(run: Run) -> tuple[str, float, float]:
     return record.text, float(step["validation_accuracy"]), judgement.accuracy
 
 
-def table_of(settings: Sequence[Setting], seeds: int, data: Path, weights: Path, runs: Path) -> list[str]:
-    """Return the lines of the table, and of the networks that it is of."""
+def table_of(
+    settings: Sequence[Setting], seeds: int, data: Path, weights: Path, runs: Path
+) -> tuple[list[str], dict[str, float]]:
+    """Return the lines of the table, and of the networks that it is of; and the mean accuracies by name."""
     lines = [
         "| data | training images | backbone, test | scratch, test | difference |",
         "|---|---|---|---|---|",
     ]
     networks = ["", "Networks, with validation and test accuracy:", ""]
+    means: dict[str, float] = {}
     for setting in settings:
         size = setting.n_training or "all"
         found: dict[str, list[float]] = {arm: [] for arm in ARMS}
@@ -129,9 +136,10 @@ def table_of(settings: Sequence[Setting], seeds: int, data: Path, weights: Path,
                 )
                 print(networks[-1], flush=True)
         differences = [a - b for a, b in zip(*found.values(), strict=True)]
-        cells = [_shown(values) for values in (*found.values(), differences)]
-        lines.append(f"| {setting.data} | {size} | {' | '.join(cells)} |")
-    return [*lines, *networks]
+        named = {**found, "difference": differences}
+        means |= {f"{setting.data}.{size}.{name}": fmean(values) for name, values in named.items()}
+        lines.append(f"| {setting.data} | {size} | {' | '.join(map(_shown, named.values()))} |")
+    return [*lines, *networks], means
 
 
 def _shown(values: Sequence[float]) -> str:
@@ -139,29 +147,25 @@ def _shown(values: Sequence[float]) -> str:
     return f"{fmean(values):.4f}{spread}"
 
 
-def main() -> None:
-    """Run what is missing and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--runs", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--write", action="store_true")
-    arguments = parser.parse_args()
-    settings, seeds = (QUICK, 1) if arguments.quick else (SETTINGS, arguments.seeds)
-    data, weights, runs = (path.resolve() for path in (arguments.data, arguments.weights, arguments.runs))
-    lines = table_of(settings, seeds, data, weights, runs)
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Run what is missing, write the table, and return the mean accuracies.
+
+    Raises:
+        ExperimentError: Nobody said where the images are.
+    """
+    if asked.data is None:
+        message = "--data must name the folder of images and pretrained network, but it was left out; give it"
+        raise ExperimentError(message)
+    settings, seeds = (QUICK, 1) if asked.is_quick else (SETTINGS, SEEDS)
+    lines, means = table_of(settings, seeds, asked.data, asked.data / WEIGHTS, asked.runs.resolve())
     machine = environment()
     notes = (
         f"Test accuracy: mean and standard deviation, n = {seeds}; torch {machine['torch']}, "
         f"{machine['processor']}."
     )
-    text = "\n".join([*lines, "", notes, ""])
-    print(f"\n{text}")
-    if arguments.write:
-        (HERE / "results.md").write_text(f"# Results\n\n{text}", encoding="utf-8")
+    asked.write("results.md", ["# Results", "", *lines, "", notes])
+    return {name: Figure(value, 0.1 if asked.is_quick else 0.03) for name, value in means.items()}
 
 
 if __name__ == "__main__":
-    main()
+    perform(study, __doc__)

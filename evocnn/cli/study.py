@@ -1,0 +1,219 @@
+"""What the scripts of `experiments/` and `benchmarks/` share: their options, what is kept, and their figures.
+
+A script hands `perform` a function that takes what was asked and returns its figures by name. Where a folder
+holds an experiment file alone, `python -m evocnn.cli.study FOLDER` is its script.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+import typer
+
+from evocnn.cli.search import EXIT_INTERRUPTED, resumed, searched
+from evocnn.config import Experiment, load_experiment, to_plain
+from evocnn.errors import EvocnnError, ExperimentError, ReplayError
+from evocnn.report.figures import FULL, QUICK, Figure, Outcome, write_outcome
+from evocnn.report.plot import plot_front
+from evocnn.runs import Run, Workers, open_run
+from evocnn.search import Ending
+from evocnn.store import environment
+from evocnn.store.journal import FILE_NAME
+
+EXPERIMENT = "experiment.toml"
+SECONDS = "seconds.txt"  # of the sessions so far
+WORKERS = Workers(2)  # which all studies are stated for
+QUICK_SHARE, QUICK_LEAST = 4, 8  # of an experiment's budget
+EXIT_FAILED, EXIT_MISTAKE = 1, 2
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a study is asked for.
+
+    Attributes:
+        data: Folder of the images, or of folders of them by name; None for downloads.
+        runs: What is kept, so that the study goes on after an interruption.
+        out: Where tables, pictures and figures go.
+        is_quick: Whether the quick form is wanted.
+    """
+
+    data: Path | None
+    runs: Path
+    out: Path
+    is_quick: bool
+
+    @property
+    def form(self) -> str:
+        """The name of the form."""
+        return QUICK if self.is_quick else FULL
+
+    @property
+    def workers(self) -> Workers:
+        """Where networks train: in the quick form in this process, for Ray takes longer to start."""
+        return Workers(0) if self.is_quick else WORKERS
+
+    def data_of(self, name: str) -> Path | None:
+        """Return where the images of a data set lie: in a folder of its name, or in the one given."""
+        named = None if self.data is None else self.data / name
+        return named if named is not None and named.exists() else self.data
+
+    def write(self, name: str, lines: Sequence[str]) -> None:
+        """Write a table or a text."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        (self.out / name).write_text("\n".join(lines).strip() + "\n", encoding="utf-8")
+
+
+Study = Callable[[Asked], Mapping[str, Figure]]
+
+
+def perform(study: Study, about: str | None, arguments: Sequence[str] | None = None) -> None:
+    """Run a study as a script: read its options, go on with what is kept, and write its figures.
+
+    Args:
+        study: Takes what is asked, returns figures by name.
+        about: The script's docstring.
+        arguments: In place of the command line's.
+    """
+    parser = argparse.ArgumentParser(description=(about or "").partition("\n")[0])
+    parser.add_argument("--data", type=Path, help="folder of the images, or of folders of them by name")
+    home = Path(sys.argv[0]).resolve().parent
+    kept = Path("runs") / home.name
+    parser.add_argument("--runs", type=Path, default=kept, help="what is kept, to go on after interruptions")
+    parser.add_argument("--out", type=Path, help="for tables, pictures and figures.json; default: as --runs")
+    parser.add_argument("--quick", action="store_true", help="a few minutes, which show that all works")
+    given = parser.parse_args(arguments)
+    data = None if given.data is None else given.data.resolve()
+    asked = Asked(data, given.runs, given.out or given.runs, given.quick)
+    _end(lambda: conclude(study, asked, f"{home.parent.name}/{home.name}"))
+
+
+def conclude(study: Study, asked: Asked, name: str) -> None:
+    """Run a study and write its figures, with the time that all its sessions took.
+
+    Raises:
+        ExperimentError: There are images given that do not lie there.
+    """
+    if asked.data is not None and not asked.data.exists():
+        message = f"--data must name a folder that is there, but it was '{asked.data}'; correct it"
+        raise ExperimentError(message)
+    asked.runs.mkdir(parents=True, exist_ok=True)
+    file, began = asked.runs / SECONDS, monotonic()
+    before = float(file.read_text(encoding="utf-8")) if file.exists() else 0.0
+    try:
+        figures = study(asked)
+    finally:
+        seconds = before + monotonic() - began
+        file.write_text(f"{seconds:.1f}", encoding="utf-8")
+    command = f"evocnn reproduce {name}{' --quick' if asked.is_quick else ''}"
+    write_outcome(asked.out, asked.form, Outcome(figures, command, round(seconds, 1), environment()))
+
+
+def kept_run(experiment: Experiment, folder: Path, data: Path | None, workers: Workers) -> Run:
+    """Return the run of an experiment at its end; one that was begun before goes on.
+
+    Raises:
+        ReplayError: The folder holds a run of another experiment.
+        KeyboardInterrupt: Somebody asked to stop.
+    """
+    if (folder / FILE_NAME).exists():
+        if open_run(folder).manifest["experiment"] != to_plain(experiment.tables):
+            message = (
+                f"'{folder}' must hold a run of this experiment, but it was begun with another; remove that "
+                "folder to begin anew"
+            )
+            raise ReplayError(message)
+        found = resumed(folder, workers, data)
+    else:
+        found = searched(experiment, folder, workers, data)
+    if found.status == Ending.INTERRUPTED:
+        raise KeyboardInterrupt
+    return found
+
+
+def search_study(file: Path) -> Study:
+    """Return the study of an experiment file: its search, and what its front is like."""
+
+    def study(asked: Asked) -> Mapping[str, Figure]:
+        whole = load_experiment(file)
+        settings = [f"search.budget='{_quick_budget(whole)}'"] if asked.is_quick else []
+        data = asked.data_of(whole.data.source)
+        run = kept_run(load_experiment(file, settings), asked.runs / "run", data, asked.workers)
+        plot_front(run, asked.out / "front.png")
+        asked.write("front.md", front_lines(run))
+        return search_figures(run)
+
+    return study
+
+
+def search_figures(run: Run) -> dict[str, Figure]:
+    """Return what a search found; bit for bit where nothing of the machine decides on its course."""
+    experiment = run.experiment
+    is_exact = experiment.training.cost is not None and experiment.search.budget.seconds is None
+
+    def figure(value: float, share: float, least: float = 0.0) -> Figure:
+        return Figure(value, max(share * abs(value), least), is_exact=is_exact)
+
+    members = run.front.members
+    best = max((one.metrics["validation_accuracy"] for one in members), default=0.0)
+    return {
+        "training_images": Figure(run.manifest["data"]["n_training"], 0),
+        "validation_images": Figure(run.manifest["data"]["n_validation"], 0),
+        "best_validation_accuracy": figure(best, 0.0, 0.02),
+        "hypervolume": figure(run.front.hypervolume, 0.1),
+        "front_size": figure(len(members), 0.75, 3),
+        "looked_at": figure(len(run.candidates), 0.25),
+        "trained_in_full": figure(sum(one.is_full for one in run.candidates), 0.5, 4),
+        "epochs": figure(run.n_epochs, 0.1),
+    }
+
+
+def front_lines(run: Run) -> list[str]:
+    """Return the front as a table in Markdown, best in the first objective first."""
+    names = [objective.name for objective in run.objectives.items]
+    lines = [
+        f"| {' | '.join(name.replace('_', ' ') for name in names)} | network |",
+        "|---" * len(names) + "|---|",
+    ]
+    for member in run.front.members:
+        values = [member.metrics.get(name, float("nan")) for name in names]
+        cells = [f"{value:,.0f}" if value == int(value) and value > 1 else f"{value:.4f}" for value in values]
+        knee = " (the knee)" if member is run.front.knee else ""
+        lines.append(f"| {' | '.join(cells)} | `{escaped(member.text)}`{knee} |")
+    return lines
+
+
+def escaped(text: str) -> str:
+    """Return a chromosome's text as a cell of a table in Markdown."""
+    return text.replace("|", "\\|")
+
+
+def _quick_budget(experiment: Experiment) -> str:
+    """Return a fraction of a budget, in its own unit."""
+    budget = experiment.search.budget
+    if budget.seconds is not None:
+        return f"{max(QUICK_LEAST, round(budget.seconds / QUICK_SHARE))}s"
+    n = max(QUICK_LEAST, (budget.epochs or budget.evaluations or 0) // QUICK_SHARE)
+    return f"{n} epochs" if budget.epochs else str(n)
+
+
+def _end(action: Callable[[], None]) -> None:
+    """Do what a script does, and end with the exit codes of `evocnn`."""
+    try:
+        action()
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except typer.Exit as ending:
+        sys.exit(ending.exit_code)
+    except EvocnnError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_FAILED if isinstance(error, ReplayError) else EXIT_MISTAKE)
+
+
+if __name__ == "__main__":
+    _folder = Path(sys.argv.pop(1)).resolve()
+    sys.argv[0] = str(_folder / EXPERIMENT)
+    perform(search_study(_folder / EXPERIMENT), __doc__)

@@ -1,0 +1,116 @@
+"""Every measured figure in README.md, docs/ and the studies' pages names its source, and equals it.
+
+A mark stands right behind a figure: `0.889<!-- experiments/digits full best_validation_accuracy -->` is held
+against `figures.json` of that folder, `1.16<!-- benchmarks/replicates/results.md -->` must stand in that
+file, and `0.05<!-- stated -->` is a setting or somebody else's figure.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from evocnn.report.figures import Figure, Outcome, read_outcomes, write_outcome
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("experiments/*/README.md")])
+NUMBER = r"[-+]?(?:\d[\d,]*)?\.?\d+"
+MARKED = re.compile(
+    rf"(?P<number>{NUMBER})(?: (?P<unit>%|[a-zµ]+))?\**"
+    r"<!-- (?P<folder>(?:experiments|benchmarks)/[\w-]+)(?:/results\.md| (?P<form>\w+) (?P<name>[\w.-]+)) -->"
+)
+MARK = re.compile(r"<!-- (?:stated|(?:experiments|benchmarks)/[^>]*) -->")
+# What looks measured: three decimals or more, a spread, a time, a size of a file, a ratio.
+MEASURED = re.compile(
+    r"(?<![\w.,-])(?:\d{0,3}\.\d{3,}(?!\d)|± ?[\d.]+"
+    r"|\d[\d.,]* (?:ms|µs|s|seconds|minutes|hours|MB|GB|times)\b)(?!\w)\**(?! ?[%\w]*<!-- )"
+)
+SCALES = {"%": 0.01, "points": 0.01, "ms": 1e-3, "s": 1.0, "seconds": 1.0, "minutes": 60.0, "hours": 3600.0}
+
+
+def mistakes_in(text: str, root: Path = ROOT) -> list[str]:
+    """Return what is wrong with the figures of a page."""
+    plain = re.sub(r"^( *)```.*?^\1```|^    .*?$|`[^`\n]*`", "", text, flags=re.DOTALL | re.MULTILINE)
+    found = [f"'{one[0].strip()}' names no source" for one in MEASURED.finditer(plain)]
+    n_sources = len([one for one in MARK.findall(plain) if "stated" not in one])
+    marks = list(MARKED.finditer(plain))
+    if n_sources != len(marks):
+        found.append(f"{n_sources - len(marks)} marks stand behind no number, or are misspelt")
+    return found + [mistake for one in marks if (mistake := mistake_of(one, root))]
+
+
+def mistake_of(mark: re.Match[str], root: Path) -> str | None:
+    """Return why a marked figure is not what its source says."""
+    folder, written = root / mark["folder"], mark["number"]
+    if mark["form"] is None:
+        numbers = re.findall(NUMBER, (folder / "results.md").read_text(encoding="utf-8"))
+        return None if written in numbers else f"{written} is not in {mark['folder']}/results.md"
+    outcome = read_outcomes(folder).get(mark["form"])
+    if outcome is None:
+        return f"{mark['folder']} has no figures of its {mark['form']} form"
+    figures = {"seconds": Figure(outcome.seconds, unit="s"), **outcome.figures}
+    if mark["name"] not in figures:
+        return f"{mark['folder']} has no figure {mark['name']}"
+    figure = figures[mark["name"]]
+    scale = SCALES.get(mark["unit"] or "", 1.0) / SCALES.get(figure.unit, 1.0)
+    if mark["unit"] not in SCALES:
+        scale = 1.0
+    decimals = len(written.partition(".")[2])
+    distance = abs(float(written.replace(",", "")) * scale - figure.value)
+    is_rounded = distance <= 0.500001 * 10**-decimals * scale
+    return None if is_rounded else f"{mark[0]} should be {figure.value:.6g} {figure.unit}".strip()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_figure_of_a_page_equals_its_source(page: Path) -> None:
+    assert mistakes_in(page.read_text(encoding="utf-8")) == []
+
+
+FIGURES = {
+    "share": Figure(0.8893),
+    "size": Figure(12_746),
+    "time": Figure(793.4, None, "s"),
+    "ask": Figure(0.652, 1, "ms"),
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "experiments" / "one"
+    write_outcome(folder, "full", Outcome(FIGURES, "", 61.0, {}))
+    (folder / "results.md").write_text("| 1.16 | 3,000 |")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.889<!-- experiments/one full share --> and 88.9 %<!-- experiments/one full share -->",
+        "**12,746**<!-- experiments/one full size --> and 13 minutes<!-- experiments/one full time -->",
+        "0.7 ms<!-- experiments/one full ask -->, 1 minutes<!-- experiments/one full seconds -->",
+        "1.16<!-- experiments/one/results.md --> of 3,000<!-- experiments/one/results.md -->",
+        "0.0005<!-- stated --> at 12 s<!-- stated -->, `lr=.284`, 60,000 images, 1e-5 times, v0.11.1",
+        "```\n0.123\n```\n\n    0.123\n",
+    ],
+)
+def test_a_figure_that_is_its_source_rounded_is_right(text: str, root: Path) -> None:
+    assert mistakes_in(text, root) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("0.888<!-- experiments/one full share -->", "should be 0.8893"),
+        ("88.8 %<!-- experiments/one full share -->", "should be 0.8893"),
+        ("12 minutes<!-- experiments/one full time -->", "should be 793.4 s"),
+        ("1.2<!-- experiments/one/results.md -->", "1.2 is not in experiments/one/results.md"),
+        ("0.889<!-- experiments/one quick share -->", "no figures of its quick form"),
+        ("0.889<!-- experiments/one full other -->", "no figure other"),
+        ("many<!-- experiments/one full share -->", "1 marks stand behind no number"),
+        ("reaches 0.889 in the end", "'0.889' names no source"),
+        ("| 0.9 ± 0.1 | 13 minutes |", "'13 minutes' names no source"),
+        ("2.4 times", "'2.4 times' names no source"),
+    ],
+)
+def test_a_figure_that_differs_or_names_no_source_is_found(text: str, mistake: str, root: Path) -> None:
+    assert mistake in " ".join(mistakes_in(text, root))
