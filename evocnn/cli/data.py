@@ -38,11 +38,11 @@ class Asked:
     """
 
     source: str
-    path: Path | None
-    size: str | None
-    fit: str | None
-    channels: str | None
-    settings: Sequence[str]
+    path: Path | None = None
+    size: str | None = None
+    fit: str | None = None
+    channels: str | None = None
+    settings: Sequence[str] = ()
 
 
 def show_data(asked: Asked, out: Path | None) -> None:
@@ -57,7 +57,7 @@ def show_data(asked: Asked, out: Path | None) -> None:
 
         check_ending(out)
     experiment = _experiment(asked)
-    settings = _settings(asked) if experiment is None else experiment.data
+    settings = settings_of(asked) if experiment is None else experiment.data
     folder = None if experiment is None else experiment.folder
     data_path = None if experiment is None else asked.path
     training = load_split(settings, "train", folder, data_path)
@@ -98,8 +98,13 @@ def _experiment(asked: Asked) -> Experiment | None:
     return load_experiment(asked.source, [*asked.settings, *changes])
 
 
-def _settings(asked: Asked) -> DataSettings:
-    """Return the table of data that an experiment file would have."""
+def settings_of(asked: Asked) -> DataSettings:
+    """Return the table of data that an experiment file would have.
+
+    Raises:
+        ExperimentError: An option is wrong, or there is no such source.
+        DataError: Nothing can read the path.
+    """
     source, path = asked.source, asked.path
     if source not in SOURCES and ":" not in source and (path is not None or Path(source).exists()):
         path = path or Path(source)

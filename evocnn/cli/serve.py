@@ -1,0 +1,23 @@
+"""Showing runs in a browser from the command line, while they go on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from evocnn.report.serve.server import serve
+
+
+def serve_runs(folders: Sequence[Path], port: int) -> None:
+    """Serve runs as live pages on this machine until Ctrl-C.
+
+    Raises:
+        JournalError: A folder holds no readable run.
+        ExperimentError: The port cannot be used.
+    """
+
+    def announce(address: str) -> None:
+        n_runs = "1 run" if len(folders) == 1 else f"{len(folders)} runs"
+        typer.echo(f"{n_runs} at {address} , on this machine alone; end with Ctrl-C")
+
+    serve(folders, port, announce)

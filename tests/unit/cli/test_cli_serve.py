@@ -1,0 +1,34 @@
+"""The command that serves runs, as a process of its own."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+Call = Callable[..., Any]
+
+
+@pytest.mark.slow
+def test_runs_are_served_until_ctrl_c(finished: Path) -> None:
+    command = [sys.executable, "-m", "evocnn.cli.main", "serve", str(finished), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        assert said.startswith("1 run at http://127.0.0.1:")
+        with urlopen(said.split()[3], timeout=60) as answer:  # noqa: S310 - a fixed scheme
+            assert b"<title>tiny" in answer.read()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in err
+
+
+def test_what_is_no_run_is_told(evocnn: Call, tmp_path: Path) -> None:
+    said = evocnn("serve", tmp_path)
+    assert said.code == 1
+    assert "must be a run folder" in said.err
