@@ -1,17 +1,21 @@
 """A run as its folder holds it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, Field, ValidationError
+
 from evocnn.config import Experiment
-from evocnn.errors import ExperimentError
+from evocnn.errors import ExperimentError, JournalError
 from evocnn.evaluation import Objective, Objectives
 from evocnn.search import Ending, RejectionReport
 from evocnn.store import Front, Journal, Record, front_of, is_locked
 
 RUNNING = "running"
+READINGS = "tests"  # of the manifest: every reading of the test split, first to last
+RESUMPTIONS = "resumed_after_tests"  # of the manifest: every time the search went on after a reading
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Run:
     def candidates(self) -> tuple[Record, ...]:
         """Every candidate that was looked at, as it was judged last; duplicates and repeats aside."""
         evaluated = {r.ticket: r.ticket if r.reused_from is None else r.reused_from for r in self.records}
-        continued = {evaluated[r.continues] for r in self.records if r.continues is not None}
+        continued = {evaluated.get(r.continues) for r in self.records if r.continues is not None}
         first = {r.key for r in self.records if r.replicate == 0}
         return tuple(
             r
@@ -55,8 +59,22 @@ class Run:
         line: list[int] = []
         while record.donor is not None:
             line.append(record.donor)
+            if record.donor not in by_ticket:  # of what was rescued, some may be missing
+                break
             record = by_ticket[record.donor]
         return tuple(line)
+
+    @property
+    def readings(self) -> list[dict[str, Any]]:
+        """Every reading of the test split, first to last: `reading`, `when`, `what` and `accuracies`."""
+        found: list[dict[str, Any]] = self.manifest.get(READINGS, [])
+        return found
+
+    @property
+    def resumptions(self) -> list[dict[str, Any]]:
+        """Every time the search went on after a reading: `when`, after how many `readings` and `records`."""
+        found: list[dict[str, Any]] = self.manifest.get(RESUMPTIONS, [])
+        return found
 
     @property
     def n_epochs(self) -> int:
@@ -107,9 +125,62 @@ def open_run(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     with Journal.open(folder, read_only=True) as journal:
-        manifest: dict[str, Any] = journal.manifest()
+        manifest = manifest_of(journal)
         records = tuple(journal.records())
-    status = str(manifest.pop("status"))
-    if status == RUNNING and not is_locked(folder):
-        status = Ending.INTERRUPTED.value  # its process is gone
-    return Run(folder, status, records, manifest)
+    return Run(folder, status_of(manifest.pop("status"), folder), records, manifest)
+
+
+def manifest_of(journal: Journal) -> dict[str, Any]:
+    """Return the manifest of a run.
+
+    Raises:
+        JournalError: It cannot be read, was altered, or lacks what every run has.
+    """
+    manifest: dict[str, Any] = journal.manifest()
+    if missing := [name for name in ("status", "experiment", "objectives") if name not in manifest]:
+        message = (
+            f"the manifest of '{journal.path}' must hold what the run is, but '{missing[0]}' was missing; "
+            "restore it from a copy"
+        )
+        raise JournalError(message)
+    try:
+        _Manifest.model_validate(manifest)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        message = (
+            f"the manifest of '{journal.path}' must hold what the run is, but its "
+            f"'{'.'.join(map(str, first['loc']))}' made no sense ({first['msg']}); restore it from a copy"
+        )
+        raise JournalError(message) from error
+    rejection, allowed = manifest.get("rejection") or {}, {field.name for field in fields(Objective)}
+    unknown = {name for values in manifest["objectives"] for name in values} - allowed
+    unknown |= rejection.keys() - {field.name for field in fields(RejectionReport)}
+    if unknown:
+        message = (
+            f"the manifest of '{journal.path}' must hold what the run is, but objectives or rejection had "
+            f"'{min(unknown)}'; restore it from a copy"
+        )
+        raise JournalError(message)
+    return manifest
+
+
+class _Named(BaseModel):
+    """What every experiment has."""
+
+    name: str
+
+
+class _Manifest(BaseModel):
+    """What is read of a manifest, whoever wrote it."""
+
+    status: str
+    experiment: _Named
+    objectives: list[Objective] = Field(min_length=1)
+    rejection: RejectionReport | None = None
+    tests: list[dict[str, Any]] = []
+    resumed_after_tests: list[dict[str, Any]] = []
+
+
+def status_of(stored: object, folder: Path) -> str:
+    """Return a run's status, given the one that its journal holds: without its process it is interrupted."""
+    return Ending.INTERRUPTED.value if stored == RUNNING and not is_locked(folder) else str(stored)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evocnn.runs.folder import RUNNING, status_of
+from evocnn.runs.folder import RUNNING, manifest_of, status_of
 from evocnn.store import Journal, Record, Running, read_running
 
 
@@ -43,7 +43,7 @@ class Follower:
             JournalError: The folder holds no readable run.
         """
         with Journal.open(self._folder, read_only=True) as journal:
-            manifest: dict[str, Any] = journal.manifest()
+            manifest = manifest_of(journal)
             status = status_of(
                 manifest.pop("status"), self._folder
             )  # ahead of the records: these are its last

@@ -82,7 +82,7 @@ def reranked(run: Run, settings: Sequence[str]) -> Run:
         ):
             message = (
                 f"--set of a run must be objectives.NAME.{'|'.join(CHANGEABLE)}=NUMBER with NAME among "
-                f"{', '.join(objectives)}, but it was '{setting}'; correct it"
+                f"{', '.join(objectives)}, but it was '{setting}'; {_way_out(run, place, objectives)}"
             )
             raise ExperimentError(message)
         set_value(tables, setting)
@@ -94,6 +94,62 @@ def reranked(run: Run, settings: Sequence[str]) -> Run:
             )
             raise ExperimentError(message)
     return replace(run, manifest={**run.manifest, "objectives": list(objectives.values())})
+
+
+def ranked_anew(own: Run, found: Run) -> list[str]:
+    """Return in lines how a run under other objectives differs from its own; none where it does not.
+
+    Args:
+        own: The run.
+        found: What `reranked` made of it.
+    """
+    changes = [
+        f"{before.name}.{name} {_bound(getattr(now, name))} in place of {_bound(getattr(before, name))}"
+        for before, now in zip(own.objectives.items, found.objectives.items, strict=True)
+        for name in CHANGEABLE
+        if getattr(now, name) != getattr(before, name)
+    ]
+    if not changes:
+        return []
+    old, new = ([record.ticket for record in run.front.members] for run in (own, found))
+    gone, come = sorted(set(old) - set(new)), sorted(set(new) - set(old))
+    moved = [
+        f"{word} {', '.join(map(str, tickets))}"
+        for word, tickets in (("without", gone), ("with", come))
+        if tickets
+    ]
+    front = f"networks on the front: {len(new)}, on the run's own {len(old)}"
+    knees = [None if run.front.knee is None else run.front.knee.ticket for run in (own, found)]
+    knee = [f"the knee is {knees[1]}, was {knees[0]}"] if knees[0] != knees[1] and new else []
+    return [
+        f"ranked anew, not as the run was searched: {', '.join(changes)}",
+        "; ".join([" ".join([front, *([f"(tickets: {', '.join(moved)})"] if moved else [])]), *knee]),
+    ]
+
+
+def _bound(value: float | None) -> str:
+    return "none" if value is None else f"{value:g}"
+
+
+def _way_out(run: Run, place: Sequence[str], objectives: Iterable[str]) -> str:
+    """Return what can be done where a setting fits no objective of a run."""
+    name = place[1] if len(place) == 3 and place[0] == "objectives" else ""
+    if not name or name in objectives:
+        return "correct it"
+    typo = did_you_mean(name, objectives)
+    if typo:
+        return typo.removeprefix("; ")
+    measured = {metric for record in run.records for metric in record.metrics}
+    if name in measured:
+        return (
+            f"'{name}' was measured but was no objective, and none can be added afterwards: choose by it "
+            f'with --pick "{name}<NUMBER", or change floors, ceilings and weights of those that there are'
+        )
+    return (
+        f"'{name}' was never measured in this run, so it cannot be added afterwards: search anew with it "
+        'among the objectives, or choose by what was measured, for example --pick "parameters<50000", or by '
+        "floors, ceilings and weights"
+    )
 
 
 def _by_word(run: Run, word: str) -> Record:

@@ -2,19 +2,20 @@
 
 import sys
 import warnings
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from evocnn.config import Experiment, Parts, build_parts, to_plain
 from evocnn.errors import JournalError, ReplayError
-from evocnn.genotype import CostModel
-from evocnn.runs.folder import RUNNING, Run, open_run
+from evocnn.genotype import JSON, CostModel
+from evocnn.runs.folder import RESUMPTIONS, RUNNING, Run, open_run
 from evocnn.runs.observer import NOBODY, Observer, Progress
 from evocnn.runs.workers import Workers, executor_of
-from evocnn.search import Driver, Ending
-from evocnn.store import Journal, environment, locked
+from evocnn.search import Concluding, Driver, Ending
+from evocnn.store import Journal, Running, environment, forget_running, locked, write_running
 from evocnn.store.journal import check_new
 from evocnn.training.cost_measurement import machine_cost_model
 
@@ -114,10 +115,10 @@ def resume(
         experiment = _continued(known, experiment or known.experiment, budget)
         stored = known.manifest["data_path"]
         path = Path(data).resolve() if data is not None else None if stored is None else Path(stored)
-        parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker or 0.0)
-        parts = parts.charging(CostModel(**known.manifest["cost_model"]))
-        check_data(known, parts)
-        _warn_of_changes(known)
+        parts = parts_of(known, experiment, path, crew)
+        warn_of_changes(known)
+        if known.readings:
+            _tell_of_readings(known, journal)
         journal.set("experiment", to_plain(experiment.tables))
         journal.set("data_path", None if path is None else str(path))
         _search(experiment, parts, journal, crew, observer)
@@ -167,10 +168,17 @@ def _search(
                 stacklevel=3,
             )
 
+    folder = journal.path.parent
+
+    def show_running(running: tuple[Running, ...]) -> None:
+        with suppress(OSError):  # for others to look at, and no reason to end a search
+            write_running(folder, running)
+        observer.on_running(running)
+
     replayed = {record.ticket for record in journal.records()}
     journal.set("status", RUNNING)
     observer.on_start(parts)
-    with closing(executor_of(experiment, parts, workers, tell_plan)) as executor:
+    with closing(executor_of(parts, workers, tell_plan)) as executor:
         driver = Driver(
             parts.algorithm,
             parts.space,
@@ -182,12 +190,31 @@ def _search(
             budget=experiment.search.budget,
             rejection=parts.rejection,
             on_told=lambda record: observer.on_told(Progress(record, record.ticket in replayed)),
+            on_running=show_running,
             should_stop=observer.should_stop,
         )
-        ending = driver.run()
+        try:
+            ending = driver.run()
+        finally:
+            with suppress(OSError):
+                forget_running(folder)
         if parts.rejection is not None:
             journal.set("rejection", asdict(parts.rejection.report()))
+        if isinstance(parts.algorithm, Concluding):
+            journal.set("outcome", parts.algorithm.outcome())
         journal.set("status", ending.value)
+
+
+def parts_of(known: Run, experiment: Experiment, data: Path | None, workers: Workers) -> Parts:
+    """Return the objects of a run's search, with its own data and cost model.
+
+    Raises:
+        ReplayError: The data are not those of the run.
+        EvocnnError: Experiment or data cannot be used.
+    """
+    parts = build_parts(experiment, data, gpu_share=workers.gpus_per_worker or 0.0)
+    check_data(known, parts)
+    return parts.charging(CostModel(**known.manifest["cost_model"]))
 
 
 def check_data(known: Run, parts: Parts) -> None:
@@ -205,7 +232,7 @@ def check_data(known: Run, parts: Parts) -> None:
         raise ReplayError(message)
 
 
-def _warn_of_changes(known: Run) -> None:
+def warn_of_changes(known: Run) -> None:
     """Warn where versions or hardware differ from those of a run."""
     before, now = known.manifest["environment"], environment()
     changed = [
@@ -213,6 +240,23 @@ def _warn_of_changes(known: Run) -> None:
     ]
     if changed:
         warnings.warn(f"figures may differ from an uninterrupted run: {', '.join(changed)}", stacklevel=3)
+
+
+def _tell_of_readings(known: Run, journal: Journal) -> None:
+    """Warn that the test split of a run has been read before its search goes on, and write that down."""
+    n_readings = len(known.readings)
+    entry: dict[str, JSON] = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "readings": n_readings,
+        "records": len(known.records),
+    }
+    journal.set(RESUMPTIONS, [*known.resumptions, entry])
+    times = "once" if n_readings == 1 else f"{n_readings} times"
+    warnings.warn(
+        f"the search goes on after the test split of this run has been read {times}, as its manifest now "
+        "says; if you go on because of what it said, test figures from now on are no estimates any more",
+        stacklevel=3,
+    )
 
 
 def _data_entry(parts: Parts) -> dict[str, Any]:

@@ -14,10 +14,24 @@ def write_durably(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True)
         _sync(path.parent.parent)
     part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        part.unlink(missing_ok=True)
+        with part.open("xb") as file:  # a new one: a link that lies there is not followed
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        replace_durably(part, path)
+    except OSError:
+        part.unlink(missing_ok=True)  # where the disk is full, it takes the room that was left
+        raise
+
+
+def replace_durably(part: Path, path: Path) -> None:
+    """Give a file that is whole, and on the disk, the name under which it is looked for.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
     part.replace(path)
     _sync(path.parent)
 

@@ -11,7 +11,7 @@ from statistics import fmean, stdev
 import numpy as np
 
 from evocnn.evaluation import Objectives, Status, hypervolume, knee, nondominated_ranks
-from evocnn.store.journal import Record
+from evocnn.store.record import Record
 
 _Training = tuple[str, int, int, int | None]  # what replicates have in common
 _Network = tuple[Record, np.ndarray]  # with its losses, shape `(n_objectives,)`

@@ -2,135 +2,56 @@
 
 It is the checkpoint. Resuming asks the same questions again and answers them from here; there is
 no second state to lose. `manifest` holds what the run is: experiment, seed, data digest, versions.
+
+Each row carries a digest of itself and of the row committed before it, each entry of the manifest one of
+itself: what was altered, or is missing, is named wherever it is read.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, Self
 
 from evocnn.errors import JournalError
-from evocnn.evaluation import Evaluation, Status
 from evocnn.genotype import JSON
+from evocnn.store.decoding import parsed
+from evocnn.store.durable import replace_durably
+from evocnn.store.record import COLUMNS, FIRST, N_COLUMNS, Record, digest_of, record_of, row_of
+from evocnn.store.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, check_version
 
 FILE_NAME = "run.sqlite"
-APPLICATION_ID = 0x65766F63  # "evoc"
-SCHEMA_VERSION = 3
-
-_SCHEMA = """
-CREATE TABLE manifest (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE evaluations (
-    ticket      INTEGER PRIMARY KEY,  -- 0-based order of asking
-    identity    TEXT NOT NULL,        -- equal identities have equal results
-    reused_from INTEGER,              -- the ticket with this identity that was evaluated
-    key         TEXT NOT NULL,        -- content hash of the genome
-    text        TEXT NOT NULL,
-    genome      TEXT NOT NULL,        -- JSON
-    parents     TEXT NOT NULL,        -- JSON list of tickets
-    operators   TEXT NOT NULL,        -- JSON list of names, in order of application
-    repairs     TEXT NOT NULL,        -- JSON object, what repair changed and how often
-    epochs      INTEGER NOT NULL,     -- fidelity: of full training
-    n_images    INTEGER NOT NULL,     -- fidelity
-    share       REAL NOT NULL,        -- fidelity: share of the epochs after which training stopped
-    replicate   INTEGER NOT NULL,
-    continues   INTEGER,
-    donor       INTEGER,
-    cost        REAL NOT NULL,        -- predicted seconds, on the virtual clock
-    n_epochs    INTEGER NOT NULL,     -- charged to the budget: those beyond `continues`, 0 where reused
-    status      TEXT NOT NULL,
-    reason      TEXT NOT NULL,
-    metrics     TEXT NOT NULL,        -- JSON object, raw
-    curves      TEXT NOT NULL,        -- JSON object, one value an epoch
-    seconds     REAL NOT NULL,        -- measured
-    state       TEXT,                 -- SHA-256 of the saved state, states/IDENTITY while it may be needed
-    elapsed     REAL NOT NULL         -- seconds of search, over all sessions, when it was committed
-) STRICT;
-"""
-
-_COLUMNS = (
-    "ticket, identity, reused_from, key, text, genome, parents, operators, repairs, epochs, n_images, share, "
-    "replicate, continues, donor, cost, n_epochs, status, reason, metrics, curves, seconds, state, elapsed"
-)
-_INSERT = f"INSERT INTO evaluations ({_COLUMNS}) VALUES ({', '.join('?' * 24)})"  # noqa: S608 - constants
-_SELECT = f"SELECT {_COLUMNS} FROM evaluations ORDER BY ticket"  # noqa: S608 - constants
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One row of the journal: a ticket with its candidate and its evaluation.
-
-    Attributes:
-        ticket: 0-based order of asking.
-        identity: Equal identities have equal results.
-        reused_from: The ticket whose evaluation this one reuses, if any.
-        key: Content hash of the genome.
-        text: One-line form of the genome.
-        genome: The genome as JSON.
-        parents: Tickets of the parents.
-        operators: Names of the operators, in order of application.
-        repairs: What repair had to change, counted by kind.
-        epochs: Fidelity: passes over the training images in full training.
-        n_images: Fidelity: training images in a pass.
-        share: Fidelity: share of the epochs after which training stopped.
-        replicate: 0, 1, ...: the same candidate with other seeds.
-        continues: The ticket whose saved state it went on from.
-        donor: The ticket whose weights it started from.
-        cost: Predicted seconds, as charged on the virtual clock.
-        n_epochs: Epochs, as charged to the budget: those beyond what it continues, 0 where it is reused.
-        evaluation: What was found; its state is in a file of its own.
-        state: SHA-256 of the saved state, if there is one.
-        elapsed: Seconds of search when it was committed, over all sessions.
-    """
-
-    ticket: int
-    identity: str
-    reused_from: int | None
-    key: str
-    text: str
-    genome: JSON
-    parents: tuple[int, ...]
-    operators: tuple[str, ...]
-    repairs: Mapping[str, int]
-    epochs: int
-    n_images: int
-    share: float
-    replicate: int
-    continues: int | None
-    donor: int | None
-    cost: float
-    n_epochs: int
-    evaluation: Evaluation
-    state: str | None
-    elapsed: float
-
-    @property
-    def metrics(self) -> Mapping[str, float]:
-        """The evaluation's raw metrics."""
-        return self.evaluation.metrics
-
-    @property
-    def is_full(self) -> bool:
-        """Whether it was trained in full; only such records can be on the front."""
-        return self.share >= 1
+_INSERT = f"INSERT INTO evaluations (digest, {COLUMNS}) VALUES (?{', ?' * N_COLUMNS})"  # noqa: S608 - constants
+SELECT = f"SELECT place, digest, {COLUMNS} FROM evaluations WHERE place >= ? ORDER BY place"  # noqa: S608 - constants
+_LAST_DIGEST = "SELECT digest FROM evaluations ORDER BY place DESC LIMIT 1"
+N_COMMITTED = "SELECT seq FROM sqlite_sequence WHERE name = 'evaluations'"
+_SET = "INSERT OR REPLACE INTO manifest VALUES (?, ?, ?)"
 
 
 class Journal:
     """A run's SQLite file. One process writes; any number read meanwhile."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        connection.text_factory = decoded
         self._connection = connection
         self.path = path
 
     @classmethod
-    def create(cls, folder: Path, manifest: Mapping[str, JSON], *, is_kept: bool = True) -> "Journal":
-        """Create the journal of a new run, with its manifest at once or not at all.
+    def create(
+        cls,
+        folder: Path,
+        manifest: Mapping[str, JSON],
+        records: Iterable[Record] = (),
+        *,
+        is_kept: bool = True,
+    ) -> "Journal":
+        """Create the journal of a new run, with what it begins with at once or not at all.
 
         Args:
             folder: The run folder.
             manifest: What the run is.
+            records: What was evaluated before, in the order of the commits.
             is_kept: False for a folder that is thrown away: commits do not wait for the disk.
 
         Raises:
@@ -138,28 +59,32 @@ class Journal:
         """
         check_new(folder)
         path = folder / FILE_NAME
-        with ExitStack() as unless_done:
-            unless_done.callback(path.unlink, missing_ok=True)
-            try:
-                connection = unless_done.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
-                connection.execute("PRAGMA journal_mode = WAL")
+        part = path.with_name(f"{FILE_NAME}.part")  # else a process that is killed here leaves half a journal
+        try:
+            for beside in ("", "-journal", "-wal", "-shm"):  # of one that was
+                part.with_name(f"{part.name}{beside}").unlink(missing_ok=True)
+            with closing(sqlite3.connect(part, isolation_level=None)) as connection:
                 if not is_kept:
                     connection.execute("PRAGMA synchronous = OFF")
                 connection.executescript(
-                    f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA application_id = {APPLICATION_ID}; "
+                    f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID}; "
                     f"PRAGMA user_version = {SCHEMA_VERSION};"
                 )
-                entries = [(name, json.dumps(value)) for name, value in manifest.items()]
-                connection.executemany("INSERT INTO manifest VALUES (?, ?)", entries)
+                connection.executemany(_SET, [_entry(*item) for item in manifest.items()])
+                connection.executemany(_INSERT, _chained(records, FIRST))
                 connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                message = (
-                    f"journal '{path}' must be writable, but SQLite said: {error}; free some space or give "
-                    "another --out"
-                )
-                raise JournalError(message) from error
-            unless_done.pop_all()
-        return cls(connection, path)
+                connection.execute("PRAGMA journal_mode = WAL")
+            replace_durably(part, path)
+        except (OSError, sqlite3.Error) as error:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            said = error.strerror if isinstance(error, OSError) else f"SQLite said: {error}"
+            message = f"journal '{path}' must be writable, but {said}; free some space or give another --out"
+            raise JournalError(message) from error
+        journal = cls.open(folder)
+        if not is_kept:
+            journal._connection.execute("PRAGMA synchronous = OFF")  # noqa: SLF001 - its own class
+        return journal
 
     @classmethod
     def open(cls, folder: Path, *, read_only: bool = False) -> "Journal":
@@ -177,25 +102,13 @@ class Journal:
             raise JournalError(message)
         with ExitStack() as unless_done:
             try:
-                mode = "ro" if read_only else "rw"
-                uri = f"{path.resolve().as_uri()}?mode={mode}"
+                uri = f"{path.resolve().as_uri()}?{_reading(path) if read_only else 'mode=rw'}"
                 connection = unless_done.enter_context(
                     closing(sqlite3.connect(uri, uri=True, isolation_level=None))
                 )
-                application = connection.execute("PRAGMA application_id").fetchone()[0]
-                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                check_version(connection, path)
             except sqlite3.Error as error:
-                message = (
-                    f"journal '{path}' must be readable, but SQLite said: {error}; restore it from a copy"
-                )
-                raise JournalError(message) from error
-            if (application, version) != (APPLICATION_ID, SCHEMA_VERSION):
-                message = (
-                    f"journal '{path}' must be of schema version {SCHEMA_VERSION}, but it was "
-                    f"{f'version {version}' if application == APPLICATION_ID else 'no evocnn journal'}; "
-                    "open it with the evocnn that wrote it"
-                )
-                raise JournalError(message)
+                raise unreadable(path, error) from error
             unless_done.pop_all()
         return cls(connection, path)
 
@@ -209,16 +122,24 @@ class Journal:
 
     def set(self, name: str, value: JSON) -> None:
         """Write one entry of the manifest."""
-        self._write("INSERT OR REPLACE INTO manifest VALUES (?, ?)", (name, json.dumps(value)))
+        self._write(_SET, _entry(name, value))
 
     def manifest(self) -> dict[str, JSON]:
-        """Return all entries of the manifest."""
-        return {name: json.loads(value) for name, value in self._read("SELECT * FROM manifest", ())}
+        """Return all entries of the manifest.
+
+        Raises:
+            JournalError: The file cannot be read, or an entry was altered.
+        """
+        return {entry[0]: self._value(*entry) for entry in self._read("SELECT * FROM manifest", ())}
 
     def get(self, name: str) -> JSON:
-        """Return one entry of the manifest, None where there is none."""
-        rows = self._read("SELECT value FROM manifest WHERE name = ?", (name,))
-        return next((json.loads(value) for (value,) in rows), None)
+        """Return one entry of the manifest, None where there is none.
+
+        Raises:
+            JournalError: The file cannot be read, or the entry was altered.
+        """
+        rows = self._read("SELECT * FROM manifest WHERE name = ?", (name,))
+        return self._value(*rows[0]) if rows else None
 
     def commit(self, record: Record) -> None:
         """Write a record, durably, before it returns.
@@ -226,45 +147,78 @@ class Journal:
         Raises:
             JournalError: The file cannot be written.
         """
-        r, e = record, record.evaluation
-        lists = [json.dumps(value) for value in (r.genome, r.parents, r.operators, dict(r.repairs))]
-        request = (r.epochs, r.n_images, r.share, r.replicate, r.continues, r.donor, r.cost, r.n_epochs)
-        result = (
-            e.status.value,
-            e.reason,
-            json.dumps(dict(e.metrics)),
-            json.dumps(dict(e.curves)),
-            e.seconds,
-        )
-        row = (
-            r.ticket,
-            r.identity,
-            r.reused_from,
-            r.key,
-            r.text,
-            *lists,
-            *request,
-            *result,
-            r.state,
-            r.elapsed,
-        )
+        last = self._read(_LAST_DIGEST, ())
+        (row,) = _chained([record], last[0][0] if last else FIRST)
         self._write(_INSERT, row)
 
-    def records(self) -> Iterator[Record]:
-        """Yield all records in order of their tickets.
+    def records(self, since: int = 0) -> Iterator[Record]:
+        """Yield records in order of their tickets; each has been held against its digest.
+
+        Args:
+            since: Only what was committed after so many records.
 
         Raises:
-            JournalError: The file or a row cannot be read.
+            JournalError: The file cannot be read, or a row was altered, is missing or makes no sense.
         """
-        for row in self._read(_SELECT, ()):
-            try:
-                yield _record(row)
-            except (ValueError, TypeError, AttributeError) as error:
-                message = (
-                    f"journal '{self.path}' must hold a readable row for ticket {row[0]}, but: "
-                    f"{error}; restore it from a copy"
-                )
-                raise JournalError(message) from error
+        yield from sorted(self._committed(since), key=lambda record: record.ticket)
+
+    def copy_to(self, folder: Path) -> None:
+        """Write a copy into another folder, which may be done while somebody writes to the journal.
+
+        Raises:
+            JournalError: The file cannot be read, or the copy cannot be written.
+        """
+        try:
+            with closing(sqlite3.connect(folder / FILE_NAME)) as copy:
+                self._connection.backup(copy)
+        except sqlite3.Error as error:
+            message = (
+                f"a copy of '{self.path}' must be written to '{folder}', but SQLite said: {error}; make room"
+            )
+            raise JournalError(message) from error
+
+    def _committed(self, since: int) -> Iterator[Record]:
+        """Yield records in the order of their commits, each held against the row before it."""
+        n_committed = sum(number for (number,) in self._read(N_COMMITTED, ()))  # none as long as it is 0
+        last, before = 0, FIRST  # place and digest of the row before
+        for place, digest, *row in self._read(SELECT, (since,)):
+            if place != (last + 1 if last else max(since, 1)):
+                message = f"a row committed before that of ticket {row[0]} was missing"
+                raise self._damage(message)
+            if place > since:
+                if digest_of(before, *row) != digest:
+                    message = f"the row of ticket {row[0]} was altered"
+                    raise self._damage(message)
+                yield self._record(row)
+            last, before = place, digest
+        if last < n_committed:
+            message = f"{n_committed - last} of {n_committed} were missing at its end"
+            raise self._damage(message)
+
+    def _record(self, row: list[Any]) -> Record:
+        try:
+            return record_of(row)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            message = f"the row of ticket {row[0]} made no sense: {error}"
+            raise self._damage(message) from error
+
+    def _value(self, name: str, value: str, digest: str) -> JSON:
+        """Return the value of an entry of the manifest."""
+        if digest_of(name, value) != digest:
+            message = f"the entry '{name}' of its manifest was altered"
+            raise self._damage(message)
+        try:
+            return parsed(value)
+        except (ValueError, RecursionError) as error:
+            message = f"the entry '{name}' of its manifest made no sense: {error}"
+            raise self._damage(message) from error
+
+    def _damage(self, what: str) -> JournalError:
+        folder = self.path.parent
+        return JournalError(
+            f"journal '{self.path}' must hold all that was committed, as it was, but {what}; restore it from "
+            f"a copy, or save what is whole: evocnn rescue {folder} --out NEW"
+        )
 
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
         try:
@@ -276,14 +230,11 @@ class Journal:
             )
             raise JournalError(message) from error
 
-    def _read(self, statement: str, values: tuple[object, ...]) -> Iterator[tuple[Any, ...]]:
+    def _read(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         try:
-            yield from self._connection.execute(statement, values)
-        except sqlite3.Error as error:
-            message = (
-                f"journal '{self.path}' must be readable, but SQLite said: {error}; restore it from a copy"
-            )
-            raise JournalError(message) from error
+            return self._connection.execute(statement, values).fetchall()
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter of a damaged schema
+            raise unreadable(self.path, error) from error
 
 
 def check_new(folder: Path) -> None:
@@ -293,7 +244,7 @@ def check_new(folder: Path) -> None:
         JournalError: It does.
     """
     path = folder / FILE_NAME
-    if path.exists() and path.stat().st_size > 0:  # an empty file is left by a crash at the very start
+    if path.exists():
         message = (
             f"run folder '{folder}' must be new, but it held a run; continue with `evocnn resume "
             f"{folder}` or give another --out"
@@ -301,36 +252,38 @@ def check_new(folder: Path) -> None:
         raise JournalError(message)
 
 
-def _record(row: tuple[Any, ...]) -> Record:
-    ticket, identity, reused_from, key, text, genome, parents, operators, repairs, *rest = row
-    epochs, n_images, share, replicate, continues, donor, cost, n_epochs, *rest = rest
-    status, reason, metrics, curves, seconds, state, elapsed = rest
-    evaluation = Evaluation(
-        status=Status(status),
-        metrics=json.loads(metrics),
-        curves={name: tuple(values) for name, values in json.loads(curves).items()},
-        seconds=seconds,
-        reason=reason,
-    )
-    return Record(
-        ticket,
-        identity,
-        reused_from,
-        key,
-        text,
-        json.loads(genome),
-        tuple(json.loads(parents)),
-        tuple(json.loads(operators)),
-        dict(json.loads(repairs)),
-        epochs,
-        n_images,
-        share,
-        replicate,
-        continues,
-        donor,
-        cost,
-        n_epochs,
-        evaluation,
-        state,
-        elapsed,
+def _reading(path: Path) -> str:
+    """Return how SQLite is to open a journal that is only read.
+
+    As long as no writer's log lies beside it, SQLite is told that nothing changes: otherwise it would make
+    files of its own in the folder, and fail where that cannot be written.
+    """
+    log = path.resolve().with_name(f"{path.name}-wal")
+    return "mode=ro" if log.is_file() and log.stat().st_size else "mode=ro&immutable=1"
+
+
+def _entry(name: str, value: JSON) -> tuple[str, str, str]:
+    """Return an entry of the manifest as SQLite is given it."""
+    text = json.dumps(value)
+    return name, text, digest_of(name, text)
+
+
+def _chained(records: Iterable[Record], before: str) -> Iterator[tuple[Any, ...]]:
+    """Yield rows as SQLite is given them, each with its digest."""
+    for record in records:
+        row = row_of(record)
+        before = digest_of(before, *row)
+        yield before, *row
+
+
+def decoded(text: bytes) -> str:
+    """Return a text as it was written; where it is none any more, its digest will say so."""
+    return text.decode(errors="backslashreplace")
+
+
+def unreadable(path: Path, error: Exception) -> JournalError:
+    """Return what is said of a journal that SQLite cannot read."""
+    return JournalError(
+        f"journal '{path}' must be readable, but SQLite said: {error}; restore it from a copy, or save what "
+        f"can be read: evocnn rescue {path.parent} --out NEW"
     )

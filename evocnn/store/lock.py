@@ -3,43 +3,82 @@
 import fcntl
 import os
 import socket
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from time import sleep
-from typing import TextIO
 
-from evocnn.errors import RunLockedError
+from evocnn.errors import JournalError, RunLockedError
+from evocnn.store.links import check_links
 
 LOCK_NAME = "run.lock"
 ATTEMPTS = 5
 ATTEMPT_SECONDS = 0.05
+MOST_SHOWN = 200  # bytes of the holder's name
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the run's lock; the system frees it when the process ends, however it ends.
 
+    The holder's name stays in the file only where it was killed. One from another machine is told: where
+    locks do not reach from machine to machine, nobody can know whether it works on.
+
     Raises:
         RunLockedError: Another process holds it.
+        JournalError: The folder cannot be written, or it holds symbolic links.
     """
-    path = folder / LOCK_NAME
-    with path.open("a+", encoding="utf-8") as file:
-        if not _acquired(file):
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
+    check_links(folder)
+    with _opened(folder) as file:
+        is_free, holder = _acquired(file), _holder(file)
+        if not is_free:
             message = (
-                f"run folder '{folder}' must be used by one process at a time, but it was held by {holder}; "
-                "wait for it, stop it, or give another folder with --out"
+                f"run folder '{folder}' must be used by one process at a time, but it was held by "
+                f"{holder or 'unknown'}; wait for it, or stop it"
             )
             raise RunLockedError(message)
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
-        yield
+        machine = socket.gethostname()
+        if holder and holder.rpartition(" on ")[2] != machine:
+            warnings.warn(
+                f"'{folder}' was held by {holder}, which never said that it had ended; make sure that it no "
+                "longer works on this folder: locks need not reach from one machine to another",
+                stacklevel=3,
+            )
+        try:
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {machine}".encode())
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                file.truncate(0)
 
 
-def _acquired(file: TextIO) -> bool:
+def _opened(folder: Path) -> FileIO:
+    try:
+        return FileIO(os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666), "r+")
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _holder(file: FileIO) -> str:
+    """Return who wrote into the lock file last; it is shown, so nothing in it may act on a terminal."""
+    text = file.read(MOST_SHOWN).decode(errors="replace")
+    return "".join(letter for letter in text if letter.isprintable())
+
+
+def _unwritable(folder: Path, error: OSError) -> JournalError:
+    return JournalError(
+        f"run folder '{folder}' must be writable, but its {LOCK_NAME} was not: {error.strerror}; make room, "
+        "or give rights"
+    )
+
+
+def _acquired(file: FileIO) -> bool:
     """Return whether the lock could be taken; a reader that looks at it holds it for an instant only."""
     for _ in range(ATTEMPTS):
         try:

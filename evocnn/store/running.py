@@ -9,6 +9,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
+from evocnn.store.decoding import parsed
+
 FILE_NAME = "running.json"
 
 
@@ -35,6 +39,9 @@ class Running:
     epochs: int
 
 
+_RUNNING = TypeAdapter(tuple[Running, ...])
+
+
 def write_running(folder: Path, running: Sequence[Running]) -> None:
     """Write what is being trained, in place of what was before.
 
@@ -49,8 +56,8 @@ def write_running(folder: Path, running: Sequence[Running]) -> None:
 def read_running(folder: Path) -> tuple[Running, ...]:
     """Return what is being trained, as it was written last; nothing where that cannot be read."""
     try:
-        return tuple(Running(**one) for one in json.loads((folder / FILE_NAME).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return _RUNNING.validate_python(parsed((folder / FILE_NAME).read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError):
         return ()
 
 

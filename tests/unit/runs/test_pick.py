@@ -9,7 +9,7 @@ import pytest
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Evaluation, Status
 from evocnn.runs import Run
-from evocnn.runs.pick import pick, reranked
+from evocnn.runs.pick import pick, ranked_anew, reranked
 from evocnn.store import Record
 
 MakeRecord = Callable[..., Record]
@@ -125,6 +125,14 @@ def test_a_ceiling_ranks_a_finished_run_anew(example: Run) -> None:
     assert [member.ticket for member in found.front.members] == [3, 2, 4]
     assert [member.ticket for member in example.front.members] == [1, 3, 2]  # as it was
     assert pick(found, "best-accuracy").ticket == 3
+    changes, front = ranked_anew(example, found)
+    assert changes.endswith(
+        ": validation_accuracy.floor 0 in place of 0.3, parameters.ceiling 100 in place of none"
+    )
+    assert front == (
+        "networks on the front: 3, on the run's own 3 (tickets: without 1, with 4); the knee is 2, was 3"
+    )
+    assert ranked_anew(example, reranked(example, [])) == []
 
 
 def test_weights_move_the_knee(example: Run, recorded: MakeRecord) -> None:
@@ -150,6 +158,12 @@ def test_a_number_is_no_start_of_a_key(recorded: MakeRecord, run_of: MakeRun) ->
             "objectives.flops.ceiling=5",
             "with NAME among validation_accuracy, parameters, but it was 'objectives.fl",
         ),
+        (
+            "objectives.latency.ceiling=5",
+            "'latency' was never measured in this run, .* --pick \"parameters<5",
+        ),
+        ("objectives.flops.ceiling=5", "'flops' was measured but was no objective, .* --pick \"flops<NUMBER"),
+        ("objectives.parameter.ceiling=5", "did you mean 'parameters'"),
         (
             "objectives.parameters.scale=5",
             r"must be objectives.NAME.weight\|floor\|ceiling\|reference=NUMBER",

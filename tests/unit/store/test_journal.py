@@ -1,9 +1,12 @@
 import math
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from evocnn.errors import JournalError
 from evocnn.evaluation import Evaluation, Status
 from evocnn.store import Journal, Record
 from evocnn.store import journal as journal_module
+from evocnn.store.record import digest_of, row_of
 
 MakeRecord = Callable[..., Record]
 
@@ -37,7 +41,7 @@ def full(record: MakeRecord) -> Record:
         share=0.3,
         replicate=1,
         continues=6,
-        donor=8,
+        donor=0,
         cost=0.1 + 0.2,
         n_epochs=9,
         evaluation=Evaluation(
@@ -123,7 +127,7 @@ def test_the_manifest_keeps_any_json(journal: Journal, tmp_path: Path) -> None:
 def test_the_file_says_what_it_is(journal: Journal, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as file:
         assert file.execute("PRAGMA application_id").fetchone() == (int.from_bytes(b"evoc", "big"),)
-        assert file.execute("PRAGMA user_version").fetchone() == (3,)
+        assert file.execute("PRAGMA user_version").fetchone() == (4,)
 
 
 def test_create_refuses_a_folder_with_a_run(journal: Journal, record: MakeRecord, tmp_path: Path) -> None:
@@ -142,7 +146,7 @@ def test_a_failed_create_leaves_nothing_that_blocks_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(journal_module, "_SCHEMA", "CREATE NONSENSE;")
+        broken.setattr(journal_module, "SCHEMA", "CREATE NONSENSE;")
         with pytest.raises(JournalError, match=r"must be writable, but SQLite said: .*NONSENSE.*; free some"):
             Journal.create(tmp_path, {})
     assert list(tmp_path.iterdir()) == []
@@ -160,7 +164,7 @@ def test_open_says_where_there_is_no_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("read_only", [False, True])
 def test_open_refuses_an_empty_file(tmp_path: Path, read_only: bool) -> None:
     (tmp_path / "run.sqlite").touch()
-    with pytest.raises(JournalError, match=r"must be of schema version 3, but it was no evocnn journal"):
+    with pytest.raises(JournalError, match=r"must be of schema version 4, but it was no evocnn journal"):
         Journal.open(tmp_path, read_only=read_only)
 
 
@@ -173,17 +177,17 @@ def test_open_refuses_a_text_file(tmp_path: Path, read_only: bool) -> None:
 
 def test_open_refuses_somebody_elses_database(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as file:
-        file.executescript("CREATE TABLE evaluations (ticket INTEGER); PRAGMA user_version = 3;")
-    with pytest.raises(JournalError, match=r"version 3, but it was no evocnn journal; open it with the"):
+        file.executescript("CREATE TABLE evaluations (ticket INTEGER); PRAGMA user_version = 4;")
+    with pytest.raises(JournalError, match=r"version 4, but it was no evocnn journal; open it with the"):
         Journal.open(tmp_path)
 
 
 def test_open_refuses_another_version(tmp_path: Path) -> None:
     Journal.create(tmp_path, {}).__exit__()
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as file:
-        file.execute("PRAGMA user_version = 2")
+        file.execute("PRAGMA user_version = 3")
     with pytest.raises(
-        JournalError, match=r"must be of schema version 3, but it was version 2; open it with"
+        JournalError, match=r"must be of schema version 4, but it was version 3; open it with"
     ):
         Journal.open(tmp_path)
 
@@ -221,31 +225,115 @@ def test_a_truncated_file_is_a_journal_error_and_no_shorter_run(tmp_path: Path, 
         read()
 
 
+@pytest.mark.parametrize("statement", ["metrics = '[]'", "elapsed = 11.0", "state = ''", "digest = 'c0ffee'"])
+def test_an_altered_row_is_named(journal: Journal, record: MakeRecord, statement: str) -> None:
+    for ticket in (2, 1, 0):
+        journal.commit(record(ticket))
+    journal._connection.execute(f"UPDATE evaluations SET {statement} WHERE ticket = 1")  # noqa: S608
+    message = (
+        r"must hold all that was committed, as it was, but the row of ticket 1 was altered; restore it .*"
+    )
+    with pytest.raises(JournalError, match=message + r"or save what is whole: evocnn rescue .+ --out NEW$"):
+        list(journal.records())
+
+
 @pytest.mark.parametrize(
-    ("column", "value"),
+    ("gone", "message"),
     [
-        ("metrics", "{"),
-        ("status", "fine"),
-        ("curves", "[1]"),
-        ("parents", "3"),
-        ("repairs", "{"),
-        ("genome", ""),
+        ((2,), r"a row committed before that of ticket 1 was missing"),
+        ((1,), r"a row committed before that of ticket 0 was missing"),
+        ((0,), r"1 of 3 were missing at its end"),
+        ((1, 0), r"2 of 3 were missing at its end"),
+        ((2, 1, 0), r"3 of 3 were missing at its end"),
     ],
 )
-def test_a_damaged_row_is_named(journal: Journal, record: MakeRecord, column: str, value: str) -> None:
+def test_a_row_that_was_removed_is_missed(
+    journal: Journal, record: MakeRecord, gone: tuple[int, ...], message: str
+) -> None:
+    for ticket in (2, 1, 0):
+        journal.commit(record(ticket))
+    for ticket in gone:
+        journal._connection.execute("DELETE FROM evaluations WHERE ticket = ?", (ticket,))
+    with pytest.raises(JournalError, match=message):
+        list(journal.records())
+
+
+def test_rows_cannot_change_places(journal: Journal, record: MakeRecord) -> None:
     for ticket in range(3):
         journal.commit(record(ticket))
-    change = f"UPDATE evaluations SET {column} = ? WHERE ticket = 1"  # noqa: S608 - constants
-    journal._connection.execute(change, (value,))
-    rows = journal.records()
-    assert next(rows) == record(0)
-    with pytest.raises(JournalError, match=r"must hold a readable row for ticket 1, but: .+; restore it"):
-        next(rows)
+    for before, after in ((1, 9), (2, 1), (9, 2)):
+        journal._connection.execute("UPDATE evaluations SET place = ? WHERE place = ?", (after, before))
+    with pytest.raises(JournalError, match=r"the row of ticket 1 was altered"):
+        list(journal.records())
+
+
+@pytest.mark.parametrize("genome", ["{", "[" * 100_000, "", "\x00"])
+def test_a_row_that_was_forged_with_its_digest_is_named(
+    journal: Journal, record: MakeRecord, genome: str
+) -> None:
+    """Nothing in it is run, and nothing of it ends in a traceback."""
+    row = [*row_of(record(1))]
+    row[5] = genome
+    journal._connection.execute(journal_module._INSERT, (digest_of("", *row), *row))
+    with pytest.raises(JournalError, match=r"but the row of ticket 1 made no sense: .+; restore it"):
+        list(journal.records())
+
+
+def test_an_entry_of_the_manifest_that_was_altered_is_named(journal: Journal) -> None:
+    journal.set("experiment", {"seed": 1})
+    journal._connection.execute("UPDATE manifest SET value = ?", ('{"seed": 2}',))
+    for read in (journal.manifest, partial(journal.get, "experiment")):
+        with pytest.raises(JournalError, match=r"but the entry 'experiment' of its manifest was altered"):
+            read()
+
+
+def test_a_reason_may_hold_halves_of_letters(journal: Journal, record: MakeRecord) -> None:
+    """As names of files that are no UTF-8 come into Python; SQLite takes none."""
+    journal.commit(record(0, evaluation=Evaluation(Status.CRASHED, reason="no such file: '\udcff.png'")))
+    (read,) = journal.records()
+    assert read.evaluation.reason == r"no such file: '\udcff.png'"
+
+
+def test_numbers_keep_their_digest_whatever_their_type(journal: Journal, record: MakeRecord) -> None:
+    """SQLite gives back reals where integers were given, and no negative zero."""
+    journal.commit(record(0, share=1, cost=-0.0, elapsed=7))
+    (read,) = journal.records()
+    assert (read.share, read.cost, read.elapsed) == (1.0, 0.0, 7.0)
+
+
+def test_a_copy_can_be_made_while_the_journal_is_written(
+    journal: Journal, record: MakeRecord, tmp_path: Path
+) -> None:
+    journal.set("status", "running")
+    journal.commit(record(0))
+    (tmp_path / "copy").mkdir()
+    with Journal.open(tmp_path, read_only=True) as reader:
+        reader.copy_to(tmp_path / "copy")
+    with Journal.open(tmp_path / "copy") as copy:
+        assert (list(copy.records()), copy.get("status")) == ([record(0)], "running")
+        copy.commit(record(1))
+    assert list(journal.records()) == [record(0)]
+
+
+def test_a_process_killed_while_it_creates_a_journal_leaves_none(tmp_path: Path) -> None:
+    creating = (
+        "import os, sys; from pathlib import Path; from evocnn.store import Journal\n"
+        "class Killed(dict):\n"
+        "    def items(self): os._exit(9)\n"
+        "Journal.create(Path(sys.argv[1]), Killed())"
+    )
+    subprocess.run([sys.executable, "-c", creating, str(tmp_path)], check=False)
+    assert [path.name for path in tmp_path.iterdir()]  # it was at work
+    with Journal.create(tmp_path, {"seed": 1}) as journal:
+        assert journal.manifest() == {"seed": 1}
+    with Journal.open(tmp_path, read_only=True) as found:
+        assert found.get("seed") == 1
 
 
 def test_readers_see_each_commit_while_the_writer_goes_on(
     journal: Journal, record: MakeRecord, tmp_path: Path
 ) -> None:
+    journal.set("status", "running")  # ahead of a writer's first word a reader takes the file as it is
     with Journal.open(tmp_path, read_only=True) as reader:
         for ticket in range(3):
             journal.commit(record(ticket))

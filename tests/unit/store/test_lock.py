@@ -42,7 +42,10 @@ def test_another_process_is_refused_and_told_who_holds_the_run(
 ) -> None:
     assert is_locked(tmp_path)
     rule = rf"'{re.escape(str(tmp_path))}' must be used by one process at a time"
-    with pytest.raises(RunLockedError, match=rf"{rule}, but it was held by process {holder.pid} on .+; wait"):
+    with pytest.raises(
+        RunLockedError,
+        match=rf"{rule}, but it was held by process {holder.pid} on .+; wait for it, or stop it$",
+    ):
         enter(tmp_path)
     assert str(holder.pid) in (tmp_path / "run.lock").read_text()  # the refused one wrote nothing
 
@@ -75,12 +78,19 @@ def test_an_error_frees_the_lock(tmp_path: Path) -> None:
     assert not is_locked(tmp_path)
 
 
-def test_a_long_name_of_the_last_holder_leaves_nothing_behind(tmp_path: Path) -> None:
-    (tmp_path / "run.lock").write_text("process 1 on " + "x" * 300)
-    with locked(tmp_path):
+def test_a_holder_on_another_machine_that_never_ended_is_told_and_replaced(tmp_path: Path) -> None:
+    (tmp_path / "run.lock").write_text("process 1 on \x1b[31mfar-away" + "x" * 300)
+    message = r"was held by process 1 on \[31mfar-awayx+, which never said that it had ended; make sure"
+    with pytest.warns(UserWarning, match=message), locked(tmp_path):
         text = (tmp_path / "run.lock").read_text()
     assert text.startswith(f"process {os.getpid()} on ")
     assert "xxx" not in text
+
+
+def test_a_holder_that_ended_leaves_no_name(tmp_path: Path) -> None:
+    """What is left in the file was killed, on this machine or another."""
+    enter(tmp_path)
+    assert (tmp_path / "run.lock").read_text() == ""
 
 
 def test_looking_leaves_no_file(tmp_path: Path) -> None:

@@ -1,0 +1,124 @@
+"""Saving what is whole of a damaged run into a new run folder."""
+
+import hashlib
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from evocnn.errors import JournalError, RunLockedError
+from evocnn.genotype import JSON
+from evocnn.runs.folder import RUNNING
+from evocnn.store import Journal, Record, is_locked, locked
+from evocnn.store.durable import write_durably
+from evocnn.store.journal import check_new
+from evocnn.store.rescue import Rescued, rescued
+from evocnn.store.states import FOLDER_NAME
+
+REMADE = ("status", "workers", "rejection", "outcome")  # of the manifest: what resuming writes anew
+MODELS = "models"
+
+
+@dataclass(frozen=True)
+class Rescue:
+    """What was saved of a run.
+
+    Attributes:
+        folder: The new run folder.
+        n_committed: Rows that the journal held.
+        records: Those that were whole.
+        lost_entries: Of the manifest.
+        n_states: Saved states that were whole.
+    """
+
+    folder: Path
+    n_committed: int
+    records: tuple[Record, ...]
+    lost_entries: tuple[str, ...]
+    n_states: int
+
+
+def rescue(folder: str | Path, out: str | Path) -> Rescue:
+    """Save all that is whole of a run into a new run folder; the old one is left as it is.
+
+    Every row that is whole is kept, also after one that is lost: a search that is resumed answers tickets
+    from the journal one by one, and trains those anew that are missing. Symbolic links are not followed.
+
+    Args:
+        folder: The run folder.
+        out: The new one.
+
+    Raises:
+        RunLockedError: A process works on the run.
+        JournalError: What the run is cannot be read any more, or the new folder cannot be written.
+    """
+    folder, out = Path(folder), Path(out)
+    if is_locked(folder):
+        message = f"run '{folder}' must be at rest to be rescued, but a process works on it; stop it first"
+        raise RunLockedError(message)
+    found = rescued(folder)
+    manifest = _manifest(folder, found)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with locked(out):
+            check_new(out)
+            n_states = _copy_states(folder, out, found.records)
+            _copy_models(folder / MODELS, out / MODELS)
+            Journal.create(out, manifest, found.records).__exit__()
+    except OSError as error:
+        message = f"'{out}' must be writable, but: {error}; make room, or give another --out"
+        raise JournalError(message) from error
+    return Rescue(out, found.n_committed, found.records, found.lost_entries, n_states)
+
+
+def _manifest(folder: Path, found: Rescued) -> dict[str, JSON]:
+    """Return the manifest of the new run: one to be resumed, if anything is lost.
+
+    Raises:
+        JournalError: An entry that nothing makes up for is lost.
+    """
+    needed = {"experiment", "objectives", "context"} - found.manifest.keys()
+    if lost := sorted(needed | {name for name in found.lost_entries if name not in REMADE}):
+        message = (
+            f"the manifest of '{folder}' must say what the run is, but its entries {', '.join(lost)} were "
+            "damaged; restore the folder from a copy"
+        )
+        raise JournalError(message)
+    is_whole = len(found.records) == found.n_committed
+    status = found.manifest.get("status", RUNNING) if is_whole else RUNNING
+    origin: JSON = {
+        "from": str(folder.resolve()),
+        "committed": found.n_committed,
+        "whole": len(found.records),
+        "lost_entries": list(found.lost_entries),
+    }
+    return {**found.manifest, "status": status, "rescued": origin}
+
+
+def _copy_states(folder: Path, out: Path, records: Iterable[Record]) -> int:
+    """Copy the saved states that are whole and return how many there are."""
+    digests = {record.identity: record.state for record in records if record.state is not None}
+    n_states = 0
+    for path in _files(folder / FOLDER_NAME):
+        state = path.read_bytes()
+        if hashlib.sha256(state).hexdigest() == digests.get(path.name):
+            write_durably(out / FOLDER_NAME / path.name, state)
+            n_states += 1
+    return n_states
+
+
+def _copy_models(source: Path, target: Path) -> None:
+    """Copy models with all that lies beside them; each is held against its own digest when it is used."""
+    if source.is_dir() and not source.is_symlink():
+        shutil.copytree(source, target, ignore=_links)
+
+
+def _links(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if (Path(folder) / name).is_symlink()]
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files of a folder; none where it is missing or a link."""
+    if not folder.is_dir() or folder.is_symlink():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.is_symlink())

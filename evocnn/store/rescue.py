@@ -1,0 +1,107 @@
+"""What can still be read of a journal that is damaged.
+
+A row is whole where its digest says so, whatever became of its neighbours: each answers for one ticket, and
+a search that is resumed asks for the others again. Of a row that is lost, the next one goes with it where
+its digest, on which that one's rests, is lost too.
+"""
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evocnn.errors import JournalError
+from evocnn.genotype import JSON
+from evocnn.store.decoding import parsed
+from evocnn.store.journal import FILE_NAME, N_COMMITTED, SELECT, decoded, unreadable
+from evocnn.store.record import FIRST, Record, digest_of, record_of
+from evocnn.store.schema import check_version
+
+LEAST_ROW_BYTES = 200  # digest, identity and key alone take more than half of that
+
+
+@dataclass(frozen=True)
+class Rescued:
+    """What can still be read of a journal.
+
+    Attributes:
+        manifest: The entries that are whole.
+        lost_entries: Names of those that are not.
+        records: The rows that are whole, in the order of their commits.
+        n_committed: How many there were.
+    """
+
+    manifest: dict[str, JSON]
+    lost_entries: tuple[str, ...]
+    records: tuple[Record, ...]
+    n_committed: int
+
+
+def rescued(folder: Path) -> Rescued:
+    """Return what can still be read of a run's journal; the run folder is left as it is.
+
+    Raises:
+        JournalError: Nothing can be read, or it is no journal of this version.
+    """
+    source = folder / FILE_NAME
+    if not source.is_file():
+        message = f"'{folder}' must be a run folder, but it held no {FILE_NAME}; give the folder of a run"
+        raise JournalError(message)
+    with tempfile.TemporaryDirectory(prefix="evocnn-") as scratch:
+        for path in (source, source.with_name(f"{FILE_NAME}-wal")):
+            if path.is_file():
+                shutil.copyfile(path, Path(scratch) / path.name)
+        try:
+            with closing(sqlite3.connect(Path(scratch) / FILE_NAME)) as connection:
+                connection.text_factory = decoded
+                connection.execute("PRAGMA writable_schema = ON")  # a file that was cut short is read, too
+                check_version(connection, source)
+                manifest, lost_entries = _manifest(connection)
+                n_committed = _n_committed(connection, source)
+                records = tuple(_records(connection, n_committed))
+        except sqlite3.Error as error:
+            raise unreadable(source, error) from error
+    return Rescued(manifest, lost_entries, records, n_committed)
+
+
+def _manifest(connection: sqlite3.Connection) -> tuple[dict[str, JSON], tuple[str, ...]]:
+    whole: dict[str, JSON] = {}
+    lost: list[str] = []
+    for name, value, digest in connection.execute("SELECT * FROM manifest"):
+        if digest_of(name, value) == digest:
+            whole[name] = parsed(value)
+        else:
+            lost.append(str(name))
+    return whole, tuple(lost)
+
+
+def _n_committed(connection: sqlite3.Connection, source: Path) -> int:
+    """Return how many rows were committed, as far as that can be known; never more than there is room for."""
+    found = []
+    for statement in (N_COMMITTED, "SELECT max(place) FROM evaluations"):
+        with suppress(sqlite3.Error):
+            found += [number for (number,) in connection.execute(statement) if isinstance(number, int)]
+    return min(max(found, default=0), source.stat().st_size // LEAST_ROW_BYTES)
+
+
+def _records(connection: sqlite3.Connection, n_committed: int) -> Iterator[Record]:
+    """Yield what is whole; each row is looked up for itself, so that a damaged page costs no more."""
+    before: object = FIRST
+    for place in range(1, n_committed + 1):
+        row = _row(connection, place)
+        if row is not None and digest_of(before, *row[2:]) == row[1]:
+            with suppress(ValueError, TypeError, AttributeError, RecursionError):
+                yield record_of(row[2:])
+        before = None if row is None else row[1]
+
+
+def _row(connection: sqlite3.Connection, place: int) -> tuple[Any, ...] | None:
+    try:
+        row: tuple[Any, ...] | None = connection.execute(f"{SELECT} LIMIT 1", (place,)).fetchone()
+    except sqlite3.Error:
+        return None
+    return row if row is not None and row[0] == place else None
