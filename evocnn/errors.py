@@ -17,8 +17,17 @@ Messages read `<thing> must <rule>, but it was <value>; <what to do>`. Each clas
 arguments to `Exception`, so that all of them pickle and cross Ray unharmed.
 """
 
+import os
+import re
+import sysconfig
+import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
+
+_LIBRARIES = (str(Path(__file__).resolve().parent) + os.sep, sysconfig.get_path("stdlib") + os.sep, "<frozen")
+# All but tab and line feed, those that turn the direction of writing, and halves of letters.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class EvocnnError(Exception):
@@ -67,6 +76,36 @@ class ReplayError(JournalError):
 
 class RunLockedError(JournalError):
     """Another process works on the run."""
+
+
+def own_line(error: BaseException, file: str = "") -> str:
+    """Return ` at FILE:LINE (SOURCE)`, the last line of the user's own code that an exception went through.
+
+    Args:
+        error: The exception.
+        file: The file that counts as the user's own; else all outside this package, Python and libraries.
+
+    Returns:
+        Nothing where no such line is known.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if (frame.filename == file if file else _is_own(frame.filename))]
+    if not own:
+        return ""
+    source = f" ({own[-1].line})" if own[-1].line else ""
+    return f" at {own[-1].filename}:{own[-1].lineno}{source}"
+
+
+def _is_own(file: str) -> bool:
+    return not file.startswith(_LIBRARIES) and "site-packages" not in file
+
+
+def printable(text: str) -> str:
+    """Return a text with control characters spelt out, lines aside.
+
+    Names in files that may be anyone's could otherwise give commands to a terminal.
+    """
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """Running a search from the command line: progress, Ctrl-C, and what to do next."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ import typer
 
 from evocnn.cli.progress import ProgressDisplay
 from evocnn.config import Experiment, parse_budget
-from evocnn.report.table import front_table
+from evocnn.report.front_table import front_table
 from evocnn.runs import Observer, Run, Workers, open_run, resume, run
 from evocnn.runs.search import FINAL
 from evocnn.search import Ending
@@ -19,10 +20,11 @@ EXIT_INTERRUPTED = 130
 
 
 class Stop:
-    """Ctrl-C once: nothing new starts and what runs is finished; twice: at once."""
+    """Ctrl-C once: nothing new starts, what runs is finished; twice: at once. A closed terminal is once."""
 
     def __init__(self) -> None:
         self.is_asked = False
+        self._terminals = [number for number in (1, 2) if os.isatty(number)]
 
     def __call__(self) -> bool:
         """Return whether somebody asked to stop."""
@@ -30,21 +32,32 @@ class Stop:
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Take a signal."""
-        del number, frame
-        if self.is_asked:
+        del frame
+        if number == signal.SIGHUP:
+            self._leave_terminals()
+        elif self.is_asked:
             raise KeyboardInterrupt
         self.is_asked = True
         typer.echo("stopping: what runs is being finished; Ctrl-C again drops it", err=True)
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Listen to Ctrl-C and to SIGTERM."""
-        before = {number: signal.signal(number, self.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        """Listen to Ctrl-C, to SIGTERM, and to a terminal that is closed, unless `nohup` has it ignored."""
+        is_kept = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        heard = [signal.SIGINT, signal.SIGTERM, *([] if is_kept else [signal.SIGHUP])]
+        before = {number: signal.signal(number, self.handle) for number in heard}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _leave_terminals(self) -> None:
+        """Write to nowhere what went to a terminal: one that is closed fails every write."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number in self._terminals:
+            os.dup2(nowhere, number)
+        os.close(nowhere)
 
 
 def run_search(experiment: Experiment, folder: Path, workers: Workers, data: Path | None) -> None:
@@ -62,7 +75,7 @@ def searched(experiment: Experiment, folder: Path, workers: Workers, data: Path 
             folder,
             workers=workers,
             data=data,
-            observer=Observer(display.start, display.workers, display.told, stop),
+            observer=Observer(display.start, display.workers, display.told, display.running, stop),
         )
 
 
@@ -87,7 +100,7 @@ def resumed(folder: Path, workers: Workers, data: Path | None, budget: str | Non
             workers=workers,
             data=data,
             budget=budget,
-            observer=Observer(display.start, display.workers, display.told, stop),
+            observer=Observer(display.start, display.workers, display.told, display.running, stop),
         )
 
 

@@ -1,21 +1,15 @@
 """What is asked of an evaluator and what it answers: plain records that cross process borders."""
 
 import hashlib
-import os
-import sysconfig
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import isfinite
-from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Protocol
 
+from evocnn.errors import own_line, printable
 from evocnn.genotype import Fidelity, Genome
-
-_PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
-_STANDARD_LIBRARY = sysconfig.get_path("stdlib") + os.sep
 
 
 class Status(StrEnum):
@@ -141,9 +135,5 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def _describe(error: BaseException) -> str:
-    """Return the exception in one line, with the last line of code outside this package and libraries."""
-    frames: Any = traceback.extract_tb(error.__traceback__)
-    libraries = (_PACKAGE, _STANDARD_LIBRARY, "<frozen")
-    own = [f for f in frames if not f.filename.startswith(libraries) and "site-packages" not in f.filename]
-    place = f" at {own[-1].filename}:{own[-1].lineno}" if own else ""
-    return f"{type(error).__name__}: {error}{place}".replace("\n", " ")
+    """Return the exception in one line, with the user's own line where it came from there."""
+    return printable(f"{type(error).__name__}: {error}{own_line(error)}".replace("\n", " "))

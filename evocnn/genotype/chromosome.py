@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import NamedTuple, TypeVar
 
-from evocnn.errors import GeneError
+from evocnn.errors import GeneError, own_line
 from evocnn.genotype.gene import Counts, Gene, LayerGene, Shape
 from evocnn.genotype.genome import JSON
 from evocnn.genotype.head import Head
@@ -225,7 +225,7 @@ def _failed(gene: LayerGene, method: str, inputs: tuple[Shape, ...], error: Exce
     shapes = " and ".join("x".join(map(str, shape)) for shape in inputs)
     return (
         f"{method} of gene '{gene.text}' must return a value for an input of {shapes}, but it raised "
-        f"{error!r}; correct {type(gene).__name__}.{method}"
+        f"{error!r}{own_line(error)}; correct {type(gene).__name__}.{method}"
     )
 
 

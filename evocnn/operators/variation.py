@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evocnn.errors import OperatorError
+from evocnn.errors import OperatorError, own_line
 from evocnn.genotype import Chromosome, Head, LayerGene, Recipe, Repaired, SearchSpace
 from evocnn.operators.protocols import Crossover, Mutation
 from evocnn.operators.rates import FixedRates, Rates, Strategy, Weighted
@@ -102,7 +102,7 @@ class Variation:
         crossover = self._drawn(self.crossovers, strategy, rng)[0]
         pair = _applied(crossover, mother, father, space, rng)
         if not isinstance(pair, tuple) or len(pair) != 2:
-            raise OperatorError(_complaint(crossover.name, "a pair of chromosomes", pair))
+            raise OperatorError(_complaint(crossover.name, "a pair of chromosomes", pair, (mother, father)))
         return crossover.name, pair
 
     def _finished(
@@ -121,12 +121,13 @@ class Variation:
         known, child = {mother.key}, Repaired(mother, {})
         if crossover is not None:
             known.add(father.key)
-            child = space.repair(space.rooted(_checked(made, crossover, space), mother))
+            child = space.repair(space.rooted(_checked(made, crossover, parents, space), mother))
             names = (crossover,) if child.genome.key not in known else ()
         n_parents = 2 if child.genome.key != mother.key else 1
         if not names or rng.random() < self.mutation_rate:
             for mutation in self._drawn(self.mutations, strategy, rng):
-                mutant = _checked(_applied(mutation, child.genome, space, rng), mutation.name, space)
+                mutant = _applied(mutation, child.genome, space, rng)
+                mutant = _checked(mutant, mutation.name, (child.genome,), space)
                 repaired = space.repair(space.rooted(mutant, child.genome))
                 if repaired.genome.key not in {*known, child.genome.key}:
                     changes = Counter(child.changes) + Counter(repaired.changes)
@@ -148,30 +149,49 @@ def _applied(operator: Weighted[Any], *arguments: Any) -> Any:
     """Return what an operator returns.
 
     Raises:
-        OperatorError: It raised; the error names the operator and chains what it raised.
+        OperatorError: It raised or changed a parent; the error names operator and parents, and chains what
+            it raised.
     """
+    parents = [argument for argument in arguments if isinstance(argument, Chromosome)]
+    before = [hash(parent) for parent in parents]
     try:
-        return operator.operator(*arguments)
+        made = operator.operator(*arguments)
     except Exception as error:
-        parents = "; ".join(a.text for a in arguments if isinstance(a, Chromosome))
         message = (
-            f"operator '{operator.name}' must return offspring, but it raised {error!r} on {parents}; "
-            "correct the operator"
+            f"operator '{operator.name}' must return offspring, but it raised {error!r}{own_line(error)} on "
+            f"{'; '.join(parent.text for parent in parents)}; correct the operator"
         )
         raise OperatorError(message) from error
+    for parent, digest in zip(parents, before, strict=True):
+        if _is_other(parent, digest):
+            message = (
+                f"operator '{operator.name}' must leave its parents as they are, but it changed {parent.text}"
+                "; build the offspring with dataclasses.replace"
+            )
+            raise OperatorError(message)
+    return made
 
 
-def _checked(child: Any, name: str, space: SearchSpace) -> Chromosome:
-    """Return what an operator made if it is a chromosome of the space's layer genes."""
+def _is_other(parent: Chromosome, digest: int) -> bool:
+    """Return whether a chromosome no longer has a hash that it had."""
+    try:
+        return hash(parent) != digest
+    except TypeError:  # a list in place of a tuple
+        return True
+
+
+def _checked(child: Any, name: str, parents: Sequence[Chromosome], space: SearchSpace) -> Chromosome:
+    """Return what an operator made of parents if it is a chromosome of the space's layer genes."""
     if not isinstance(child, Chromosome) or not isinstance(child.layers, tuple):
-        raise OperatorError(_complaint(name, "a chromosome", child))
+        raise OperatorError(_complaint(name, "a chromosome", child, parents))
     for gene in child.layers:
         if not isinstance(gene, LayerGene) or space.alleles_of(gene) is None:
-            raise OperatorError(_complaint(name, "a chromosome of the space's layer genes", gene))
+            raise OperatorError(_complaint(name, "a chromosome of the space's layer genes", gene, parents))
     if not isinstance(child.head, Head) or not isinstance(child.recipe, Recipe):
-        raise OperatorError(_complaint(name, "a chromosome with a head and a recipe", child))
+        raise OperatorError(_complaint(name, "a chromosome with a head and a recipe", child, parents))
     return child
 
 
-def _complaint(name: str, rule: str, value: object) -> str:
-    return f"operator '{name}' must return {rule}, but it was {value!r}; correct the operator"
+def _complaint(name: str, rule: str, value: object, parents: Sequence[Chromosome]) -> str:
+    texts = "; ".join(parent.text for parent in parents)
+    return f"operator '{name}' must return {rule}, but it was {value!r} on {texts}; correct the operator"

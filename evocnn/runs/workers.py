@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from evocnn.config import Experiment, Parts
+from evocnn.config import Parts
 from evocnn.errors import ExperimentError
 from evocnn.training.lanes import lanes_of, trains_on_gpus
 from evocnn.training.memory import typical_bytes
@@ -43,10 +43,12 @@ class Workers:
             raise ExperimentError(message)
 
 
-def executor_of(
-    experiment: Experiment, parts: Parts, workers: Workers, on_plan: Callable[[str, int], None]
-) -> Executor:
-    """Return what evaluates candidates; `on_plan` is told once of more than one at a time."""
+def executor_of(parts: Parts, workers: Workers, on_plan: Callable[[str, int], None]) -> Executor:
+    """Return what evaluates candidates; `on_plan` is told once of more than one at a time.
+
+    A worker is ended that takes longer than the evaluator gives a candidate, and never where it gives all
+    the time they take, as in full training.
+    """
     if workers.count == 0:
         lanes = lanes_of(parts.evaluator, typical_bytes(parts.space))
         if lanes is None:
@@ -55,13 +57,13 @@ def executor_of(
         return lanes
     from evocnn.workers.ray_executor import RayExecutor  # noqa: PLC0415 - serial runs need no Ray
 
-    share = workers.gpus_per_worker
+    share, timeout = workers.gpus_per_worker, parts.evaluator.protocol.timeout
     return RayExecutor(
         parts.evaluator,
         workers.count,
         gpus_per_worker=0.0 if share is None and not trains_on_gpus() else share,
         address=workers.address,
-        deadline=experiment.training.timeout + DEADLINE_GRACE,
+        deadline=None if timeout is None else timeout + DEADLINE_GRACE,
         candidate_bytes=typical_bytes(parts.space),
         on_plan=on_plan,
     )

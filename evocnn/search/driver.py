@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from evocnn.rng import Purpose, stream
 from evocnn.search.algorithm import Algorithm, Candidate
 from evocnn.search.budget import Budget, Ending
 from evocnn.search.rejection import Rejection
-from evocnn.store import Journal, Record, States
+from evocnn.store import Journal, Record, Running, States
 from evocnn.workers import Executor
 
 MAX_DUPLICATES = 100  # in a row; then the space counts as exhausted
@@ -70,6 +70,7 @@ class Driver:
         budget: When to stop.
         rejection: Judges offspring ahead of training; None for training all.
         on_told: Called with each record after it was told.
+        on_running: Called with all that is being trained, ahead of waiting for it, where that has changed.
         should_stop: Asked often; once true, nothing new starts and what runs is finished.
 
     Attributes:
@@ -89,6 +90,7 @@ class Driver:
         budget: Budget,
         rejection: Rejection | None = None,
         on_told: Callable[[Record], None] = _ignore,
+        on_running: Callable[[tuple[Running, ...]], None] | None = None,
         should_stop: Callable[[], bool] = _never,
     ) -> None:
         self._algorithm = algorithm
@@ -100,6 +102,7 @@ class Driver:
         self._budget = budget
         self._rejection = rejection
         self._on_told = on_told
+        self._on_running = on_running
         self._should_stop = should_stop
 
         self._known = {record.ticket: record for record in journal.records()}
@@ -119,6 +122,8 @@ class Driver:
         self._undispatched: dict[int, float] = {}  # ticket: end on the virtual clock
         self._sources: dict[str, tuple[int, float]] = {}  # identity: its first ticket and that one's end
         self._evaluations: dict[int, Evaluation] = {}
+        self._since: dict[int, float] = {}  # when a ticket was dispatched, in Unix time
+        self._shown: dict[int, str] = {}  # where tickets are evaluated, as it was said last
         self._states = States(journal.path.parent)
         self.seconds_waiting = 0.0
 
@@ -244,6 +249,7 @@ class Driver:
             costliest = max(ends, key=lambda t: (self._asked[t].cost, -t)) if self._is_blocked else None
             ticket = min(ends, key=lambda t: (ends[t], t)) if costliest is None else costliest
             del self._undispatched[ticket]
+            self._since[ticket] = time()
             self._executor.submit(ticket, self._with_states(self._asked[ticket].candidate.request))
 
     def _with_states(self, request: EvaluationRequest) -> EvaluationRequest:
@@ -271,6 +277,7 @@ class Driver:
 
     def _collect(self) -> None:
         """Commit what has finished."""
+        self._show_running()
         start = monotonic()
         finished = self._executor.wait(POLL_SECONDS)
         self.seconds_waiting += monotonic() - start
@@ -279,6 +286,22 @@ class Driver:
             digest = None if state is None else self._states.save(name, state)
             self._evaluations[ticket] = evaluation if state is None else replace(evaluation, state=None)
             self._commit(ticket, self._evaluations[ticket], digest)
+
+    def _show_running(self) -> None:
+        """Say what is being trained, and where, if anybody wants to know."""
+        if self._on_running is None:
+            return
+        where = dict(self._executor.running)
+        if where != self._shown:
+            self._shown = where
+            self._on_running(tuple(self._running(ticket, worker) for ticket, worker in where.items()))
+
+    def _running(self, ticket: int, worker: str) -> Running:
+        request, n_epochs = self._asked[ticket].candidate.request, self._asked[ticket].n_epochs
+        stop, epochs = request.fidelity.stop, request.fidelity.epochs
+        return Running(
+            ticket, request.genome.text, worker, self._since[ticket], stop - n_epochs, stop, epochs
+        )
 
     def _commit(self, ticket: int, evaluation: Evaluation, state: str | None) -> None:
         asked = self._asked[ticket]

@@ -52,6 +52,7 @@ class _Lane:
         ticket: Its ticket.
         request: What was asked.
         memory: Bytes that it is predicted to take.
+        number: Which of the lanes it has.
         stream: Where its work goes; None on a CPU.
         steps: The evaluation.
         step: Takes the optimization steps, once the network is built.
@@ -62,6 +63,7 @@ class _Lane:
     ticket: int
     request: EvaluationRequest
     memory: int
+    number: int
     stream: Any
     steps: Steps
     step: Step | None = None
@@ -128,6 +130,12 @@ class Lanes:
         """Requests submitted and not returned."""
         return len(self._lanes) + len(self._waiting) + len(self._to_repeat)
 
+    @property
+    def running(self) -> dict[int, str]:
+        """The lane of each request, where it has one already."""
+        lanes = {lane.ticket: f"lane {lane.number}" for lane in self._lanes}
+        return lanes | {ticket: "waits" for ticket, _ in (*self._waiting, *self._to_repeat)}
+
     def submit(self, ticket: int, request: EvaluationRequest) -> None:
         """Take a request; it starts inside `wait`."""
         self._waiting.append((ticket, request))
@@ -167,15 +175,16 @@ class Lanes:
             self._open(*self._waiting.popleft())
 
     def _open(self, ticket: int, request: EvaluationRequest, *, is_alone: bool = False) -> None:
-        taken = [lane.stream for lane in self._lanes]
-        stream = next(stream for stream in self._streams if stream is None or stream not in taken)
+        taken = {lane.number for lane in self._lanes}
+        number = next(n for n in range(self._n_lanes) if n not in taken)
 
         def make_step(network: nn.Module, recipe: Recipe, images: Images) -> Step:
             lane.step = self._make_step(network, recipe, images)
             return lane.step
 
         steps = _safely(self._evaluator, request, make_step)
-        lane = _Lane(ticket, request, self._memory_of(request), stream, steps, is_alone=is_alone)
+        memory, stream = self._memory_of(request), self._streams[number]
+        lane = _Lane(ticket, request, memory, number, stream, steps, is_alone=is_alone)
         self._lanes.append(lane)
 
     def _turn(self, lane: _Lane) -> tuple[int, Evaluation] | None:

@@ -4,9 +4,7 @@ Ray's own retries stay off: with them a candidate that exhausts the memory is re
 Deadlines, retries and the replacement of dead actors are decided here.
 """
 
-import logging
 import os
-import signal
 import socket
 import sys
 import traceback
@@ -15,39 +13,38 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Thread
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import ray
-from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
+from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from evocnn.errors import WorkerError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Evaluator, Status, evaluate_safely
-from evocnn.workers.plan import Node, n_places, plan_workers
+from evocnn.workers.plan import n_places, plan_workers
+from evocnn.workers.ray_cluster import check_listens, connect, nodes
 from evocnn.workers.shared import SharedExecutor
+from evocnn.workers.uninterrupted import uninterrupted
 
 START_SECONDS = 180.0  # a cluster that starts no worker within this time has no room for one
-CONNECT_SECONDS = 10.0  # Ray itself tries an address where nothing listens for many minutes
+LOOK_SECONDS = 2.0  # between two looks whether the head of the cluster is there
+LOST_SECONDS = 15.0  # it is lost after these; after 60 Ray ends the process without a word
 MAX_DEATHS = 2  # a candidate that kills this many workers is recorded as crashed
+NODE_DIED = "its node has died"  # in Ray's message of an actor that ended with its machine
 N_THREADS = 32  # of a worker with a GPU: each waits for a lane's candidate, so at least as many as lanes
 
 
 @dataclass
 class _Slot:
-    """A worker with what it is doing: starting while it has no lanes.
-
-    Candidates whose worker died wait in `retries` for the replacement to be ready, each to be alone
-    on it: only a worker that was alive when it took the candidate can be killed by it, and only one
-    that had no other is known to be.
-    """
+    """A worker with what it is doing: starting while it has no lanes."""
 
     actor: Any
     n_gpus: float
     starting: Any  # the object reference that resolves to the number of lanes
     since: float  # the start, a submission to the idle worker, or the last result
     n_lanes: int = 0
+    place: str = ""  # its GPU and its machine, as it told when it had started
     running: dict[Any, int] = field(default_factory=dict)  # object reference: ticket
-    retries: deque[int] = field(default_factory=deque)
     is_retrying: bool = False
 
     @property
@@ -79,9 +76,10 @@ class _Worker:
                 self._lanes = SharedExecutor(lanes)
                 Thread(target=self._drive, daemon=True).start()
 
-    def start(self) -> int:
-        """Return the number of lanes, once the actor has started."""
-        return self._n_lanes
+    def start(self) -> tuple[int, str]:
+        """Return the number of lanes, and GPU and machine, once the actor has started."""
+        gpus = "".join(f" GPU {gpu}" for gpu in ray.get_gpu_ids())
+        return self._n_lanes, f"{gpus} on {socket.gethostname()}"
 
     def evaluate(self, request: EvaluationRequest) -> Evaluation:
         """Return the evaluation; never raises for a bad candidate."""
@@ -98,6 +96,10 @@ class _Worker:
 
 class RayExecutor:
     """Workers of a Ray cluster, a local one unless an address is given.
+
+    Candidates whose worker died wait for the next worker that has nothing to do, each to be alone on it:
+    only a worker that was alive when it took the candidate can be killed by it, and only one that had no
+    other is known to be. They wait for no worker of their own: it may never start where a machine has left.
 
     Args:
         evaluator: Evaluates each request; put into the object store once.
@@ -133,19 +135,22 @@ class RayExecutor:
         self._on_plan = on_plan
         self._owns_cluster = not ray.is_initialized()
         if self._owns_cluster:
-            _connect(n_workers, address, declared_gpus)
-        nodes = _nodes()
-        self._plan = plan_workers(nodes, n_workers, gpus_per_worker)
-        is_too_much = address is None and (gpus_per_worker or 0) > sum(node.n_gpus for node in nodes)
+            connect(n_workers, address, declared_gpus)
+        self._head: str = ray.get_runtime_context().gcs_address
+        self._looked = self._heard = monotonic()
+        self._is_lost = False
+        machines = nodes()
+        self._plan = plan_workers(machines, n_workers, gpus_per_worker)
+        is_too_much = address is None and (gpus_per_worker or 0) > sum(node.n_gpus for node in machines)
         if not self._plan.gpus or (self._owns_cluster and is_too_much):
             if self._owns_cluster:
                 ray.shutdown()
             message = (
-                f"a worker must get a core and {gpus_per_worker or 0:g} of a GPU, but Ray found {nodes}; "
+                f"a worker must get a core and {gpus_per_worker or 0:g} of a GPU, but Ray found {machines}; "
                 "leave out --gpus-per-worker or see that PyTorch and Ray find the GPU"
             )
             raise WorkerError(message)
-        places = n_places(nodes, gpus_per_worker)
+        places = n_places(machines, gpus_per_worker)
         if len(self._plan.gpus) > places:
             if self._owns_cluster:
                 ray.shutdown()
@@ -157,7 +162,8 @@ class RayExecutor:
             raise WorkerError(message)
         self._evaluator = ray.put(evaluator)
         self._requests: dict[int, EvaluationRequest] = {}
-        self._deaths: dict[int, int] = {}
+        self._retries: deque[int] = deque()
+        self._deaths: dict[int, int] = {}  # of workers on which a ticket was alone
         self._failed_starts = 0
         self._slots = [self._start(n_gpus) for n_gpus in self._plan.gpus]
 
@@ -170,6 +176,16 @@ class RayExecutor:
     def n_running(self) -> int:
         """Tickets submitted and not returned, those that wait for a retry included."""
         return len(self._requests)
+
+    @property
+    def running(self) -> dict[int, str]:
+        """The worker of each ticket, with its GPU and its machine, unless it waits for a retry."""
+        names = {
+            ticket: f"worker {number}{slot.place}"
+            for number, slot in enumerate(self._slots)
+            for ticket in slot.running.values()
+        }
+        return {ticket: names.get(ticket, "waits") for ticket in self._requests}
 
     def submit(self, ticket: int, request: EvaluationRequest) -> None:
         """Hand a request to the worker that has most lanes idle."""
@@ -188,6 +204,8 @@ class RayExecutor:
         finished: list[tuple[int, Evaluation]] = []
         try:
             done, _ = ray.wait(pending, timeout=timeout)
+            if monotonic() - self._looked > LOOK_SECONDS:
+                self._hears_head()
             for slot in tuple(self._slots):
                 resolved = [reference for reference in slot.pending if reference in done]
                 if resolved:
@@ -195,20 +213,19 @@ class RayExecutor:
                 elif self._is_late(slot):
                     finished += self._end_late(slot)
         except RayError as error:
-            message = (
-                f"the Ray cluster must stay reachable, but: {error}; start it again, then resume the run"
-            )
-            raise WorkerError(message) from error
+            raise self._lost(str(error).strip().splitlines()[0]) from error
+        self._retry()
         self._check_start()
         return finished
 
     def close(self) -> None:
         """End the actors, and the cluster if it was started here."""
-        for slot in self._slots:
-            with suppress(RayError):  # the cluster may be gone
-                ray.kill(slot.actor)
-        if self._owns_cluster:
-            ray.shutdown()
+        with uninterrupted():
+            for slot in () if self._is_lost else self._slots:  # without its head Ray ends no worker
+                with suppress(RayError):  # the cluster may be gone
+                    ray.kill(slot.actor)
+            if self._owns_cluster:
+                ray.shutdown()
 
     def _start(self, n_gpus: float) -> _Slot:
         options = {"num_cpus": 1, "num_gpus": n_gpus, "max_restarts": 0, "max_task_retries": 0}
@@ -228,47 +245,69 @@ class RayExecutor:
         """Take what a reference resolved to: lanes, an evaluation, or the worker's death."""
         try:
             result = ray.get(reference)
-        except OutOfMemoryError as error:  # Ray's memory monitor ended the worker
-            return self._bury(slot, str(error).splitlines()[0], Status.OUT_OF_MEMORY)
-        except RayActorError as error:
-            return self._bury(slot, str(error).strip().splitlines()[0 if slot.n_lanes else -1])
         except RayTaskError as error:  # a request or result that does not pickle
             reason = str(error).splitlines()[-1]
             if not slot.n_lanes:
                 return self._bury(slot, reason)
             result = Evaluation(Status.CRASHED, seconds=monotonic() - slot.since, reason=reason)
+        except RayError as error:
+            if self._hears_head():
+                return self._take_loss(slot, reference, error)
+            sleep(LOOK_SECONDS)  # it will be found again; starting a worker would wait for the head
+            return []
         finished = []
         if slot.n_lanes:
             slot.since, slot.is_retrying = monotonic(), False
             finished = [self._returned(slot.running.pop(reference), result)]
         else:
-            slot.n_lanes, self._failed_starts = result, 0
+            (slot.n_lanes, slot.place), self._failed_starts = result, 0
             self._tell_plan()
-        if slot.retries and not slot.running:
-            slot.is_retrying = True
-            self._give(slot, slot.retries.popleft())
         return finished
 
-    def _bury(self, slot: _Slot, cause: str, status: Status = Status.CRASHED) -> list[tuple[int, Evaluation]]:
-        """Replace a dead worker; its candidates are tried again, each alone, or recorded as failed."""
-        if not slot.n_lanes:
+    def _take_loss(self, slot: _Slot, reference: Any, error: RayError) -> list[tuple[int, Evaluation]]:
+        """Take the loss of a worker, or of a result that had been returned on a machine that has left."""
+        lines = str(error).strip().splitlines()
+        if isinstance(error, OutOfMemoryError):  # Ray's memory monitor ended the worker
+            return self._bury(slot, lines[0], Status.OUT_OF_MEMORY)
+        if isinstance(error, RayActorError):
+            is_node_lost = NODE_DIED in str(error)
+            return self._bury(slot, lines[0 if slot.n_lanes else -1], is_node_lost=is_node_lost)
+        if isinstance(error, ObjectLostError) and slot.n_lanes:
+            self._retries.append(slot.running.pop(reference))
+            return []
+        raise error
+
+    def _retry(self) -> None:
+        """Give what waits for another trial to workers that have nothing else to do."""
+        for slot in self._slots:
+            if self._retries and slot.n_lanes and not slot.running:
+                slot.is_retrying = True
+                self._give(slot, self._retries.popleft())
+
+    def _bury(
+        self, slot: _Slot, cause: str, status: Status = Status.CRASHED, *, is_node_lost: bool = False
+    ) -> list[tuple[int, Evaluation]]:
+        """Replace a dead worker; its candidates are tried again, each alone, or recorded as failed.
+
+        A death counts against a candidate that was alone on the worker, unless the machine died, too.
+        """
+        if not slot.n_lanes and not is_node_lost:
             self._failed_starts += 1
             if self._failed_starts > len(self._slots) + 1:
                 message = (
                     f"a worker must start, but {self._failed_starts} died at once: {cause}; see Ray's logs"
                 )
                 raise WorkerError(message)
-        replacement = self._replace(slot)
-        finished = []
-        for ticket in slot.running.values():
-            self._deaths[ticket] = self._deaths.get(ticket, 0) + 1
-            if self._deaths[ticket] < MAX_DEATHS:
-                replacement.retries.append(ticket)
-            else:  # this time it was alone
+        self._replace(slot)
+        tickets = list(slot.running.values())
+        if len(tickets) == 1 and not is_node_lost:
+            self._deaths[tickets[0]] = self._deaths.get(tickets[0], 0) + 1
+            if self._deaths[tickets[0]] == MAX_DEATHS:
                 reason = f"killed {MAX_DEATHS} workers: {cause}"
                 evaluation = Evaluation(status, seconds=monotonic() - slot.since, reason=reason)
-                finished.append(self._returned(ticket, evaluation))
-        return finished
+                return [self._returned(tickets[0], evaluation)]
+        self._retries.extend(tickets)
+        return []
 
     def _is_late(self, slot: _Slot) -> bool:
         """Return whether a worker has brought nothing for longer than any of its candidates may take."""
@@ -278,19 +317,16 @@ class RayExecutor:
         """End a worker that is past its deadline; of several candidates each is tried again alone."""
         tickets, seconds = list(slot.running.values()), monotonic() - slot.since
         ray.kill(slot.actor)
-        replacement = self._replace(slot)
+        self._replace(slot)
         if len(tickets) > 1:
-            replacement.retries.extend(tickets)
+            self._retries.extend(tickets)
             return []
         reason = f"past its deadline of {self._deadline:g} s; its worker was ended"
         return [self._returned(tickets[0], Evaluation(Status.TIMED_OUT, seconds=seconds, reason=reason))]
 
-    def _replace(self, slot: _Slot) -> _Slot:
-        """Start a worker in the place of another, whose waiting retries it takes over."""
-        replacement = self._start(slot.n_gpus)
-        replacement.retries.extend(slot.retries)
-        self._slots[self._slots.index(slot)] = replacement
-        return replacement
+    def _replace(self, slot: _Slot) -> None:
+        """Start a worker in the place of another."""
+        self._slots[self._slots.index(slot)] = self._start(slot.n_gpus)
 
     def _returned(self, ticket: int, evaluation: Evaluation) -> tuple[int, Evaluation]:
         del self._requests[ticket]
@@ -305,6 +341,29 @@ class RayExecutor:
             self._on_plan(self._plan.describe(n_lanes), n_candidates)
             self._on_plan = None
 
+    def _hears_head(self) -> bool:
+        """Return whether something listens at the address of the cluster's head.
+
+        Raises:
+            WorkerError: Nothing has for too long.
+        """
+        self._looked = monotonic()
+        try:
+            check_listens(self._head)
+        except OSError as error:
+            if monotonic() - self._heard > LOST_SECONDS:
+                raise self._lost(str(error)) from error
+            return False
+        self._heard = monotonic()
+        return True
+
+    def _lost(self, cause: str) -> WorkerError:
+        self._is_lost = True
+        return WorkerError(
+            f"the Ray cluster at {self._head} must stay reachable, but: {cause}; start it again or choose "
+            "other workers, then resume the run"
+        )
+
     def _check_start(self) -> None:
         """Raise where no worker has started for too long: Ray itself would wait for ever in silence."""
         if any(slot.n_lanes for slot in self._slots):
@@ -317,41 +376,3 @@ class RayExecutor:
                 f"{max(self._plan.gpus):g} GPUs, the cluster has {resources}; ask for fewer workers"
             )
             raise WorkerError(message)
-
-
-def _connect(n_workers: int | None, address: str | None, declared_gpus: int | None) -> None:
-    """Connect to a cluster, or start a local one, without a dashboard."""
-    logging.getLogger("ray").setLevel(logging.ERROR)  # or it announces that it turns on its token
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
-    at_sigterm = signal.getsignal(signal.SIGTERM)
-    try:
-        if address:
-            _check_listens(address)
-            ray.init(address=address, **quiet)
-        else:
-            ray.init(
-                num_cpus=len(os.sched_getaffinity(0)) if n_workers is None else n_workers,
-                num_gpus=declared_gpus,
-                include_dashboard=False,
-                **quiet,
-            )
-    except (RayError, OSError, RuntimeError, ValueError, OverflowError) as error:
-        place = f"at '{address}'" if address else "on this machine"
-        cause = str(error).strip().splitlines()[0]
-        message = f"a Ray cluster {place} must be reachable, but: {cause}; use --workers 0 to run without Ray"
-        raise WorkerError(message) from error
-    if callable(at_sigterm) and signal.getsignal(signal.SIGTERM) is not at_sigterm:
-        signal.signal(signal.SIGTERM, at_sigterm)  # Ray's own handler would end the process at once
-
-
-def _nodes() -> list[Node]:
-    """Return the machines of the cluster."""
-    resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return [Node(int(one.get("CPU", 0)), int(one.get("GPU", 0))) for one in resources]
-
-
-def _check_listens(address: str) -> None:
-    """Raise OSError where nothing listens at an address of host and port."""
-    host, _, port = address.rpartition("/")[2].rpartition(":")
-    if host and port.isdigit():
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()

@@ -9,6 +9,7 @@ import pytest
 
 import evocnn
 from evocnn.workers.ray_executor import RayExecutor
+from evocnn.workers.uninterrupted import uninterrupted
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
 WORKER = "ray::_Worker"
@@ -60,6 +61,32 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(
     assert tools.without_times(found.records) == tools.without_times(whole.records)
     after = {record.ticket: record for record in found.records}
     assert [after[record.ticket] for record in committed] == list(committed)  # times and all
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_waits_until_ray_has_started_or_ended(number: signal.Signals) -> None:
+    """Ray that is interrupted there has the process end with 1, not 130, and it sets handlers of its own."""
+    heard: list[int] = []
+
+    def handle(number: int, _: object) -> None:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    def ray_starts() -> None:
+        with uninterrupted():
+            signal.signal(number, signal.SIG_IGN)
+            signal.raise_signal(number)
+            assert heard == [number]  # so what it says is said at once
+            heard.append(0)  # and Ray goes on
+
+    before = signal.signal(number, handle)
+    try:
+        with pytest.raises(KeyboardInterrupt, match=r"^$"):
+            ray_starts()
+        assert heard == [number, 0]
+        assert signal.getsignal(number) is handle
+    finally:
+        signal.signal(number, before)
 
 
 def test_once_finishes_what_runs_and_twice_drops_it(

@@ -17,6 +17,7 @@ from evocnn.errors import WorkerError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status
 from evocnn.genotype import Fidelity
 from evocnn.workers import ray_executor
+from evocnn.workers.ray_cluster import connect
 from evocnn.workers.ray_executor import RayExecutor
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
@@ -186,7 +187,7 @@ def test_an_address_where_nothing_listens_is_told_at_once(address: str) -> None:
     with pytest.raises(
         WorkerError, match=rf"a Ray cluster at '{re.escape(address)}' must be reachable, but: "
     ):
-        ray_executor._connect(1, address, None)
+        connect(1, address, None)
     assert time.monotonic() - began < 30
 
 

@@ -1,11 +1,10 @@
 """Data from a user's own Python function."""
 
 import inspect
-import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from evocnn.errors import DataError
+from evocnn.errors import DataError, own_line
 from evocnn.training.data.image_set import ImageSet, images_needed
 from evocnn.training.data.objects import set_of
 
@@ -85,10 +84,5 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 def _place(error: Exception, function: Callable[..., Any]) -> str:
     """Return the line of the user's file that failed, not that of a library it called."""
-    frames = traceback.extract_tb(error.__traceback__)[1:]  # without the call above
-    if not frames:
-        return ""
     code = getattr(inspect.unwrap(function), "__code__", None)
-    own = code.co_filename if code is not None else frames[0].filename
-    frame = next((frame for frame in reversed(frames) if frame.filename == own), frames[0])
-    return f" ({frame.filename}, line {frame.lineno})"
+    return own_line(error, "" if code is None else code.co_filename) or own_line(error)

@@ -110,7 +110,9 @@ def test_an_exception_is_a_crash_at_the_users_own_line(request_of_a: EvaluationR
     evaluation = evaluate_safely(evaluator, request_of_a)
     line = evaluator.__code__.co_firstlineno + 2
     assert evaluation.status is Status.CRASHED
-    assert evaluation.reason == f"ValueError: two lines at {__file__}:{line}"
+    assert (
+        evaluation.reason == rf'ValueError: two lines at {__file__}:{line} (raise ValueError("two\nlines"))'
+    )
     assert (evaluation.metrics, evaluation.curves) == ({}, {})
     assert evaluation.seconds >= 0.02
 
@@ -127,7 +129,7 @@ def test_the_line_is_the_users_although_the_error_rose_in_a_library(
     fail: Callable[[], Any], request_of_a: EvaluationRequest
 ) -> None:
     evaluation = evaluate_safely(lambda request: fail(), request_of_a)
-    assert evaluation.reason.endswith(f" at {__file__}:{fail.__code__.co_firstlineno}")
+    assert f" at {__file__}:{fail.__code__.co_firstlineno} (lambda: " in evaluation.reason
 
 
 def test_a_users_folder_beside_the_package_is_not_taken_for_it(request_of_a: EvaluationRequest) -> None:

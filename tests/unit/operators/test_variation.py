@@ -1,6 +1,7 @@
 """What breeding applies, how often, and what it says of it."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -234,7 +235,10 @@ def broken(*arguments: object) -> Any:
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
-        (None, "operator 'mine' must return a chromosome, but it was None; correct the operator"),
+        (
+            None,
+            f"operator 'mine' must return a chromosome, but it was None on {re.escape(MOTHER.text)}; ",
+        ),
         ("conv8k3", "operator 'mine' must return a chromosome, but it was 'conv8k3'"),
         ((MOTHER, FATHER), r"operator 'mine' must return a chromosome, but it was \(Chromosome"),
         (Chromosome([Conv(8, 3)], Head(), Recipe()), "operator 'mine' must return a chromosome"),  # type: ignore[arg-type]
@@ -291,6 +295,27 @@ def test_an_operator_that_raises_is_named_with_its_parents(
     assert isinstance(raised.value.__cause__, KeyError)
     assert MOTHER.text in str(raised.value)
     assert (FATHER.text in str(raised.value)) == bool(crossover_rate)
+
+    line = f"{__file__}:{broken.__code__.co_firstlineno + 2} (raise KeyError(message))"
+    assert f"KeyError('own fault') at {line} on " in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"), [("layers", ()), ("layers", [Conv(8, 3)]), ("recipe", Recipe("adam"))]
+)
+def test_an_operator_that_changes_its_parent_is_named(
+    any_space: SearchSpace, attribute: str, value: object
+) -> None:
+    def meddle(parent: Chromosome, *_: object) -> Chromosome:
+        child = replace(parent)
+        object.__setattr__(parent, attribute, value)
+        return child
+
+    parent = replace(MOTHER)
+    with pytest.raises(
+        OperatorError, match=f"operator 'mine' .* it changed {re.escape(parent.text)}; build the offspring"
+    ):
+        Variation([], [Weighted("mine", meddle)]).breed(parent, FATHER, any_space, np.random.default_rng(0))
 
 
 def test_breeding_follows_from_the_stream_alone(any_space: SearchSpace) -> None:

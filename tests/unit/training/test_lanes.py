@@ -128,6 +128,10 @@ def playing(
             ticket, script = waiting.pop(0)
             lanes.submit(ticket, EvaluationRequest(script, Fidelity(1, 1)))
         n_running = lanes.n_running
+        places = list(lanes.running.values())
+        numbered = [place for place in places if place != "waits"]
+        assert len(places) == lanes.n_running
+        assert len(numbered) == len(set(numbered)) == len(lanes._lanes)
         finished = lanes.wait(10)
         assert len(finished) == n_running - lanes.n_running
         ended += [(names[ticket], evaluation.status) for ticket, evaluation in finished]

@@ -1,6 +1,7 @@
 import functools
 import inspect
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -147,10 +148,11 @@ def logged(function: Callable[[], Any]) -> Callable[[], Any]:
 def test_an_exception_names_the_users_own_line(
     function: Callable[..., Any], line_of: Callable[..., Any], error: type[Exception]
 ) -> None:
-    line = inspect.getsourcelines(line_of)[1] + 1
+    lines, first = inspect.getsourcelines(line_of)
+    line, source = first + 1, lines[1].strip()
     message = (
         rf"data function \S*:{function.__name__} .* it raised {error.__name__}: .* "
-        rf"\({__file__}, line {line}\); correct"
+        rf"at {re.escape(f'{__file__}:{line} ({source})')}; correct"
     )
     with pytest.raises(DataError, match=message) as caught:
         call_hook(function, "train")
