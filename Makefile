@@ -9,7 +9,7 @@ DEVELOPMENT := .venv/.development-installed
 UNFINISHED := .venv/.unfinished
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check wheel clean
+.PHONY: help demo test check audit wheel clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,15 @@ check: $(DEVELOPMENT)  ## run the linter, the formatter's check, the type checke
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The audit asks a database on the network; the other two need none.
+audit: $(DEVELOPMENT)  ## list what is installed and its licences in build/audit, then look for known vulnerabilities
+	mkdir -p build/audit
+	$(PIP) install --constraint constraints.txt --editable '.[dev,audit]'
+	$(BIN)/cyclonedx-py requirements constraints.txt --pyproject pyproject.toml --output-reproducible \
+	    --output-file build/audit/sbom.cdx.json
+	$(BIN)/pip-licenses --from=mixed --format=markdown --order=license --output-file build/audit/licences.md
+	$(BIN)/pip-audit --no-deps --disable-pip --requirement constraints.txt
 
 wheel: $(DEVELOPMENT)  ## build the wheel into dist/
 	rm -rf build dist

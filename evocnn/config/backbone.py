@@ -14,7 +14,7 @@ from evocnn.config.allele_tables import alleles_from
 from evocnn.config.data import sides_of
 from evocnn.config.settings import Settings, guarded
 from evocnn.config.toml import Mistakes
-from evocnn.errors import ExperimentError
+from evocnn.errors import ExperimentError, GeneError
 from evocnn.genotype import (
     LAYERS,
     Backbone,
@@ -148,6 +148,9 @@ def _of_library(weights: str, size: object) -> dict[str, Any]:
     }
 
 
+_NO_MODEL = (ValueError, LookupError, TypeError, AttributeError, RecursionError)  # of what _described finds
+
+
 def _of_file(path: Path) -> dict[str, Any]:
     """Return the digest of a file of weights, and what it says of its network.
 
@@ -157,7 +160,9 @@ def _of_file(path: Path) -> dict[str, Any]:
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         described = _described(path) if path.suffix == ".safetensors" else {}
-    except (OSError, SafetensorError) as error:
+    except GeneError:
+        raise
+    except (OSError, SafetensorError, *_NO_MODEL) as error:
         message = f"weights must be a file that can be read, but: {error}; correct the path"
         raise ExperimentError(message) from error
     return {**described, "digest": digest}

@@ -19,7 +19,7 @@ from evocnn.config.presets import extended
 from evocnn.config.search import SearchSettings
 from evocnn.config.settings import Settings, guarded, loaded
 from evocnn.config.space import HoldSettings, LimitSettings, SpaceSettings
-from evocnn.config.toml import COMMAND_LINE, Mistakes, Place, check_numbers, explain, read_toml, set_value
+from evocnn.config.toml import COMMAND_LINE, Mistakes, Place, check_extent, explain, read_toml, set_value
 from evocnn.errors import ExperimentError, did_you_mean
 from evocnn.evaluation import METRICS
 from evocnn.genotype import CostModel
@@ -228,7 +228,7 @@ class Experiment(Settings):
             message = f"{source}: '{min(reserved)}' is not known; known here: {', '.join(_known()[''])}"
             raise ExperimentError(message)
         try:
-            check_numbers(tables)
+            check_extent(tables)
             tables = _with_preset(tables, folder)
             return cls.model_validate(
                 {**tables, "tables": dict(tables), "folder": folder}, context={"folder": folder}

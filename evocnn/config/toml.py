@@ -13,6 +13,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from evocnn.errors import ExperimentError, GeneError, SpaceError, did_you_mean
 
 MAX_BYTES = 1_000_000
+MAX_DEPTH = 30  # tables and lists within each other
 MAX_SHOWN = 200  # characters of a wrong value
 COMMAND_LINE = 0  # in place of a line, for what was set with --set
 Place = tuple[str | int, ...]
@@ -25,14 +26,15 @@ def read_toml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
         ExperimentError: There is no such file, or it is no TOML.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)  # a device never ends
     except OSError as error:
         message = f"experiment file '{path}' must be readable, but: {error.strerror}; check the path"
         raise ExperimentError(message) from error
     if len(data) > MAX_BYTES:
         message = (
-            f"experiment file '{path}' must be at most {MAX_BYTES} bytes, but it was {len(data)}; give "
-            "another file"
+            f"experiment file '{path}' must be at most {MAX_BYTES} bytes, but it was longer; give another "
+            "file"
         )
         raise ExperimentError(message)
     try:
@@ -128,11 +130,14 @@ class Mistakes:
         self._found.append(InitErrorDetails(type=error, loc=place, input=None))
 
 
-def check_numbers(tables: Mapping[str, Any]) -> None:
-    """Raise where a whole number has more than the 64 bits that TOML promises: it would overflow further on.
+def check_extent(tables: Mapping[str, Any]) -> None:
+    """Raise where a number or a nesting is larger than what comes next can bear.
+
+    That is a whole number of more than the 64 bits that TOML promises, which would overflow, and tables and
+    lists more than `MAX_DEPTH` deep, which would exhaust Python's stack.
 
     Raises:
-        ValidationError: There are such numbers.
+        ValidationError: There are such values.
     """
     mistakes = Mistakes()
     for place, value in _leaves(tables):
@@ -140,11 +145,19 @@ def check_numbers(tables: Mapping[str, Any]) -> None:
             if type(value) is int and not -(2**63) <= value < 2**63:
                 message = f"a number must be within 64 bits, but it was {_shown(value)}; correct it"
                 raise ExperimentError(message)
+            if isinstance(value, Mapping | list | tuple):
+                message = (
+                    f"tables and lists must be at most {MAX_DEPTH} deep, but these were deeper; take them out"
+                )
+                raise ExperimentError(message)
     mistakes.raise_any()
 
 
 def _leaves(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
-    if isinstance(value, Mapping):
+    """Yield all values that are no tables or lists, and those that lie too deep."""
+    if len(place) > MAX_DEPTH:
+        yield place, value
+    elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _leaves(item, (*place, str(key)))
     elif isinstance(value, list | tuple):

@@ -9,6 +9,7 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor, nn
 
+from evocnn.errors import printable
 from evocnn.training.data import Framing
 
 
@@ -114,6 +115,10 @@ class Description:
             ValueError: Something contradicts the rest.
         """
         form, n_classes = self.input, len(self.class_names)
+        told = (*self.class_names, self.origin.run, self.origin.pick, *self.origin.lineage)
+        if hidden := [text for text in told if printable(text) != text]:
+            message = f"control characters: {hidden[0]!r}"
+            raise ValueError(message)
         counts = {len(form.mean), len(form.deviation), form.shape[0]}
         figures = (*form.mean, *form.deviation)
         if len(counts) > 1 or not all(map(isfinite, figures)) or min(*form.shape, *form.deviation) <= 0:

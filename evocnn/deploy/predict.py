@@ -11,7 +11,7 @@ import numpy.typing as npt
 import onnxruntime
 from pydantic import PositiveInt, TypeAdapter
 
-from evocnn.errors import DataError
+from evocnn.errors import DataError, printable
 from evocnn.training.data.framing import Fit
 from evocnn.training.data.image_file import bombs_refused, decode
 from evocnn.training.data.listing import is_image
@@ -110,7 +110,7 @@ def open_onnx(path: Path, n_threads: int = 0, provider: str = CPU) -> OnnxModel:
         )
         raise DataError(message) from error
     _check_graph(path, session, found)
-    return OnnxModel(session, found.class_names, found.shape, found.fit)
+    return OnnxModel(session, tuple(map(printable, found.class_names)), found.shape, found.fit)
 
 
 def _check_graph(path: Path, session: Any, about: _About) -> None:

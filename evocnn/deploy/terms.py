@@ -96,10 +96,11 @@ def terms_of(
 def full_training(terms: Terms, record: Record, pick: str, seed: int) -> FullTraining:
     """Return the training of a network of the run; the same one always has the same file."""
     chromosome = terms.parts.space.from_json(record.genome)
+    key = chromosome.key  # the record's own might lead out of the folder, where the run is anyone's
     searched = terms.run.experiment.training.epochs if record.donor is not None else record.epochs
     epochs = terms.epochs or chromosome.recipe.epochs or searched
     if chromosome.recipe.epochs:
         chromosome = replace(chromosome, recipe=chromosome.recipe.having(epochs=epochs))
-    name = f"{record.key[:KEY_LETTERS]}-{epochs}-epochs{'-all-data' if terms.all_data else ''}"
+    name = f"{key[:KEY_LETTERS]}-{epochs}-epochs{'-all-data' if terms.all_data else ''}"
     file = f"model{f'-seed{seed}' if seed else ''}{SUFFIX}"
     return FullTraining(record, pick, chromosome, epochs, seed, terms.run.folder / MODELS / name / file)

@@ -29,7 +29,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class _Header:
+class Header:
     """What an image says of itself before it is decoded: size as it is seen, and whether it is grey."""
 
     height: int
@@ -56,20 +56,7 @@ def load_folder(path: Path, split: str, framing: Framing) -> ImageSet:
     """
     needed = images_needed(split)
     notes = Notes(path)
-    classes, files = list_images(path, notes)
-    with bombs_refused():
-        headers = _in_threads(_header, [file.path for file in files])
-    known: list[tuple[ImageFile, _Header]] = []
-    for file, header in zip(files, headers, strict=True):
-        if isinstance(header, str):
-            notes.add(header, file.path)
-        else:
-            known.append((file, header))
-    if not known:
-        raise DataError(
-            f"folder {path} must hold {', '.join(FORMATS)} images in one folder a class, but none could be "
-            f"read{notes.text}; check the path"
-        )
+    classes, known = read_headers(path, notes)
     size = framing.size or _common_size(path, [header for _, header in known])
     grey = framing.channels == "grey" or (framing.channels == "auto" and all(h.is_grey for _, h in known))
     chosen = [file for file, _ in known if file.is_test == (split == "test")]
@@ -101,6 +88,33 @@ def load_folder(path: Path, split: str, framing: Framing) -> ImageSet:
     )
 
 
+def read_headers(path: Path, notes: Notes) -> tuple[tuple[str, ...], list[tuple[ImageFile, Header]]]:
+    """Return the names of the classes of a folder, and each image with what it says of itself.
+
+    Args:
+        path: As for `load_folder`.
+        notes: Takes what is left out.
+
+    Raises:
+        DataError: The folder is not laid out like this, or holds no image that can be read.
+    """
+    classes, files = list_images(path, notes)
+    with bombs_refused():
+        headers = _in_threads(_header, [file.path for file in files])
+    known: list[tuple[ImageFile, Header]] = []
+    for file, header in zip(files, headers, strict=True):
+        if isinstance(header, str):
+            notes.add(header, file.path)
+        else:
+            known.append((file, header))
+    if not known:
+        raise DataError(
+            f"folder {path} must hold {', '.join(FORMATS)} images in one folder a class, but none could be "
+            f"read{notes.text}; check the path"
+        )
+    return classes, known
+
+
 def _in_threads(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """Return what a function returns for each item; Pillow lets other threads work while it decodes."""
     chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
@@ -113,14 +127,14 @@ def _in_threads(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
             raise
 
 
-def _header(path: Path) -> _Header | str:
+def _header(path: Path) -> Header | str:
     """Return what an image says of itself, or why it cannot be read."""
     try:
         with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
             if "exif" in image.info and image.getexif().get(ORIENTATION) in TURNED:
                 width, height = height, width
-            return _Header(height, width, _is_grey(image))
+            return Header(height, width, _is_grey(image))
     except (*BOMB, *UNREADABLE) as error:
         return reason_of(error)
 
@@ -133,7 +147,7 @@ def _is_grey(image: Image.Image) -> bool:
     return image.mode in GREY_MODES
 
 
-def _common_size(path: Path, headers: Sequence[_Header]) -> tuple[int, int]:
+def _common_size(path: Path, headers: Sequence[Header]) -> tuple[int, int]:
     """Return the size that all images have.
 
     Raises:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from evocnn.errors import DataError
 from evocnn.training.data.image_set import ImageSet, image_set, images_needed
+from evocnn.training.data.mapped import memory_bytes
 
 UNSIGNED_BYTE = 0x08
 LABEL_DIMS = (1,)
@@ -88,6 +89,11 @@ def _read(stream: BufferedIOBase, path: Path, limit: int) -> npt.NDArray[np.uint
     """Read header and values; `limit` is what the stream cannot exceed, in bytes."""
     shape = _read_shape(stream, path)
     expected = math.prod(shape)
+    if memory_bytes() < expected <= limit:  # few packed bytes can hold very many zeros
+        raise DataError(
+            f"IDX file {path} must fit into the memory, but its header announces {expected:,} bytes; give a "
+            "smaller file, or a folder of image files"
+        )
     content = bytearray()
     if expected <= limit:
         while len(content) <= expected and (chunk := stream.read(CHUNK)):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from evocnn.errors import DataError
+from evocnn.errors import DataError, printable
 
 MIN_CLASSES = 2
 
@@ -29,6 +29,11 @@ def to_labels(
         numbers, names = _from_strings(array, names, name)
     else:
         numbers, names = _from_numbers(array, names, name)
+    if hidden := [entry for entry in names if printable(entry) != entry or {"\t", "\n"} & {*entry}]:
+        raise DataError(
+            f"class names of {name!r} must hold no control characters, but one was {hidden[0]!r}; rename the "
+            "class"
+        )
     if len(names) < MIN_CLASSES:
         raise DataError(
             f"{name!r} must have at least 2 classes, but it had {len(names)}; "

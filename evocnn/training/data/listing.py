@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evocnn.errors import DataError
+from evocnn.errors import DataError, printable
 from evocnn.training.data.labels import MIN_CLASSES
 
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -50,7 +50,7 @@ class Notes:
         return f" ({'; '.join(self.sentences)})" if self._paths else ""
 
     def _sentence(self, reason: str, paths: list[Path]) -> str:
-        names = [str(path.relative_to(self._root)) for path in paths[:MAX_NAMED]]
+        names = [printable(str(path.relative_to(self._root))) for path in paths[:MAX_NAMED]]
         more = f" and {len(paths) - MAX_NAMED:,} more" if len(paths) > MAX_NAMED else ""
         noun = "file" if len(paths) == 1 else "files"
         return f"{len(paths):,} {noun} left out, {reason}: {', '.join(names)}{more}"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from evocnn.errors import DataError
 from evocnn.training.data.image_set import ImageSet, image_set, images_needed
+from evocnn.training.data.mapped import memory_bytes
 
 KEYS = {
     "train": (("x_train", "y_train"), ("train_images", "train_labels"), ("images", "labels"), ("X", "y")),
@@ -55,6 +56,7 @@ def _read(path: Path, split: str) -> tuple[npt.NDArray[np.generic], npt.NDArray[
                 )
             for images, labels in KEYS[split]:
                 if images in archive and labels in archive:
+                    _check_size(path, archive.zip, (images, labels))
                     return np.asarray(archive[images]), np.asarray(archive[labels])
             found = archive.files
     except OSError as error:
@@ -72,3 +74,21 @@ def _read(path: Path, split: str) -> tuple[npt.NDArray[np.generic], npt.NDArray[
         f"data file {path} must hold {pairs} for the {split} split, but it held "
         f"{', '.join(found) or 'nothing'}; rename the arrays"
     )
+
+
+def _check_size(path: Path, archive: zipfile.ZipFile | None, names: Sequence[str]) -> None:
+    """Raise where arrays are larger than the memory: a small file can hold very many zeros.
+
+    Raises:
+        DataError: They are.
+    """
+    sizes = {
+        entry.filename.removesuffix(".npy"): entry.file_size
+        for entry in (archive.infolist() if archive else ())
+    }
+    size = sum(sizes.get(name, 0) for name in names)
+    if size > memory_bytes():
+        raise DataError(
+            f"arrays of {path} must fit into the memory, but they had {size:,} bytes; save fewer images, or "
+            "give a folder of image files"
+        )

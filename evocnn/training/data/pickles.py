@@ -1,7 +1,10 @@
 """Reader of pickles that runs nothing: plain values and arrays of whole numbers, as CIFAR is published in."""
 
+import os
 import pickle
+import pickletools
 import struct
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ def unpickled(path: Path) -> dict[str, Any]:
     """
     try:
         with path.open("rb") as file:
+            _check_places(file)
             found = _Restricted(file, encoding="bytes").load()
     except OSError as error:
         raise DataError(
@@ -58,6 +62,20 @@ _UNREADABLE = (
     struct.error,
 )
 """What Python's unpickler raises for files that are cut short, changed or no pickles."""
+
+
+def _check_places(file: BufferedReader) -> None:
+    """Raise where a pickle remembers something at a place that would take memory for all places before it.
+
+    Raises:
+        UnpicklingError: It does.
+        ValueError: It is no pickle.
+    """
+    n_bytes = os.fstat(file.fileno()).st_size
+    for code, place, _ in pickletools.genops(file):
+        if code.name.endswith("PUT") and place is not None and not 0 <= place <= n_bytes:
+            raise pickle.UnpicklingError(f"place {place} of what it remembers")
+    file.seek(0)
 
 
 class _Dtype:

@@ -14,7 +14,8 @@ from evocnn.genotype import Choice, Conv, Head, Pool, Range, Recipe
 from evocnn.operators import AddGene, OnePoint, ResampleRecipe, Uniform, Weighted
 from evocnn.search import Budget
 
-SHIPPED = sorted(Path(__file__).parents[3].glob("experiments/*/experiment.toml"))
+EXPERIMENTS = Path(__file__).parents[3] / "experiments"
+SHIPPED = sorted(EXPERIMENTS.glob("*/experiment.toml"))
 Write = Callable[..., Path]
 
 
@@ -31,6 +32,19 @@ def test_shipped_experiments_load_and_permit_networks(path: Path) -> None:
     space = space_of(experiment, (1, side, side), 10)
     founder = space.sample(np.random.default_rng(1))
     assert space.limits.excess(founder.counts(space.input_shape, 10))[0] <= 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cifar10/gpu.toml",
+        "fashion-mnist/study.toml",
+        "paper-presets/cnn-ga.toml",
+        "paper-presets/evocnn.toml",
+    ],
+)
+def test_the_other_files_of_studies_load(name: str) -> None:
+    assert load_experiment(EXPERIMENTS / name).space.segments
 
 
 def test_every_key_arrives(write: Write) -> None:

@@ -153,23 +153,21 @@ def test_seeds_have_files_and_weights_of_their_own_and_are_trained_once(train: A
 
 
 def test_with_all_data_nothing_that_was_trained_on_is_told_as_validation(train: Any, mine: Run) -> None:
-    apart, together = terms_of(mine), terms_of(mine, all_data=True)
-    images = np.concatenate([apart.training.images, apart.parts.evaluator.validation.images])
-    assert np.array_equal(together.training.images, images)
     (model,), _ = train(0, all_data=True)
     (step,) = model.steps
-    assert step["images"] == 300
+    assert step["images"] == 1442
     assert "validation" not in str(step)
     assert [
         path.parent.name.endswith("-all-data") for path in mine.folder.glob("models/*/*.safetensors")
     ] == [True]
 
 
-def test_all_labels_stay_with_their_images(mine: Run) -> None:
-    together, data = terms_of(mine, all_data=True).training, terms_of(mine).parts.data
-    known = {image.tobytes(): label for image, label in zip(data.images, data.labels, strict=True)}
-    assert len(together) == 300
-    assert all(known[i.tobytes()] == label for i, label in zip(together.images, together.labels, strict=True))
+def test_all_data_are_those_that_validated_and_those_that_the_search_left_out(mine: Run) -> None:
+    together, apart = terms_of(mine, all_data=True), terms_of(mine)
+    assert len(apart.training) + len(apart.parts.evaluator.validation) == 300
+    assert together.training.digest == together.parts.data.digest
+    assert len(together.training) == 1442
+    assert len(together.parts.evaluator.validation) == 60  # as long to measure as in the search
 
 
 @pytest.mark.parametrize(
@@ -186,7 +184,7 @@ def test_the_length_is_that_of_the_search_unless_another_is_asked(
     record = replace(mine.records[0], genome=chromosome.to_json(), epochs=2, donor=donor)
     training = full_training(terms, record, "knee", 0)
     assert (training.epochs, training.chromosome.recipe.epochs) == (epochs, epochs if stated else 0)
-    assert training.path.parent.name == f"{record.key[:12]}-{epochs}-epochs"
+    assert training.path.parent.name == f"{chromosome.key[:12]}-{epochs}-epochs"
 
 
 def test_a_damaged_state_is_told_and_trained_anew(train: Any, mine: Run) -> None:
