@@ -1,0 +1,217 @@
+"""Claim: after 2,000 evaluations of which a quarter fails, every ticket is accounted for and nothing leaks.
+
+    .venv/bin/python benchmarks/faults/soak.py [--write]
+
+Two Ray workers train tiny networks for real. One in twenty evaluations runs out of memory, one has a NaN
+loss, one raises an exception, one takes too long (half of these past their timeout, half in a loop that
+never ends), one kills its worker: which, follows from the candidate. In the end the journal must hold each
+ticket once, with the status that was meant for it. Memory, file descriptors and threads of driver and
+workers are read every few seconds; what is left of processes, actors and shared memory is looked for after.
+As many workers are killed, none lives long: so one more search, with the faults that leave workers alive,
+has a single worker whose memory is followed. `--write` puts the tables into soak.md beside this file.
+"""
+
+import argparse
+import os
+import time
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import psutil
+from benchmark import EXPERIMENT, MAX_ATTEMPTS, noted, start, workers_of
+from evaluators import FAULTS, fault_of, name_of
+from scipy.stats import linregress, t
+
+import evocnn
+from evocnn.evaluation import Status
+from evocnn.genotype import Fidelity
+from evocnn.store import environment
+
+HERE = Path(__file__).parent
+MARK = "EVOCNN_SOAK"  # in the environment of all processes that a session starts
+SECONDS = 2.0  # between two looks
+MEBIBYTE = 2**20
+N_BLOCKS = 10  # of looks, whose means are taken as independent
+SETTINGS = ("training.epochs=3", "training.timeout=10", "search.rungs=[0.34, 1]")
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux has it
+
+
+def look(process: psutil.Process) -> dict[str, float]:
+    """Return what a process holds at this moment."""
+    return {
+        "pid": process.pid,
+        "memory": process.memory_full_info().uss / MEBIBYTE,
+        "files": process.num_fds(),
+        "threads": process.num_threads(),
+    }
+
+
+def looks(session: Any, log: Path) -> list[dict[str, Any]]:
+    """Return what driver and workers held, every few seconds until the session ended."""
+    driver, found = psutil.Process(session.pid), []
+    while session.poll() is None:
+        time.sleep(SECONDS)
+        try:
+            workers = [look(worker) for worker, title in workers_of(driver) if "evaluate" in title]
+            n_told, n_workers = len(noted(log, "told")), len(list(workers_of(driver)))
+            found.append({"told": n_told, "driver": look(driver), "workers": workers, "n_workers": n_workers})
+        except psutil.NoSuchProcess:  # ended meanwhile
+            continue
+    return found
+
+
+def left(mark: str) -> list[str]:
+    """Return the processes that a session has left, once they had a minute to end."""
+    end = time.monotonic() + 60
+    while True:
+        found = [
+            " ".join(process.info["cmdline"])
+            for process in psutil.process_iter(["environ", "cmdline"])
+            if (process.info["environ"] or {}).get(MARK) == mark
+        ]
+        if not found or time.monotonic() > end:
+            return found
+        time.sleep(1)
+
+
+def soak(folder: Path, faults: Sequence[str], budget: int, n_workers: int) -> tuple[evocnn.Run, Any, Any]:
+    """Search; return the run, what its processes held on the way, and what they left."""
+    mark, log = uuid.uuid4().hex, folder.with_suffix(".jsonl")
+    os.environ[MARK] = mark
+    before = set(SHARED_MEMORY.iterdir())
+    sets = [word for setting in (*SETTINGS, f"search.budget={budget}") for word in ("--set", setting)]
+    arguments = ("--faults", *faults, "--grace", 0, "--", "run", EXPERIMENT, *sets)
+    for _ in range(MAX_ATTEMPTS):
+        session = start(log, *arguments, "--out", folder, "--workers", n_workers)
+        seen = looks(session, log)
+        if noted(log, "ray"):
+            break
+        rmtree(folder)  # Ray has not started
+    assert session.returncode == 0, f"the search ended with {session.returncode}"
+    rest = {"processes": left(mark), "shared memory": sorted(map(str, set(SHARED_MEMORY.iterdir()) - before))}
+    return evocnn.open_run(folder), seen, rest
+
+
+def account(run: evocnn.Run, log: Path, faults: Sequence[str]) -> Counter[str]:
+    """Return how often each fault befell an evaluation; stop where a ticket is not as it was meant to be."""
+    tickets = [record.ticket for record in run.records]
+    assert tickets == list(range(len(tickets))), "every ticket must be in the journal, once"
+    assert sorted(noted(log, "told")) == tickets, "every ticket must be told, once"
+    count: Counter[str] = Counter()
+    for record in run.records:
+        if record.reused_from is not None:
+            continue
+        fidelity = Fidelity(record.epochs, record.n_images, record.share)
+        fault = fault_of(name_of(record.key, fidelity, record.replicate), tuple(faults))
+        meant = Status.OK if fault is None else FAULTS[fault].status
+        found = record.evaluation
+        assert found.status is meant, f"ticket {record.ticket}: {found.status} for {fault}, {found.reason}"
+        count[fault or "none"] += 1
+    return count
+
+
+def trend(told: Sequence[float], held: Sequence[float]) -> tuple[float, float]:
+    """Return the slope of what was held, per 1,000 told, after the first fifth, and its 95 % half-width."""
+    first = len(told) // 5
+    x, y = (
+        [float(np.mean(block)) for block in np.array_split(np.asarray(values[first:]), N_BLOCKS)]
+        for values in (told, held)
+    )
+    line = linregress(x, y)
+    return 1000 * line.slope, 1000 * line.stderr * float(t.ppf(0.975, N_BLOCKS - 2))
+
+
+def rows_of(seen: Sequence[Any], who: str) -> list[str]:
+    """Return the rows of a table for the driver, or for the one worker."""
+    pairs = [
+        (look["told"], one)
+        for look in seen
+        for one in ([look["driver"]] if who == "driver" else look["workers"])
+    ]
+    rows = []
+    for what, unit in ("memory", " MiB"), ("files", ""), ("threads", ""):
+        told, held = [n for n, _ in pairs], [one[what] for _, one in pairs]
+        slope, half = trend(told, held)
+        last = float(np.mean(held[-10:]))
+        rows.append(
+            f"| {who}, {what}{unit} | {len(held)} | {held[len(held) // 5]:.0f} | {last:.0f} | "
+            f"{slope:+.1f} ± {half:.1f} |"
+        )
+    return rows
+
+
+def main() -> None:
+    """Soak, print the tables and write them if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="write soak.md")
+    parser.add_argument("--budget", type=int, default=1200, help="full trainings, of three epochs")
+    asked = parser.parse_args()
+    surviving = [name for name, fault in FAULTS.items() if name not in {"killed worker", "endless loop"}]
+    with TemporaryDirectory(prefix="evocnn-soak-") as home:
+        run, seen, rest = soak(Path(home) / "soak", list(FAULTS), asked.budget, 2)
+        count = account(run, Path(home) / "soak.jsonl", list(FAULTS))
+        print(count, rest, flush=True)
+        one_run, one_seen, one_rest = soak(Path(home) / "one", surviving, asked.budget // 2, 1)
+        account(one_run, Path(home) / "one.jsonl", surviving)
+    text = report(count, seen, rest, one_seen, one_rest)
+    print(text)
+    if asked.write:
+        (HERE / "soak.md").write_text(text, encoding="utf-8")
+
+
+def report(
+    count: Counter[str], seen: Sequence[Any], rest: Any, one_seen: Sequence[Any], one_rest: Any
+) -> str:
+    """Return the results as Markdown.
+
+    Args:
+        count: How often each fault befell an evaluation.
+        seen: What driver and workers of the search with all faults held.
+        rest: What it left.
+        one_seen: What driver and worker of the search with a single worker held.
+        one_rest: What it left.
+    """
+    where, load = environment(), os.getloadavg()[0]
+    faults = "\n".join(
+        f"| {name} | {count[name]} | {FAULTS[name].status if name in FAULTS else 'ok'} |"
+        for name in (*FAULTS, "none")
+    )
+    held = "\n".join([*rows_of(seen, "driver"), *rows_of(one_seen, "worker")])
+    n_workers = max(look["n_workers"] for look in seen)
+    remains = [*rest["processes"], *rest["shared memory"], *one_rest["processes"], *one_rest["shared memory"]]
+    return f"""# Soak
+
+{count.total():,} evaluations of tiny networks on 600 images of digits, by two Ray workers.
+
+| fault | evaluations | status in the journal |
+|---|---|---|
+{faults}
+
+Bar: every ticket in the journal, once, with the status that was meant for it, and told once. Met; otherwise
+this script stops.
+
+What driver and workers held; the slope is that of {N_BLOCKS} means of all looks but the first fifth, with its
+95 % interval. The driver is that of the search above, the worker the only one of another search,
+of {one_seen[-1]["told"]:,} tickets with the faults that leave workers alive.
+
+| who and what | looks | after a fifth | at the end | slope, per 1,000 tickets |
+|---|---|---|---|---|
+{held}
+
+At most {n_workers} worker processes lived at a time. Processes and shared memory left a minute after the
+end: {", ".join(remains) or "none"}.
+
+Command: `python benchmarks/faults/soak.py --write`
+Machine: {where["processor"]}, {where["cores"]} cores, load average at the end {load:.1f};
+Python {where["python"]}, torch {where["torch"]}, ray {where["ray"]}, commit {where["commit"]}.
+"""
+
+
+if __name__ == "__main__":
+    main()
