@@ -1,20 +1,20 @@
 """Claim: half of the parameters and three quarters of the bits can go at the cost of a point or two.
 
-    .venv/bin/python benchmarks/compression/benchmark.py [--data FASHION_MNIST] [--write]
+    evocnn reproduce benchmarks/compression [--quick] [--data FOLDER]
 
 A network of more than 100,000 parameters is trained on digits and on Fashion-MNIST, quantized to int8,
 pruned by channels to half of its parameters with as many epochs of training again, and both in tandem.
 Accuracies are those of validation images, which choose nothing here. Fashion-MNIST is read from the folder
-of its IDX files, or downloaded into the cache; `--images` and `--epochs` make the training on it shorter.
-`--write` puts the table into results.md beside this file.
+of its IDX files, or downloaded into the cache; the quick form leaves it out.
 """
 
-import argparse
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from evocnn.cli.study import Asked, perform
 from evocnn.deploy.description import Input, Origin
 from evocnn.deploy.export import split_images
 from evocnn.deploy.latency import N_TURNS
@@ -24,6 +24,7 @@ from evocnn.deploy.quantization import Figures, quantize
 from evocnn.evaluation import EvaluationRequest
 from evocnn.genotype import LAYERS, Chromosome, Fidelity, Shape
 from evocnn.phenotype import build
+from evocnn.report.figures import Figure
 from evocnn.store import environment
 from evocnn.training.data import Framing, load, split
 from evocnn.training.evaluator import TrainingEvaluator
@@ -31,12 +32,13 @@ from evocnn.training.images import channel_statistics
 from evocnn.training.protocol import Protocol
 from evocnn.training.state import load_weights
 
-HERE = Path(__file__).parent
 NETWORK = "conv32k3 · pool · conv64k3 · pool · conv128k3 | gap dense64 | adamw lr=.003"
 SPARSITY = 0.5
 ALLOWED = 1.0  # the limit of `quantize`; the bars are judged below
 INT8_DROP, PRUNED_DROP, TANDEM_DROP = 0.01, 0.01, 0.02
 INT8_BYTES, TANDEM_BYTES = 0.35, 0.2
+EPOCHS = {"digits": 20, "fashion-mnist": 10}
+QUICK_EPOCHS = {"digits": 5}
 
 
 class Row(NamedTuple):
@@ -65,16 +67,16 @@ class Row(NamedTuple):
     tandem: Figures
 
 
-def trained(data: str, path: Path | None, n_images: int | None, epochs: int) -> Model:
+def trained(data: str, path: Path | None, epochs: int) -> Model:
     """Return the model of the network, trained on a data set."""
     where = {} if path is None else {"path": str(path.resolve())}
     tables = {
         "name": "compression",
-        "data": {"source": data, **where, **({} if n_images is None else {"images": n_images})},
+        "data": {"source": data, **where},
         "space": {"layers": {"conv": {"filters": [32], "kernel": 3}, "pool": {}}},
     }
     images = load(data, "train", path)
-    training, validation = split(images, validation=0.2, seed=0, n_images=n_images)
+    training, validation = split(images, validation=0.2, seed=0)
     chromosome = Chromosome.parse(NETWORK, LAYERS)
     request = EvaluationRequest(chromosome, Fidelity(epochs, len(training)), saves_state=True)
     evaluation = TrainingEvaluator(training, validation, Protocol(seed=0))(request)
@@ -91,9 +93,9 @@ def trained(data: str, path: Path | None, n_images: int | None, epochs: int) -> 
     )
 
 
-def measured(data: str, path: Path | None, n_images: int | None, epochs: int, folder: Path) -> Row:
+def measured(data: str, path: Path | None, epochs: int, folder: Path) -> Row:
     """Return what compressing the network found on a data set."""
-    model = trained(data, path, n_images, epochs)
+    model = trained(data, path, epochs)
     training, validation = split_images(model)
     whole = quantize(model, folder / f"{data}.onnx", training, validation, ALLOWED)
     pruned = prune(model, Pruning("channels", SPARSITY, epochs), training, validation)
@@ -109,29 +111,27 @@ def measured(data: str, path: Path | None, n_images: int | None, epochs: int, fo
     )
 
 
-def main() -> None:
-    """Compress the network on both data sets, print the table and write it if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder of the IDX files of Fashion-MNIST")
-    parser.add_argument(
-        "--images", type=int, help="images of Fashion-MNIST to train and validate; default: all"
-    )
-    parser.add_argument("--epochs", type=int, default=10, help="of training on Fashion-MNIST")
-    parser.add_argument("--write", action="store_true", help="write results.md")
-    arguments = parser.parse_args()
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Compress the network on each data set, write the table, and return the figures."""
+    lengths = QUICK_EPOCHS if asked.is_quick else EPOCHS
     with TemporaryDirectory() as folder:
         rows = [
-            measured("digits", None, None, 20, Path(folder)),
-            measured("fashion-mnist", arguments.data, arguments.images, arguments.epochs, Path(folder)),
+            measured(data, None if data == "digits" else asked.data_of(data), epochs, Path(folder))
+            for data, epochs in lengths.items()
         ]
-    options = f" --images {arguments.images}" if arguments.images else ""
-    table = report(rows, f"{options} --epochs {arguments.epochs} --write")
-    print(table)
-    if arguments.write:
-        (HERE / "results.md").write_text(table, encoding="utf-8")
+    asked.write("results.md", report(rows).splitlines())
+    figures = {}
+    for row in rows:
+        for name in ("whole", "int8", "pruned", "tandem"):
+            found: Figures = getattr(row, name)
+            share = found.weight_bytes / row.whole.weight_bytes
+            figures[f"{row.data}.{name}.accuracy"] = Figure(found.accuracy, 0.05 if asked.is_quick else 0.01)
+            figures[f"{row.data}.{name}.share_of_bytes"] = Figure(share, 0.02)
+            figures[f"{row.data}.{name}.latency"] = Figure(found.latency.median, None, "s")
+    return figures
 
 
-def report(rows: list[Row], options: str) -> str:
+def report(rows: list[Row]) -> str:
     """Return the results as Markdown."""
     where = environment()
     lines = "\n".join(_line(row, name) for row in rows for name in ("whole", "int8", "pruned", "tandem"))
@@ -157,7 +157,7 @@ was not, so a gain is not pruning's.
 
 {verdicts}
 
-Command: `python benchmarks/compression/benchmark.py{options}`
+Command: `evocnn reproduce benchmarks/compression`
 Machine: {where["processor"]}, {where["cores"]} cores; Python {where["python"]}, torch {where["torch"]},
 ONNX Runtime {version("onnxruntime")}, torch-pruning {version("torch-pruning")}, seed 0, commit
 {where["commit"]}.
@@ -194,4 +194,4 @@ def _verdicts(row: Row) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    perform(study, __doc__)

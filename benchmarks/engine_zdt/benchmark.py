@@ -1,7 +1,7 @@
 """Claims: NSGA-II here finds what pymoo's finds, and costs half of Optuna's for an evaluation.
 
     pip install -r benchmarks/engine_zdt/requirements.txt
-    .venv/bin/python benchmarks/engine_zdt/benchmark.py [--write] [--seeds 30] [--processes 1] [--kept FILE]
+    evocnn reproduce benchmarks/engine_zdt [--quick]
 
 On ZDT1, ZDT2, ZDT3 (30 variables) and DTLZ2 (12 variables, 3 objectives) each algorithm has the same
 population and evaluations, and the same operators: simulated binary crossover of pairs at the rate of
@@ -13,15 +13,14 @@ are drawn with replacement and compete by rank, then by crowding, and have one c
 with pymoo's by the ratio of medians of the hypervolume of all that was evaluated. The ratio's interval is
 that of 95 % of 10,000 ratios of seeds drawn anew with replacement: how far chance alone takes it.
 
-With `--kept`, each hypervolume is added to a file as soon as it is found, and one that the file holds of the
-same commit, or of the same version of pymoo, is not searched for again: so a run that was stopped goes on.
+Each hypervolume is kept in a file as soon as it is found, and one that the file holds of the same commit, or
+of the same version of pymoo, is not searched for again: so a run that was stopped goes on. Where files differ
+from the commit, nothing is kept.
 
 The time of an evaluation is that of a whole search on ZDT1, the evaluation itself included, divided by
 its evaluations; in Optuna with its default storage in memory. Searches of all are interleaved.
-`--write` puts the tables into results.md beside this file.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -44,12 +43,13 @@ from pymoo.operators.mutation.pm import PM
 from pymoo.optimize import minimize
 from scipy.stats import mannwhitneyu
 
+from evocnn.cli.study import Asked, perform
 from evocnn.evaluation import hypervolume
 from evocnn.problems import Problem, dtlz, zdt
+from evocnn.report.figures import Figure
 from evocnn.runs import solve
 from evocnn.store import environment
 
-HERE = Path(__file__).parent
 PROBLEMS = {"zdt1": zdt(1), "zdt2": zdt(2), "zdt3": zdt(3), "dtlz2": dtlz(2)}
 OURS: dict[str, dict[str, Any]] = {
     "generational": {"algorithm": "nsga2-generational"},
@@ -60,6 +60,9 @@ REFERENCE = PROBLEMS["zdt1"].objectives.items[0].reference
 EVALUATIONS = {"zdt1": 10_000, "zdt2": 10_000, "zdt3": 10_000, "dtlz2": 5_000}
 TIMED_EVALUATIONS = 1_000
 ROUNDS = 5
+SEEDS, QUICK_SEEDS = 30, 1
+PROCESSES = 2  # searches at a time; times are taken alone
+KEPT = "kept.jsonl"
 RATIO_BAR = 0.995
 SPEED_BAR = 2.0
 
@@ -119,27 +122,26 @@ def found(form: str, name: str, seed: int) -> float:
     return hypervolume(losses, problem.objectives.reference_losses)
 
 
-def all_found(n_seeds: int, n_processes: int, kept: Path | None) -> dict[str, dict[str, list[float]]]:
+def all_found(n_seeds: int, kept: Path) -> dict[str, dict[str, list[float]]]:
     """Return the hypervolumes by problem and algorithm, one of each seed; searches for what is not kept."""
     commit = str(environment()["commit"])
-    if kept is not None and commit.endswith("+"):
-        sys.exit("--kept must be used on a commit, but files differ from it; commit them or leave it out")
+    is_kept = not commit.endswith("+")
     versions = dict.fromkeys([*OURS, "pymoo"], f"{commit}, pymoo {version('pymoo')}")
     tasks = [(form, name, seed) for seed in range(n_seeds) for name in PROBLEMS for form in versions]
-    lines = kept.read_text(encoding="utf-8").splitlines() if kept is not None and kept.exists() else []
+    lines = kept.read_text(encoding="utf-8").splitlines() if is_kept and kept.exists() else []
     known = {
         (form, name, seed): volume
         for form, name, seed, of_version, volume in map(json.loads, lines)
         if of_version == versions.get(form)
     }
     missing = [task for task in tasks if task not in known]
-    with ProcessPoolExecutor(n_processes) as pool:
+    with ProcessPoolExecutor(PROCESSES) as pool:
         futures = {pool.submit(found, *task): task for task in missing}
         for future in as_completed(futures):
             form, name, seed = task = futures[future]
             known[task] = future.result()
             print(form, name, seed, known[task], file=sys.stderr, flush=True)
-            if kept is not None:
+            if is_kept:
                 with kept.open("a", encoding="utf-8") as file:
                     file.write(json.dumps([form, name, seed, versions[form], known[task]]) + "\n")
     return {
@@ -164,21 +166,21 @@ def milliseconds(seed: int) -> dict[str, tuple[float, float]]:
     return times
 
 
-def main() -> None:
-    """Measure, print the tables and write them if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="write results.md")
-    parser.add_argument("--seeds", type=int, default=30, help="searches of each algorithm on each problem")
-    parser.add_argument("--processes", type=int, default=1, help="searches at a time; times are taken alone")
-    parser.add_argument("--kept", type=Path, help="file of hypervolumes found, to be added to")
-    arguments = parser.parse_args()
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Measure, write the tables, and return the ratios."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    times = [milliseconds(seed) for seed in range(ROUNDS)]
-    figures = all_found(arguments.seeds, arguments.processes, arguments.kept)
-    table = report(figures, times)
-    print(table)
-    if arguments.write:
-        (HERE / "results.md").write_text(table, encoding="utf-8")
+    times = [milliseconds(seed) for seed in range(1 if asked.is_quick else ROUNDS)]
+    figures = all_found(QUICK_SEEDS if asked.is_quick else SEEDS, asked.runs / KEPT)
+    asked.write("results.md", report(figures, times).splitlines())
+    ratios = {
+        f"{name}.{form}.ratio": Figure(median(volumes[form]) / median(volumes["pymoo"]), 0.01)
+        for name, volumes in figures.items()
+        for form in OURS
+    }
+    optunas = median(one["Optuna"][0] for one in times)
+    return ratios | {
+        f"{form}.times_faster": Figure(optunas / median(one[form][0] for one in times), 1.0) for form in OURS
+    }
 
 
 def report(figures: dict[str, dict[str, list[float]]], times: list[dict[str, tuple[float, float]]]) -> str:
@@ -215,7 +217,7 @@ Bar: every ratio at least {RATIO_BAR}. {"Met" if min(ratios) >= RATIO_BAR else "
 
 ## Time of an evaluation
 
-Whole searches on ZDT1 of {TIMED_EVALUATIONS:,} evaluations, in milliseconds for each; n = {ROUNDS}
+Whole searches on ZDT1 of {TIMED_EVALUATIONS:,} evaluations, in milliseconds for each; n = {len(times)}
 interleaved searches. Here each evaluation is committed to a journal, which is thrown away at the end and
 so does not wait for the disk; pymoo and Optuna keep theirs in memory. pymoo breeds whole generations as
 arrays.
@@ -228,7 +230,7 @@ Bar: the generational form, as Optuna's is, at least {SPEED_BAR:g} times faster 
 {"Met" if factor >= SPEED_BAR else "Missed"}: {factor:.1f} times; the steady-state form
 {factors["steady-state"]:.1f} times.
 
-Command: `python benchmarks/engine_zdt/benchmark.py --write --seeds {n}`
+Command: `evocnn reproduce benchmarks/engine_zdt`
 Machine: {where["processor"]}, {where["cores"]} cores, load average at the end {os.getloadavg()[0]:.1f};
 Python {where["python"]}, numpy {where["numpy"]}, moocore {where["moocore"]}, pymoo {version("pymoo")},
 optuna {version("optuna")}, commit {where["commit"]}.
@@ -251,4 +253,4 @@ def described(values: Sequence[float]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    perform(study, __doc__)

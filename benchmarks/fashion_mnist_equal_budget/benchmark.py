@@ -1,7 +1,6 @@
 """Claim: on real training the default search finds better fronts than random search, TPE and a depth sweep.
 
-    .venv/bin/python benchmarks/fashion_mnist_equal_budget/benchmark.py --runs FOLDER [--data FASHION_MNIST]
-        [--seeds 5] [--workers 0] [--write]
+    evocnn reproduce benchmarks/fashion_mnist_equal_budget [--quick] [--data FOLDER]
 
 Every arm searches the space of experiments/fashion-mnist for its objectives validation accuracy, with
 its floor, and number of parameters (log scale), with 10,000 training images, 2,500 validation images and
@@ -11,25 +10,26 @@ every candidate in full, as their inventors do. Random search draws from the def
 is Optuna's, multi-objective, with Optuna's defaults. The depth sweep ends by itself, and keeps what it
 had then.
 
-Runs are kept in FOLDER, and a second call goes on where the first was stopped. Fashion-MNIST is read
-from the folder of its IDX files, or downloaded into the cache. `--write` puts the table into results.md
-and the curves into climb.svg beside this file. `--quick` tries the script on little.
+Runs are kept, and a second call goes on where the first was stopped. Fashion-MNIST is read from the
+folder of its IDX files, or downloaded into the cache. The curves are drawn into climb.svg.
 """
 
-import argparse
 import os
 import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import evocnn
+from evocnn.cli.study import Asked, perform
 from evocnn.config import Experiment
 from evocnn.report.arm_tests import SIGNIFICANT
 from evocnn.report.climb import HYPERVOLUME
 from evocnn.report.comparison import ComparedArm, Comparison, compare
 from evocnn.report.comparison_plot import plot_comparison
+from evocnn.report.figures import Figure
 from evocnn.runs.arms import Arm
 from evocnn.store import environment
 
@@ -44,6 +44,7 @@ ARMS = {DEFAULT: {}, **{name: {"algorithm": name} for name in ("random", "tpe", 
 WINDOW = 4
 VALIDATION = 0.2
 SHOWN = (1 / 3, 2 / 3, 1)  # of the epochs
+SEEDS, QUICK_SEEDS = 5, 2
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def cost_row(arm: Arm) -> str:
     return f"| {arm.name} | {n_epochs:g} | {n_seen:g} / {n_full:g} | {seconds / 60:.1f} |"
 
 
-def report(arms: list[Arm], comparison: Comparison, setting: Setting, runs: Path, command: str) -> str:
+def report(arms: list[Arm], comparison: Comparison, setting: Setting, runs: Path) -> str:
     """Return the results as Markdown."""
     where = environment()
     verdicts = ", ".join(
@@ -172,44 +173,32 @@ Medians over seeds; minutes of training are those of all workers together.
 
 {notes}
 
-Command: `{command}`
+Command: `evocnn reproduce benchmarks/fashion_mnist_equal_budget`
 Machine: {where["processor"]}, {where["cores"]} cores, load average at the end {os.getloadavg()[0]:.1f};
 Python {where["python"]}, torch {where["torch"]}, commit {where["commit"]}.
 """
 
 
-def main() -> None:
-    """Search with every arm, seed by seed, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=Path, required=True, help="folder of the runs, new or begun")
-    parser.add_argument("--data", type=Path, help="folder of Fashion-MNIST's IDX files")
-    parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
-    parser.add_argument("--workers", type=int, default=0, help="Ray workers, 0 for none")
-    parser.add_argument("--quick", action="store_true", help="little images and epochs; no figures to keep")
-    parser.add_argument("--write", action="store_true", help="write results.md and climb.svg")
-    arguments = parser.parse_args()
-    if arguments.quick and arguments.write:
-        parser.error("--write must be given without --quick, whose figures say nothing; take one out")
-    setting = QUICK if arguments.quick else FULL
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Search with every arm, seed by seed, write table and picture, and return the figures."""
+    setting, n_seeds = (QUICK, QUICK_SEEDS) if asked.is_quick else (FULL, SEEDS)
     runs: dict[str, list[evocnn.Run]] = {name: [] for name in ARMS}
-    for seed in range(1, arguments.seeds + 1):
+    for seed in range(1, n_seeds + 1):
         for name, done in runs.items():
-            experiment = experiment_of(name, seed, setting)
-            folder = arguments.runs / name / str(seed)
-            done.append(searched(experiment, folder, arguments.workers, arguments.data))
+            folder = asked.runs / name / str(seed)
+            data = asked.data_of("fashion-mnist")
+            done.append(searched(experiment_of(name, seed, setting), folder, asked.workers, data))
             print(name, seed, f"hypervolume {done[-1].front.hypervolume:.4f}", flush=True)
     arms = [Arm(name, tuple(done)) for name, done in runs.items()]
     comparison = compare(arms, "epochs")
-    command = (
-        "python benchmarks/fashion_mnist_equal_budget/benchmark.py --runs FOLDER "
-        f"--seeds {arguments.seeds} --workers {arguments.workers} --write"
-    )
-    table = report(arms, comparison, setting, arguments.runs, command)
-    print(table)
-    if arguments.write:
-        (HERE / "results.md").write_text(table, encoding="utf-8")
-        plot_comparison(comparison, HERE / "climb.svg")
+    asked.write("results.md", report(arms, comparison, setting, asked.runs).splitlines())
+    plot_comparison(comparison, asked.out / "climb.svg")
+    return {
+        f"{arm.name}.{measure}": Figure(float(arm.curves[measure].quartiles[1, -1]), tolerance)
+        for arm in comparison.arms
+        for measure, tolerance in zip(comparison.measures, (0.3, 0.05), strict=True)
+    }
 
 
 if __name__ == "__main__":
-    main()
+    perform(study, __doc__)

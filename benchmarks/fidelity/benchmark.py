@@ -1,6 +1,6 @@
 """Claim: with rungs a search reaches the hypervolume of the search without in at most 40 % of its epochs.
 
-    .venv/bin/python benchmarks/fidelity/benchmark.py --runs FOLDER [--data FASHION_MNIST] [--write]
+    evocnn reproduce benchmarks/fidelity [--quick] [--data FOLDER]
 
 Steady-state NSGA-II over the spaces of experiments/digits and experiments/fashion-mnist, with the
 objectives validation accuracy and number of parameters (log scale), real training, and a budget in
@@ -10,14 +10,13 @@ the largest size that the space permits. A search reaches the other within 1 % o
 epochs would have ended with 99 % of its hypervolume; budgets are charged in the order of tickets, so
 one long run holds the end of every shorter one.
 
-Runs are kept in FOLDER, and a second call goes on where the first was stopped. Fashion-MNIST is read
-from the folder of its IDX files, or downloaded into the cache. `--write` puts the table into
-results.md beside this file.
+Runs are kept, and a second call goes on where the first was stopped. Fashion-MNIST is read from the
+folder of its IDX files, or downloaded into the cache; the quick form leaves it out.
 """
 
-import argparse
 import os
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -26,14 +25,16 @@ from statistics import median
 import numpy as np
 
 import evocnn
+from evocnn.cli.study import Asked, perform
 from evocnn.config import Experiment, to_plain
 from evocnn.errors import JournalError, ReplayError
 from evocnn.report.climb import HYPERVOLUME, climb_of
+from evocnn.report.figures import Figure
+from evocnn.runs import Workers
 from evocnn.runs.search import FINAL
 from evocnn.store import environment
 
-HERE = Path(__file__).parent
-EXPERIMENTS = HERE.parents[1] / "experiments"
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 OBJECTIVES = {"validation_accuracy": {"weight": 1}, "parameters": {"weight": -1, "scale": "log"}}
 POPULATION = 16
 WINDOW = 8
@@ -58,6 +59,8 @@ class Setting:
 
 
 SETTINGS = {"digits": Setting(None, 20, 80), "fashion-mnist": Setting(2000, 10, 40)}
+QUICK = {"digits": Setting(400, 4, 8)}
+SEEDS, QUICK_SEEDS = 5, 1
 
 
 def experiment_of(name: str, setting: Setting, seed: int, *, with_rungs: bool) -> Experiment:
@@ -82,7 +85,7 @@ def experiment_of(name: str, setting: Setting, seed: int, *, with_rungs: bool) -
     )
 
 
-def searched(experiment: Experiment, folder: Path, workers: int, data: Path | None) -> evocnn.Run:
+def searched(experiment: Experiment, folder: Path, workers: Workers, data: Path | None) -> evocnn.Run:
     """Return the run in a folder, ended; start it or go on with it where it is not."""
     try:
         known = evocnn.open_run(folder)
@@ -150,7 +153,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share < inf else f"above {100 * LOOK_UP_TO:.0f} %"
 
 
-def report(comparisons: list[Comparison], workers: int) -> str:
+def report(comparisons: list[Comparison], settings: Mapping[str, Setting]) -> str:
     """Return the results as Markdown."""
     where = environment()
     names = list(dict.fromkeys(one.name for one in comparisons))
@@ -161,7 +164,7 @@ def report(comparisons: list[Comparison], workers: int) -> str:
     ]
     trained = [
         f"{name}: {s.images or 'all'} images, {s.epochs} epochs, {s.trainings} full trainings"
-        for name, s in SETTINGS.items()
+        for name, s in settings.items()
         if name in names
     ]
     rows = "\n".join(one.row for one in comparisons)
@@ -177,42 +180,42 @@ the largest size. n = {n} seeds.
 
 Bar: at most {100 * BAR:.0f} % in the median. {"; ".join(verdicts)}.
 
-Command: `python benchmarks/fidelity/benchmark.py --runs FOLDER --workers {workers} --write`
+Command: `evocnn reproduce benchmarks/fidelity`
 Machine: {where["processor"]}, {where["cores"]} cores, load average at the end {os.getloadavg()[0]:.1f};
 Python {where["python"]}, torch {where["torch"]}, commit {where["commit"]}.
 """
 
 
-def main() -> None:
-    """Search with and without rungs, seed by seed, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=Path, required=True, help="folder of the runs, new or begun")
-    parser.add_argument("--data", type=Path, help="folder of Fashion-MNIST's IDX files")
-    parser.add_argument("--sets", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="data sets")
-    parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
-    parser.add_argument("--workers", type=int, default=0, help="Ray workers, 0 for none")
-    parser.add_argument("--write", action="store_true", help="write results.md")
-    arguments = parser.parse_args()
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Search with and without rungs, seed by seed, write the table, and return the figures."""
+    settings, n_seeds = (QUICK, QUICK_SEEDS) if asked.is_quick else (SETTINGS, SEEDS)
     comparisons = []
-    for seed in range(1, arguments.seeds + 1):
-        for name in arguments.sets:
+    for seed in range(1, n_seeds + 1):
+        for name, setting in settings.items():
             found = [
                 searched(
-                    experiment_of(name, SETTINGS[name], seed, with_rungs=with_rungs),
-                    arguments.runs / f"{name}-{seed}-{'with' if with_rungs else 'without'}",
-                    arguments.workers,
-                    arguments.data if name == "fashion-mnist" else None,
+                    experiment_of(name, setting, seed, with_rungs=with_rungs),
+                    asked.runs / f"{name}-{seed}-{'with' if with_rungs else 'without'}",
+                    asked.workers,
+                    asked.data_of(name) if name == "fashion-mnist" else None,
                 )
                 for with_rungs in (False, True)
             ]
             comparisons.append(Comparison(name, seed, *found))
             print(comparisons[-1].row, flush=True)
-    comparisons.sort(key=lambda one: arguments.sets.index(one.name))
-    table = report(comparisons, arguments.workers)
-    print(table)
-    if arguments.write:
-        (HERE / "results.md").write_text(table, encoding="utf-8")
+    comparisons.sort(key=lambda one: list(settings).index(one.name))
+    asked.write("results.md", report(comparisons, settings).splitlines())
+    figures = {}
+    for name in settings:
+        own = [one for one in comparisons if one.name == name]
+        share = median(one.share for one in own)
+        figures[f"{name}.reached"] = Figure(sum(one.share < inf for one in own), len(own))
+        if share < inf:
+            figures[f"{name}.share_of_epochs"] = Figure(share, 0.2)
+        ratio = median(one.at_bar / one.without.front.hypervolume for one in own)
+        figures[f"{name}.hypervolume_at_bar"] = Figure(ratio, 0.1)
+    return figures
 
 
 if __name__ == "__main__":
-    main()
+    perform(study, __doc__)

@@ -1,6 +1,6 @@
 """Claim: in lanes, a GPU trains 20 times the candidates an hour of one eager process with a DataLoader.
 
-    python benchmarks/gpu_lanes/benchmark.py [--data FOLDER] [--write]
+    evocnn reproduce benchmarks/gpu_lanes [--quick] [--data FOLDER]
 
 And 4 times those of one eager lane whose images lie on the device; accuracies within 0.5 points.
 It needs a GPU and ends at once where there is none. Every way trains the same 16 networks, drawn
@@ -10,21 +10,20 @@ own; ways are interleaved, and what is reported is the median of the rounds:
 - DataLoader: what a tutorial does: a transform for each image, float32, NCHW, one network at a time.
 - eager: one network at a time, images on the device, bf16, channels-last, fused optimizers.
 - lanes K: K lanes of one process, a captured graph each. One lane is the graph's own gain.
-- processes K: K processes with one lane each; with `--mps` again under NVIDIA's Multi-Process
-  Service, whose daemon is started for it and ended.
+- processes K: K processes with one lane each; where NVIDIA's Multi-Process Service is installed, in the
+  full form again under it; its daemon is started for that and ended.
 
 Times begin once the first network has been trained to warm up; putting the images on the device
 is part of them.
-`--write` puts the table into results.md beside this file.
 """
 
-import argparse
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,10 +37,13 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from evocnn import load_experiment
+from evocnn.cli.study import Asked, perform
 from evocnn.config.parts import space_of
+from evocnn.errors import ExperimentError
 from evocnn.evaluation import EvaluationRequest, Status
 from evocnn.genotype import Chromosome, Fidelity, Shape
 from evocnn.phenotype import build
+from evocnn.report.figures import Figure
 from evocnn.store import environment
 from evocnn.training.data import ImageSet, load, split
 from evocnn.training.evaluator import TrainingEvaluator
@@ -53,8 +55,8 @@ from evocnn.training.optimizer import optimizers_of
 from evocnn.training.protocol import Protocol
 from evocnn.training.schedule import learning_rate_share
 
-HERE = Path(__file__).parent
-EXPERIMENT = HERE.parents[1] / "experiments" / "fashion-mnist" / "experiment.toml"
+EXPERIMENT = Path(__file__).parents[2] / "experiments" / "fashion-mnist" / "experiment.toml"
+MPS = "nvidia-cuda-mps-control"
 N_NETWORKS, EPOCHS, ROUNDS = 16, 5, 5
 N_IMAGES, VALIDATION = 30_000, 1 / 3
 LANES = (1, 2, 4, 8, 16)
@@ -205,11 +207,11 @@ def multi_process_service() -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         own = {"CUDA_MPS_PIPE_DIRECTORY": folder, "CUDA_MPS_LOG_DIRECTORY": folder}
         os.environ.update(own)
-        subprocess.run(["nvidia-cuda-mps-control", "-d"], check=True)
+        subprocess.run([MPS, "-d"], check=True)
         try:
             yield
         finally:
-            subprocess.run(["nvidia-cuda-mps-control"], input=b"quit\n", check=True)
+            subprocess.run([MPS], input=b"quit\n", check=True)
             for name in own:
                 del os.environ[name]
 
@@ -226,38 +228,41 @@ def task_of(data: Path | None) -> Task:
     return Task(training, validation, tuple(replace(n, recipe=replace(n.recipe, **plain)) for n in networks))
 
 
-def main() -> None:
-    """Measure all ways in turn and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder with the four IDX files of Fashion-MNIST")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--mps", action="store_true", help="several processes under MPS, too")
-    parser.add_argument("--write", action="store_true", help="write results.md")
-    arguments = parser.parse_args()
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Measure all ways in turn, write the table, and return the figures.
+
+    Raises:
+        ExperimentError: There is no GPU.
+    """
     if not torch.cuda.is_available():
-        print("this benchmark needs a GPU, but PyTorch finds none", file=sys.stderr)
-        raise SystemExit(1)
-    task = task_of(arguments.data)
+        message = "this benchmark must have a GPU, but PyTorch finds none; run it where there is one"
+        raise ExperimentError(message)
+    has_mps = shutil.which(MPS) is not None and not asked.is_quick
+    task = task_of(asked.data_of("fashion-mnist"))
     ways = [("DataLoader", 1), ("eager", 1)]
     ways += [("lanes", n) for n in LANES] + [("processes", n) for n in PROCESSES]
     seconds: dict[str, list[float]] = {}
     accuracies: dict[str, list[float]] = {}
-    for _ in range(arguments.rounds):
+    for _ in range(1 if asked.is_quick else ROUNDS):
         for way, n in ways:
             took, found = measure_way(way, n, task)
             name = f"{way} {n}" if way in ("lanes", "processes") else way
             seconds.setdefault(name, []).append(took)
             accuracies.setdefault(name, []).append(mean(found))
-        if arguments.mps:
+        if has_mps:
             with multi_process_service():
                 for n in PROCESSES:
                     took, found = measure_way("processes", n, task)
                     seconds.setdefault(f"processes {n}, MPS", []).append(took)
                     accuracies.setdefault(f"processes {n}, MPS", []).append(mean(found))
-    table = report(seconds, accuracies)
-    print(table)
-    if arguments.write:
-        (HERE / "results.md").write_text(table, encoding="utf-8")
+    asked.write("results.md", report(seconds, accuracies).splitlines())
+    figures = {}
+    for way, found in seconds.items():
+        name = way.replace(", ", "_").replace(" ", "_")
+        ratio = median(seconds["DataLoader"]) / median(found)
+        figures[f"{name}.times_faster"] = Figure(ratio, ratio / 2)
+        figures[f"{name}.accuracy"] = Figure(median(accuracies[way]), 0.01)
+    return figures
 
 
 def report(seconds: dict[str, list[float]], accuracies: dict[str, list[float]]) -> str:
@@ -298,7 +303,7 @@ interleaved rounds, medians, ranges in brackets.
 
 The best is {best}: {"; ".join(verdicts)}.
 
-Command: `python benchmarks/gpu_lanes/benchmark.py --write`
+Command: `evocnn reproduce benchmarks/gpu_lanes`
 Machine: {torch.cuda.get_device_name()}, {where["processor"]}, {where["cores"]} cores;
 PyTorch {where["torch"]}, CUDA {torch.version.cuda}, commit {where["commit"]}.
 """
@@ -309,4 +314,4 @@ def _verdict(is_met: bool, figure: str, bar: str) -> str:  # noqa: FBT001 - a ve
 
 
 if __name__ == "__main__":
-    main()
+    perform(study, __doc__)

@@ -1,8 +1,9 @@
 """Claims: the default search needs few queries of NAS-Bench-201, fewer than its controls and peers.
 
     pip install -r benchmarks/nasbench201/requirements.txt
-    .venv/bin/python benchmarks/nasbench201/benchmark.py --data nasbench201_cifar10.npz
-        [--objectives one|three] [--seeds N] [--population 24] [--processes 1] [--results FOLDER] [--write]
+    evocnn reproduce benchmarks/nasbench201 --data FOLDER [--quick]
+
+FOLDER holds `nasbench201_cifar10.npz`, or a folder `nasbench201` that does.
 
 One objective: the search sees validation accuracy after twelve epochs. Regret: percentage points by which
 the best cell queried misses the best of all. Three objectives: that accuracy, the logarithm of the
@@ -17,20 +18,17 @@ no more than which operation is on which edge. "no surrogate" is `proposals=1`. 
 parameters and has its samplers' defaults; pymoo sees six choices and has uniform crossover, binary
 tournaments, each edge drawn anew at the rate of 1 / 6, and no duplicates within parents and offspring.
 
-Each search is kept in FOLDER as soon as it ends, and a second call goes on from there; remove the folder
-of an algorithm that has changed. Without FOLDER nothing is kept. Without --objectives both are measured.
-`--write` puts the tables into results-one.md and results-three.md beside this file.
+Each search is kept in the folder of `--runs` as soon as it ends, and a second call goes on from there;
+remove the folder of an algorithm that has changed. The tables are results-one.md and results-three.md. The
+quick form has one objective and one seed.
 """
 
-import argparse
 import json
 import math
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.metadata import version
@@ -50,18 +48,25 @@ from pymoo.operators.selection.tournament import TournamentSelection
 from pymoo.optimize import minimize
 from scipy.stats import mannwhitneyu
 
+from evocnn.cli.study import Asked, perform
+from evocnn.errors import ExperimentError
 from evocnn.evaluation import EvaluationRequest
 from evocnn.problems import Cell, CellSpace, Problem, nasbench201
 from evocnn.problems.cells import EDGES, OPERATIONS
+from evocnn.report import figures as told
 from evocnn.runs import solve
 from evocnn.store import environment
 
-HERE = Path(__file__).parent
+TABLE = "nasbench201_cifar10.npz"
 OBJECTIVES = {"one": ("validation_accuracy",), "three": ("validation_accuracy", "parameters", "latency")}
 DEVICE = "raspi4"
 EARLY, LATE, LONG = 100, 300, 1_000  # queries after which figures are taken
 N_BEST = 16  # cells, the best 0.1 %
+POPULATION = 24  # of the default algorithm
 PEER_POPULATION = 50
+SEEDS = {"one": 200, "three": 30}
+QUICK_SEEDS = {"one": 1}
+PROCESSES = 2  # searches at a time
 LEVEL = 0.01  # of every test
 
 Search = Callable[[Problem, int], list[int]]  # from a problem and a seed to the rows queried, in order
@@ -247,11 +252,10 @@ def searched(name: str, seed: int, file: Path, *, data: Path, objectives: str, p
 
 
 def measured(
-    arguments: argparse.Namespace, objectives: str, folder: Path
+    data: Path, objectives: str, n_seeds: int, folder: Path
 ) -> tuple[dict[str, list[list[int]]], set[str]]:
     """Return the rows that each search of each algorithm queried, and the commits; search what is missing."""
-    columns = algorithms(objectives, arguments.population)
-    n_seeds = arguments.seeds or (200 if objectives == "one" else 30)
+    columns = algorithms(objectives, POPULATION)
     files = {
         (name, seed): folder / objectives / re.sub(r"\W+", "-", name) / f"{seed}.json"
         for seed in range(n_seeds)
@@ -259,10 +263,8 @@ def measured(
         if seed < algorithm.most_seeds
     }
     missing = {pair: file for pair, file in files.items() if not file.exists()}
-    with ProcessPoolExecutor(arguments.processes) as pool:
-        search = partial(
-            searched, data=arguments.data, objectives=objectives, population=arguments.population
-        )
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        search = partial(searched, data=data, objectives=objectives, population=POPULATION)
         names, seeds = zip(*missing, strict=True) if missing else ((), ())
         for pair, _ in zip(missing, pool.map(search, names, seeds, missing.values()), strict=True):
             print(*pair, file=sys.stderr, flush=True)
@@ -339,12 +341,7 @@ surrogate sees no more than the peers do; no surrogate: `proposals=1`.
 
 def three_objectives(problem: Problem, rows: Mapping[str, list[list[int]]]) -> str:
     """Return the table and the bars of three objectives as Markdown."""
-    metrics = problem.evaluator.metrics
-    scaled = [
-        [objective.scaled(value) for value in metrics[objective.name].tolist()]
-        for objective in problem.objectives.items
-    ]
-    losses = np.array(scaled).T * -np.sign(problem.objectives.weights)  # (n_cells, n_objectives)
+    losses = losses_of_all(problem)
 
     def gap(search: Sequence[int], n_queries: int) -> float:
         return problem.gap(losses[search[:n_queries]])
@@ -411,6 +408,16 @@ Populations of the peers: {PEER_POPULATION}.
 """
 
 
+def losses_of_all(problem: Problem) -> np.ndarray:
+    """Return the losses of all cells, lower is better, shape `(n_cells, n_objectives)`."""
+    scaled = [
+        [objective.scaled(value) for value in problem.evaluator.metrics[objective.name].tolist()]
+        for objective in problem.objectives.items
+    ]
+    losses: np.ndarray = np.array(scaled).T * -np.sign(problem.objectives.weights)
+    return losses
+
+
 def others_than_ours(rows: Iterable[str]) -> list[str]:
     """Return the names of those that the default must beat."""
     return [name for name in rows if not name.startswith("nsga2")]
@@ -460,37 +467,45 @@ def bar(claim: str, is_met: bool, value: str = "") -> str:  # noqa: FBT001 - wha
     return f"- {claim}: {value}{', ' if value else ''}{'met' if is_met else 'missed'}"
 
 
-def main() -> None:
-    """Measure, print the tables and write them if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="the file that evocnn.problems describes")
-    parser.add_argument("--objectives", choices=OBJECTIVES, help="not given, both")
-    parser.add_argument("--seeds", type=int, help="searches of each algorithm; 200 and 30 if not given")
-    parser.add_argument("--population", type=int, default=24, help="of the default algorithm")
-    parser.add_argument("--processes", type=int, default=1, help="searches at a time")
-    parser.add_argument("--results", type=Path, help="where searches are kept")
-    parser.add_argument("--write", action="store_true", help="write results-one.md, results-three.md")
-    arguments = parser.parse_args()
+def study(asked: Asked) -> Mapping[str, told.Figure]:
+    """Search whatever is missing, write the tables, and return regrets and gaps.
+
+    Raises:
+        ExperimentError: Nobody said where the table is.
+    """
+    data = asked.data_of("nasbench201")
+    if data is None:
+        message = f"--data must name the folder of {TABLE}, but it was left out; give it"
+        raise ExperimentError(message)
+    data = data if data.is_file() else data / TABLE
     reports = {"one": one_objective, "three": three_objectives}
-    with ExitStack() as cleanup:
-        folder = arguments.results or Path(cleanup.enter_context(tempfile.TemporaryDirectory()))
-        for objectives in [arguments.objectives] if arguments.objectives else OBJECTIVES:
-            rows, commits = measured(arguments, objectives, folder)
-            table = reports[objectives](problem_of(arguments.data, objectives), rows)
-            table += "\n" + provenance(arguments, objectives, commits)
-            print(table)
-            if arguments.write:
-                (HERE / f"results-{objectives}.md").write_text(table, encoding="utf-8")
+    found: dict[str, told.Figure] = {}
+    for objectives, n_seeds in (QUICK_SEEDS if asked.is_quick else SEEDS).items():
+        rows, commits = measured(data, objectives, n_seeds, asked.runs)
+        problem = problem_of(data, objectives)
+        text = f"{reports[objectives](problem, rows)}\n{provenance(commits)}"
+        asked.write(f"results-{objectives}.md", text.splitlines())
+        for name, searches in rows.items():
+            key = re.sub(r"\W+", "-", name)
+            found[f"{objectives}.{key}"] = told.Figure(
+                fmean(missed(problem, search) for search in searches), 0.05
+            )
+    return found
 
 
-def provenance(arguments: argparse.Namespace, objectives: str, commits: set[str]) -> str:
+def missed(problem: Problem, search: Sequence[int]) -> float:
+    """Return by how much a search misses the best, or the true front, after as many queries as all have."""
+    metrics, objectives = problem.evaluator.metrics, problem.objectives
+    if len(objectives.items) == 1:
+        seen = 100 * metrics["validation_accuracy"]
+        return float(seen.max() - max(seen[row] for row in search[:LATE]))
+    return problem.gap(losses_of_all(problem)[search[:LATE]])
+
+
+def provenance(commits: set[str]) -> str:
     """Return command, machine, versions and commits."""
     where = environment()
-    seeds = f" --seeds {arguments.seeds}" if arguments.seeds else ""
-    command = (
-        f"--data {arguments.data.name} --objectives {objectives} --population {arguments.population}{seeds}"
-    )
-    return f"""Command: `python benchmarks/nasbench201/benchmark.py {command} --write`
+    return f"""Command: `evocnn reproduce benchmarks/nasbench201 --data FOLDER`
 Machine: {where["processor"]}, {where["cores"]} cores; Python {where["python"]}, numpy {where["numpy"]},
 moocore {where["moocore"]}, optuna {version("optuna")}, pymoo {version("pymoo")}; commits of the searches:
 {", ".join(sorted(commits))}.
@@ -498,4 +513,4 @@ moocore {where["moocore"]}, optuna {version("optuna")}, pymoo {version("pymoo")}
 
 
 if __name__ == "__main__":
-    main()
+    perform(study, __doc__)

@@ -1,8 +1,7 @@
 """Claim: what an Optuna search finds in its time, evocnn finds at least five times faster on the same cores.
 
     pip install -r benchmarks/peers_end_to_end/requirements.txt
-    .venv/bin/python benchmarks/peers_end_to_end/benchmark.py --runs FOLDER [--data FASHION_MNIST]
-        [--seeds 5] [--write]
+    evocnn reproduce benchmarks/peers_end_to_end [--quick] [--data FOLDER]
 
 Optuna's NSGA-II sampler searches with the training loop of its PyTorch example (see optuna_search.py
 beside this file) on that example's own terms: 3,840 training and 1,280 validation images of Fashion-MNIST,
@@ -14,16 +13,14 @@ The hypervolume that Optuna's search has at its end is the goal; compared are th
 each had reached it first. Seconds are wall-clock from the call on, reading the data and starting workers
 included, but not imports. The two take turns, never at one time; let nothing else run meanwhile.
 
-Searches are kept in FOLDER, one file each, and a second call makes those that are missing. Fashion-MNIST
-is read from the folder of its IDX files, or downloaded into the cache. `--write` puts the table into
-results.md and the curves into climb.svg beside this file. `--quick` tries the script on little.
+Searches are kept, one file each, and a second call makes those that are missing. Fashion-MNIST is read
+from the folder of its IDX files, or downloaded into the cache. The curves are drawn into climb.svg.
 """
 
-import argparse
 import json
 import os
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from math import ceil, inf
@@ -33,19 +30,20 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from optuna_search import N_JOBS, optuna_search
 
 import evocnn
+from evocnn.cli.study import Asked, perform
 from evocnn.config import Experiment, build_parts
 from evocnn.errors import ReplayError
 from evocnn.evaluation import Evaluation, Objectives, hypervolume
 from evocnn.report.climb import HYPERVOLUME, climb_of
+from evocnn.report.figures import Figure
 from evocnn.report.picture import write_picture
 from evocnn.store import environment
 
-HERE = Path(__file__).parent
-EXPERIMENT = HERE.parents[1] / "experiments" / "fashion-mnist" / "experiment.toml"
+EXPERIMENT = Path(__file__).parents[2] / "experiments" / "fashion-mnist" / "experiment.toml"
 OBJECTIVES = ("validation_accuracy", "parameters")
 WORKERS = N_JOBS
 WINDOW = 4 * WORKERS
@@ -74,6 +72,7 @@ class Setting:
 
 FULL = Setting(images=5_120, epochs=10, seconds=600, population=12)
 QUICK = Setting(images=2_000, epochs=5, seconds=60, population=4)
+SEEDS, QUICK_SEEDS = 5, 1
 
 
 @dataclass(frozen=True)
@@ -244,7 +243,7 @@ each had reached that hypervolume first. evocnn was watched for {100 * WATCHED:.
 
 Bar: at least {BAR:g} times faster in the median. {factor:.1f}: {"met" if factor >= BAR else "missed"}.
 
-Command: `python benchmarks/peers_end_to_end/benchmark.py --runs FOLDER --seeds {len(pairs)} --write`
+Command: `evocnn reproduce benchmarks/peers_end_to_end`
 Machine: {where["processor"]}, {where["cores"]} cores, load average at the end {os.getloadavg()[0]:.1f};
 Python {where["python"]}, torch {where["torch"]}, commit {where["commit"]}.
 """
@@ -252,7 +251,7 @@ Python {where["python"]}, torch {where["torch"]}, commit {where["commit"]}.
 
 def plot(pairs: list[Pair], path: Path) -> None:
     """Draw the hypervolume of every search by seconds, on a log scale."""
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure = Picture(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
     for pair in pairs:
         for name, search in (("Optuna", pair.optuna), ("evocnn", pair.evocnn)):
@@ -267,34 +266,28 @@ def plot(pairs: list[Pair], path: Path) -> None:
     write_picture(figure, path)
 
 
-def main() -> None:
-    """Search with both, seed by seed, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=Path, required=True, help="folder of the searches, new or begun")
-    parser.add_argument("--data", type=Path, help="folder of Fashion-MNIST's IDX files")
-    parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
-    parser.add_argument("--quick", action="store_true", help="little images and time; no figures to keep")
-    parser.add_argument("--write", action="store_true", help="write results.md and climb.svg")
-    arguments = parser.parse_args()
-    if arguments.quick and arguments.write:
-        parser.error("--write must be given without --quick, whose figures say nothing; take one out")
-    setting, data = QUICK if arguments.quick else FULL, arguments.data
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Search with both, seed by seed, write table and picture, and return the figures."""
+    setting, n_seeds = (QUICK, QUICK_SEEDS) if asked.is_quick else (FULL, SEEDS)
+    data = asked.data_of("fashion-mnist")
     pairs = []
-    for seed in range(1, arguments.seeds + 1):
+    for seed in range(1, n_seeds + 1):
         experiment = experiment_of(seed, setting)
         searches = {
             "optuna": partial(search_with_optuna, experiment, setting, data),
             "evocnn": partial(search_with_evocnn, experiment, data),
         }
-        found = [kept(arguments.runs / f"{name}-{seed}.json", setting, s) for name, s in searches.items()]
+        found = [kept(asked.runs / f"{name}-{seed}.json", setting, s) for name, s in searches.items()]
         pairs.append(Pair(seed, *found))
         print(pairs[-1].row, flush=True)
-    table = report(pairs, setting)
-    print(table)
-    plot(pairs, (HERE if arguments.write else arguments.runs) / "climb.svg")
-    if arguments.write:
-        (HERE / "results.md").write_text(table, encoding="utf-8")
+    asked.write("results.md", report(pairs, setting).splitlines())
+    plot(pairs, asked.out / "climb.svg")
+    return {
+        "times_faster": Figure(median(pair.factor for pair in pairs), BAR),
+        "optuna.hypervolume": Figure(median(pair.optuna.end for pair in pairs), 0.3),
+        "evocnn.hypervolume": Figure(median(pair.evocnn.end for pair in pairs), 0.3),
+    }
 
 
 if __name__ == "__main__":
-    main()
+    perform(study, __doc__)

@@ -1,29 +1,28 @@
 """Claim: two Ray workers train at least 0.9 times the candidates an hour of two bare processes.
 
-    .venv/bin/python benchmarks/ray_workers/benchmark.py [--write]
+    evocnn reproduce benchmarks/ray_workers [--quick]
 
 Both sides evaluate the same candidates, samples of the preset `tiny`, with the same evaluator on random
 images of Fashion-MNIST's shape: two bare processes that take one after the other from a pool, and two
 workers of `RayExecutor`. What starting takes is measured apart: until each process has imported torch,
 has the data and has trained one candidate. Both find the same figures, or the benchmark stops.
-`--write` puts the table into results.md beside this file.
 """
 
-import argparse
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 import numpy as np
 
+from evocnn.cli.study import Asked, perform
 from evocnn.config import Experiment
 from evocnn.config.parts import space_of
 from evocnn.evaluation import Evaluation, EvaluationRequest, Evaluator, evaluate_safely
 from evocnn.genotype import Fidelity
+from evocnn.report.figures import Figure
 from evocnn.store import environment
 from evocnn.training.data import ImageSet
 from evocnn.training.evaluator import TrainingEvaluator
@@ -31,7 +30,6 @@ from evocnn.training.protocol import Protocol
 from evocnn.workers import Executor
 from evocnn.workers.ray_executor import RayExecutor
 
-HERE = Path(__file__).parent
 N_IMAGES, N_VALIDATION = 1000, 500
 N_CANDIDATES = 24
 N_WORKERS = 2
@@ -81,28 +79,25 @@ def on_ray(executor: Executor, asked: Sequence[EvaluationRequest]) -> list[Evalu
     return [found[ticket] for ticket in range(len(asked))]
 
 
-def main() -> None:
-    """Measure both sides in each round, print the table and write it if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="write results.md")
-    arguments = parser.parse_args()
-    evaluator, asked = make_evaluator(), requests()
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Measure both sides in each round, write the table, and return the figures."""
+    evaluator, wanted = make_evaluator(), requests()
     start = perf_counter()
     pool = ProcessPoolExecutor(N_WORKERS, get_context("spawn"), hold, (evaluator,))
-    list(pool.map(evaluate, asked[:N_WORKERS]))
+    list(pool.map(evaluate, wanted[:N_WORKERS]))
     starts = {"bare processes": perf_counter() - start}
     start = perf_counter()
     executor = RayExecutor(evaluator, N_WORKERS)
     while executor.n_idle < N_WORKERS:
         executor.wait(1.0)
-    on_ray(executor, asked[:N_WORKERS])
+    on_ray(executor, wanted[:N_WORKERS])
     starts["Ray workers"] = perf_counter() - start
     sides: dict[str, Callable[[], list[Evaluation]]] = {
-        "bare processes": lambda: list(pool.map(evaluate, asked)),
-        "Ray workers": lambda: on_ray(executor, asked),
+        "bare processes": lambda: list(pool.map(evaluate, wanted)),
+        "Ray workers": lambda: on_ray(executor, wanted),
     }
     seconds: dict[str, list[float]] = {side: [] for side in sides}
-    for _ in range(ROUNDS):
+    for _ in range(1 if asked.is_quick else ROUNDS):
         found = {}
         for side, work in sides.items():
             start = perf_counter()
@@ -112,10 +107,11 @@ def main() -> None:
         assert all(found["Ray workers"]), "every candidate must train"
     pool.shutdown()
     executor.close()
-    results = report(seconds, starts)
-    print(results)
-    if arguments.write:
-        (HERE / "results.md").write_text(results, encoding="utf-8")
+    asked.write("results.md", report(seconds, starts).splitlines())
+    ratio = median(bare / ray for bare, ray in zip(*seconds.values(), strict=True))
+    return {"ratio": Figure(ratio, 0.2)} | {
+        f"{side.replace(' ', '_')}.start": Figure(start, None, "s") for side, start in starts.items()
+    }
 
 
 def report(seconds: dict[str, list[float]], starts: dict[str, float]) -> str:
@@ -137,7 +133,8 @@ def report(seconds: dict[str, list[float]], starts: dict[str, float]) -> str:
     return f"""# Ray workers against bare processes
 
 {N_CANDIDATES} samples of the preset `tiny`, one epoch on {N_IMAGES:,} random images of 28x28,
-{N_VALIDATION:,} more for validation; {N_WORKERS} workers of one thread each; n = {ROUNDS} interleaved rounds.
+{N_VALIDATION:,} more for validation; {N_WORKERS} workers of one thread each; n = {len(ratios)} interleaved
+rounds.
 Starting is apart: until every process has trained one candidate.
 
 | workers | candidates an hour, median | range | start, s |
@@ -150,11 +147,11 @@ Bar: Ray workers train at least {BAR} times as many. {verdict}: the median of th
 Bar: the same seed gives the same figures, bit for bit, wherever it trains. Met: both sides found the same for
 each candidate in every round; otherwise this script stops.
 
-Command: `python benchmarks/ray_workers/benchmark.py --write`
+Command: `evocnn reproduce benchmarks/ray_workers`
 Machine: {where["processor"]}, {where["cores"]} cores, load average at the end {load:.1f};
 Python {where["python"]}, torch {where["torch"]}, ray {where["ray"]}, commit {where["commit"]}.
 """
 
 
 if __name__ == "__main__":
-    main()
+    perform(study, __doc__)

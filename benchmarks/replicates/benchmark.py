@@ -1,18 +1,15 @@
 """Claim: where the rule says so, replicates of one architecture train faster together than one by one.
 
-    .venv/bin/python benchmarks/replicates/benchmark.py [--write]
+    evocnn reproduce benchmarks/replicates [--quick]
 
 Seven networks on images of 8x8 and of 28x28, in batches of 32 and of 128: K evaluations that differ in
 their seed, one after the other and then together, in turn, one thread. Building, training and measuring
-are timed; images are random. The rule is `evocnn.training.replicates.pays`. `--write` puts the tables into
-results.md beside this file.
+are timed; images are random. The rule is `evocnn.training.replicates.pays`.
 """
 
-import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import NamedTuple
@@ -20,15 +17,16 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from evocnn.cli.study import Asked, perform
 from evocnn.evaluation import EvaluationRequest
 from evocnn.genotype import LAYERS, Chromosome, Fidelity, Shape
+from evocnn.report.figures import Figure
 from evocnn.store import environment
 from evocnn.training.data import ImageSet
 from evocnn.training.evaluator import TrainingEvaluator
 from evocnn.training.protocol import Protocol
 from evocnn.training.replicates import FEWEST, evaluate_grouped, pays
 
-HERE = Path(__file__).parent
 ROUNDS = 5
 SIDES = {8: 16, 28: 6}  # of the images, and steps of a training
 BATCHES = (32, 128)
@@ -84,7 +82,7 @@ def random_images(n: int, side: int) -> ImageSet:
     return ImageSet(pixels, np.arange(n) % 10, tuple(map(str, range(10))), "noise")
 
 
-def ratios(case: Case) -> Iterator[float]:
+def ratios(case: Case, n_rounds: int) -> Iterator[float]:
     """Yield for each size of a group the median of how many times faster it trains together."""
     evaluator, chromosome = case.evaluator, case.chromosome
     fidelity = Fidelity(1, len(evaluator.training))
@@ -92,7 +90,7 @@ def ratios(case: Case) -> Iterator[float]:
     for n in GROUPS:
         jobs = [(evaluator, EvaluationRequest(chromosome, fidelity, replicate)) for replicate in range(n)]
         found = []
-        for _ in range(ROUNDS):
+        for _ in range(n_rounds):
             start = perf_counter()
             for _, request in jobs:
                 evaluator(request)
@@ -102,20 +100,24 @@ def ratios(case: Case) -> Iterator[float]:
         yield median(found)
 
 
-def main() -> None:
-    """Measure every case, print the tables and write them if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="write results.md")
-    arguments = parser.parse_args()
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Measure every case, write the table, and return the figures."""
     torch.set_num_threads(1)
-    found = {}
+    n_rounds, found = 1 if asked.is_quick else ROUNDS, {}
     for case in map(Case._make, product(SIDES, BATCHES, NETWORKS)):
-        found[case] = list(ratios(case))
+        found[case] = list(ratios(case, n_rounds))
         print(row(case, found[case]), flush=True)
-    text = report(found)
-    print(text)
-    if arguments.write:
-        (HERE / "results.md").write_text(text, encoding="utf-8")
+    asked.write("results.md", report(found, n_rounds).splitlines())
+    together, apart = map(median, divided(found))
+    return {"where_together": Figure(together, 0.4), "where_one_by_one": Figure(apart, 0.4)}
+
+
+def divided(found: dict[Case, list[float]]) -> tuple[list[float], list[float]]:
+    """Return how many times faster groups are that the rule trains together, and how many others are."""
+    first = GROUPS.index(FEWEST)
+    chosen = [value for case, values in found.items() if is_chosen(case) for value in values[first:]]
+    others = [value for case, values in found.items() if not is_chosen(case) for value in values[first:]]
+    return chosen, others
 
 
 def is_chosen(case: Case) -> bool:
@@ -134,16 +136,14 @@ def row(case: Case, values: list[float]) -> str:
     return f"| {what} | {figures} |"
 
 
-def report(found: dict[Case, list[float]]) -> str:
+def report(found: dict[Case, list[float]], n_rounds: int) -> str:
     """Return the results as Markdown."""
     where = environment()
     rows = "\n".join(row(case, values) for case, values in found.items())
-    first = GROUPS.index(FEWEST)
-    chosen = [value for case, values in found.items() if is_chosen(case) for value in values[first:]]
-    others = [value for case, values in found.items() if not is_chosen(case) for value in values[first:]]
+    chosen, others = divided(found)
     return f"""# Replicates together against one after the other
 
-Times faster, medians of {ROUNDS} rounds in turn; K networks of one architecture that differ in their seed.
+Times faster, medians of {n_rounds} rounds in turn; K networks of one architecture that differ in their seed.
 Values: what a step of one network writes, forward. Together: what the rule says.
 
 | images | batch | network | values | together | {" | ".join(f"K={n}" for n in GROUPS)} |
@@ -154,11 +154,11 @@ Groups of {FEWEST} and more, where the rule trains them together: {min(chosen):.
 faster, median {median(chosen):.2f}, n = {len(chosen)}; where it does not: {min(others):.2f} to
 {max(others):.2f}, median {median(others):.2f}, n = {len(others)}.
 
-Command: `python benchmarks/replicates/benchmark.py --write`
+Command: `evocnn reproduce benchmarks/replicates`
 Machine: {where["processor"]}, {where["cores"]} cores, one thread, load average at the end
 {os.getloadavg()[0]:.1f}; Python {where["python"]}, torch {where["torch"]}, commit {where["commit"]}.
 """
 
 
 if __name__ == "__main__":
-    main()
+    perform(study, __doc__)

@@ -1,12 +1,12 @@
 """Claims: many workers are kept busy, change no result, and the driver keeps up with them.
 
-    .venv/bin/python benchmarks/scaling/benchmark.py [--write] [--data CELLS.npz] [--runs FOLDER ...]
+    evocnn reproduce benchmarks/scaling [--quick] [--data FOLDER]
 
 Workers are simulated. A training's predicted seconds are log-normal (sigma = 1) and follow from the
 candidate; it really takes these times a log-normal factor (sigma = 0.2: predictions are off by 20 %).
-With `--runs`, all is done again with pairs of predicted and real seconds drawn from the trainings in these
-run folders, beside the cost model's error there; the first training of a run, in which a worker warms up,
-is left out.
+Where the folder of `--runs` holds run folders in `trainings`, all is done again with pairs of predicted
+and real seconds drawn from their trainings, beside the cost model's error there; the first training of a
+run, in which a worker warms up, is left out.
 
 - Utilization: 1 to 256 workers, window twice the workers, population as large as the window and at least
   100, for steady-state and generational NSGA-II alike. It is the share of all workers' time in which they
@@ -16,22 +16,20 @@ is left out.
   window is trained; so single searches differ, and the bar is judged by the median over seeds.
 - Equality: one search with a window of 64 on different numbers of workers; all records are compared.
 - Quality: the gap of the hypervolume to the true front's by window; on the landscape of `evocnn.problems`
-  after 200 evaluations (nearly all is found after 400), or with `--data` on NAS-Bench-201 with three
-  objectives after 1,000.
+  after 200 evaluations (nearly all is found after 400), or, where `--data` holds it, on NAS-Bench-201 with
+  three objectives after 1,000.
 - The driver: evaluations a second at a population of 1,000, on the clock without the time of evaluating
   and by the processor with it, once the population is full; and the seconds of replaying a journal. Both
   on the chromosomes of benchmarks/driver_overhead.
 
 NSGA-II is without surrogate and local search, which are no driver's work; where the driver is measured, the
-default algorithm, which has both, stands beside it, over fewer evaluations. `--write` puts the tables into
-results.md.
+default algorithm, which has both, stands beside it, over fewer evaluations.
 """
 
-import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -40,24 +38,27 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from evocnn.cli.study import Asked, perform
 from evocnn.evaluation import EvaluationRequest, Status
 from evocnn.genotype import Fidelity, Genome
 from evocnn.problems import Problem, landscape, nasbench201
 from evocnn.report.cost_error import cost_error
+from evocnn.report.figures import Figure
 from evocnn.rng import derive_seed
 from evocnn.runs import open_run
 from evocnn.search import Breeding, Budget, Driver, GenerationalNSGA2, SteadyStateNSGA2
 from evocnn.store import Journal, Record, environment
 from evocnn.workers import SimulatedExecutor
 
-HERE = Path(__file__).parent
-sys.path.append(str(HERE.parent))
-from driver_overhead.benchmark import DEFAULT, STEADY_STATE, driver_of  # noqa: E402 - beside this one
+sys.path.append(str(Path(__file__).parents[1]))
+from driver_overhead.benchmark import DEFAULT, STEADY_STATE, driver_of
 
 WORKERS = (1, 4, 16, 64, 128, 256)
 EVALUATIONS_A_WORKER = 32  # in shorter searches, one long training decides the figure
 LEAST_EVALUATIONS = 3000
 EQUAL_EVALUATIONS = 1000
+SEEDS, QUICK_SEEDS = 5, 1
+TABLE = "nasbench201_cifar10.npz"
 LEAST_POPULATION = 100
 SAME_WINDOW = 64
 SMALL_POPULATION = 24  # where quality is compared
@@ -256,54 +257,53 @@ def trainings(folders: Sequence[Path]) -> tuple[list[tuple[float, float]], list[
     return pairs, errors
 
 
-def main() -> None:
-    """Measure, print the tables and write them if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="write results.md")
-    parser.add_argument("--data", type=Path, help="NAS-Bench-201, for the quality by window")
-    parser.add_argument("--runs", type=Path, nargs="*", default=[], help="run folders with real trainings")
-    parser.add_argument("--seeds", type=int, default=5, help="searches of each kind")
-    arguments = parser.parse_args()
-    start = perf_counter()
-    table = report(arguments, start)
-    print(table)
-    if arguments.write:
-        (HERE / "results.md").write_text(table, encoding="utf-8")
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Measure, write the tables, and return the figures."""
+    text, figures = report(asked)
+    asked.write("results.md", text.splitlines())
+    return figures
 
 
-def report(arguments: argparse.Namespace, start: float) -> str:
-    """Return the results as Markdown."""
-    load = os.getloadavg()[0]
-    problem, n = (landscape(), 200) if arguments.data is None else (nasbench201(arguments.data), 1000)
+def report(asked: Asked) -> tuple[str, dict[str, Figure]]:
+    """Return the results as Markdown, and the figures."""
+    load, n_seeds = os.getloadavg()[0], QUICK_SEEDS if asked.is_quick else SEEDS
+    folder = asked.data_of("nasbench201")
+    table = None if folder is None else folder if folder.is_file() else folder / TABLE
+    problem, n = (landscape(), 200) if table is None else (nasbench201(table), 1000)
+    text, figures = searches_with(Costs(), problem, n, n_seeds)
     synthetic = f"""## With log-normal seconds
 
 Predicted seconds are log-normal (sigma = {SPREAD:g}), real ones off by {ERROR:.0%}.
 
-{searches_with(Costs(), problem, n, arguments.seeds)}"""
-    pairs, errors = trainings(arguments.runs)
+{text}"""
+    pairs, errors = trainings(sorted((asked.runs / "trainings").glob("*")))
+    real_text = searches_with(Costs(pairs), problem, n, n_seeds)[0] if pairs else ""
     real = f"""## With the seconds of real trainings
 
 {len(pairs)} pairs of predicted and real seconds, predictions scaled by each run's ratio. The cost model:
 
 {chr(10).join(errors)}
 
-{searches_with(Costs(pairs), problem, n, arguments.seeds)}"""
+{real_text}"""
+    driver, rates_found = driver_section(asked)
     where = environment()
-    return f"""# Scaling
+    text = f"""# Scaling
 
 Utilization is the share of all workers' time in which they train, until the last candidate begins; "with
 tail" until the last one ends, while ever fewer have anything left to do.
 
-{synthetic}{real if pairs else ""}{driver_section()}
-Command: `python benchmarks/scaling/benchmark.py --write`{", with --data" * (arguments.data is not None)}\
-{", with --runs" * bool(arguments.runs)}; {perf_counter() - start:.0f} s
+{synthetic}{real if pairs else ""}{driver}
+Command: `evocnn reproduce benchmarks/scaling`{", with --data" * (table is not None)}
 Machine: {where["processor"]}, {where["cores"]} cores, load average {load:.1f} at the start and
 {os.getloadavg()[0]:.1f} at the end (others worked on it wherever it is above 1); Python {where["python"]},
 numpy {where["numpy"]}, moocore {where["moocore"]}, commit {where["commit"]}.
 """
+    return text, figures | rates_found
 
 
-def searches_with(costs: Costs, problem: Problem, n_evaluations: int, n_seeds: int) -> str:
+def searches_with(
+    costs: Costs, problem: Problem, n_evaluations: int, n_seeds: int
+) -> tuple[str, dict[str, Figure]]:
     """Return what holds with some seconds of training: utilization, equality and quality."""
     found, is_equal = utilizations(costs, n_seeds), is_equal_on_all(costs)
     quality = gaps(costs, problem, n_evaluations, n_seeds)
@@ -313,7 +313,12 @@ def searches_with(costs: Costs, problem: Problem, n_evaluations: int, n_seeds: i
         f"| {window} | {described(values)} | {median(values) / median(quality[1]):.2f} |"
         for window, values in quality.items()
     ]
-    return f"""Utilization; window twice the workers, {EVALUATIONS_A_WORKER} evaluations a worker and at least
+    figures = {
+        "least_utilization": Figure(least, 0.02),
+        "equal_on_all": Figure(float(is_equal), 0),
+        **{f"gap.window_{window}": Figure(median(values), 0.05) for window, values in quality.items()},
+    }
+    text = f"""Utilization; window twice the workers, {EVALUATIONS_A_WORKER} evaluations a worker and at least
 {LEAST_EVALUATIONS:,}; n = {n_seeds} seeds: median (least to most):
 
 {utilization_table(found)}
@@ -335,25 +340,34 @@ to that of a window of 1:
 {chr(10).join(lines)}
 
 """
+    return text, figures
 
 
-def driver_section() -> str:
+def driver_section(asked: Asked) -> tuple[str, dict[str, Figure]]:
     """Return how fast the driver is, and how fast it replays."""
-    rate, processor_rate = rates(STEADY_STATE, n_before=2000, n_evaluations=1000)
-    default_rate, _ = rates(DEFAULT, n_before=1100, n_evaluations=100)
-    replay, processor_replay = replay_seconds(STEADY_STATE, 10_000)
-    default_replay, _ = replay_seconds(DEFAULT, 500)
-    return f"""## The driver
+    share = 10 if asked.is_quick else 1
+    rate, processor_rate = rates(STEADY_STATE, n_before=2000 // share, n_evaluations=1000 // share)
+    default_rate, _ = rates(DEFAULT, n_before=1100 // share, n_evaluations=100 // share)
+    n_replayed, n_default = 10_000 // share, 500 // share
+    replay, processor_replay = replay_seconds(STEADY_STATE, n_replayed)
+    default_replay, _ = replay_seconds(DEFAULT, n_default)
+    figures = {
+        "rate": Figure(rate, rate / 2),
+        "default_rate": Figure(default_rate, default_rate / 2),
+        "replay": Figure(replay, replay, "s"),
+    }
+    text = f"""## The driver
 
 - Population 1,000: {rate:.0f} evaluations a second on the clock, evaluating left out; {processor_rate:.0f} by
   the processor, evaluating included. Bar: at least {RATE_BAR:g}. {met(rate >= RATE_BAR)} on the clock. With
   the default algorithm, whose surrogate takes nearly all of the time: {default_rate:.1f} on the clock
   (100 evaluations), {met(default_rate >= RATE_BAR).lower()}.
-- Replay of 10,000 evaluations at a population of 100: {replay:.1f} s on the clock, {processor_replay:.1f} s
-  of the processor. Bar: at most {REPLAY_BAR:g} s. {met(replay <= REPLAY_BAR)} on the clock. With the default
-  algorithm, whose surrogate learns and proposes again: {default_replay:.1f} s for 500 evaluations alone,
-  so missed.
+- Replay of {n_replayed:,} evaluations at a population of 100: {replay:.1f} s on the clock,
+  {processor_replay:.1f} s of the processor. Bar, of 10,000: at most {REPLAY_BAR:g} s.
+  {met(replay <= REPLAY_BAR)} on the clock. With the default algorithm, whose surrogate learns
+  and proposes again: {default_replay:.1f} s for {n_default:,} alone.
 """
+    return text, figures
 
 
 def utilization_table(found: dict[str, list[list[Simulated]]]) -> str:
@@ -382,4 +396,4 @@ def met(is_met: bool) -> str:  # noqa: FBT001 - a bar is met or not
 
 
 if __name__ == "__main__":
-    main()
+    perform(study, __doc__)

@@ -1,6 +1,6 @@
 """Claim: images are trained 3 times faster than by the tutorial loop, 1.5 times faster than by a tuned one.
 
-    .venv/bin/python benchmarks/training_throughput/benchmark.py [--write]
+    evocnn reproduce benchmarks/training_throughput [--quick]
 
 Images trained per second, without evaluation, on random images of Fashion-MNIST's shape, both cores
 in use, over 12 chromosomes. The peers are in tutorial.py: the tutorial's loop (per-image transforms,
@@ -11,17 +11,14 @@ default order of pools, another function, is a column of its own.
 
 The second table holds the same figures against the machine: the rate of a matrix product, the
 bandwidth of a copy and the time of an operation on almost nothing, measured in the same run.
-`--write` puts the tables into results.md beside this file.
 """
 
-import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
 from multiprocessing import get_context
-from pathlib import Path
 from statistics import geometric_mean, median
 from time import perf_counter
 from typing import NamedTuple, TypeVar
@@ -31,15 +28,16 @@ import torch
 import tutorial
 from torch import nn
 
+from evocnn.cli.study import Asked, perform
 from evocnn.evaluation import EvaluationRequest
 from evocnn.genotype import LAYERS, Chromosome, Counts, Fidelity, Shape
 from evocnn.phenotype import build
+from evocnn.report.figures import Figure
 from evocnn.store import environment
 from evocnn.training.data import ImageSet
 from evocnn.training.evaluator import TrainingEvaluator, undisturbed
 from evocnn.training.protocol import Protocol
 
-HERE = Path(__file__).parent
 SHAPE, N_CLASSES, N_IMAGES = Shape(1, 28, 28), 10, 60_000
 NETWORKS = {
     "plain 1": "conv8k3 · pool · conv24k3 · pool | gap",
@@ -204,11 +202,9 @@ class Side:
             process.shutdown()
 
 
-def main() -> None:
-    """Measure all sides in each round, print the tables and write them if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="write results.md")
-    arguments = parser.parse_args()
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Measure all sides in each round, write the tables, and return the figures."""
+    n_rounds = 1 if asked.is_quick else ROUNDS
     check_functions()
     sides = {
         "tutorial": Side(tutorial_rate, 1),
@@ -218,18 +214,22 @@ def main() -> None:
     }
     rates: Rates = {name: {side: [] for side in sides} for name in NETWORKS}
     machines: list[Machine] = []
-    for number in range(ROUNDS):
-        print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
+    for number in range(n_rounds):
+        print(f"round {number + 1} of {n_rounds}", file=sys.stderr)
         machines += sides["early"].together(machine)
         for name, found in rates.items():
             for side_name, side in sides.items():
                 found[side_name].append(sum(side.together(side.rate, name)))
     for side in sides.values():
         side.close()
-    results = report(rates, Machine(*map(median, zip(*machines, strict=True))))
-    print(results)
-    if arguments.write:
-        (HERE / "results.md").write_text(results, encoding="utf-8")
+    reached = Machine(*map(median, zip(*machines, strict=True)))
+    asked.write("results.md", report(rates, reached).splitlines())
+    figures = {}
+    for own in ("textbook", "early"):
+        for peer in ("tutorial", "tuned"):
+            mean = geometric_mean(median(ratios(found, own, peer)) for found in rates.values())
+            figures[f"{own}.over_{peer}"] = Figure(mean, mean / 2)
+    return figures
 
 
 def report(rates: Rates, reached: Machine) -> str:
@@ -248,7 +248,7 @@ def report(rates: Rates, reached: Machine) -> str:
 
 {roofline(rates, reached)}
 
-Command: `python benchmarks/training_throughput/benchmark.py --write`
+Command: `evocnn reproduce benchmarks/training_throughput`
 Machine: {where["processor"]}, {where["cores"]} cores, load average at the end {load:.1f};
 Python {where["python"]}, torch {where["torch"]}, commit {where["commit"]}.
 """
@@ -270,7 +270,8 @@ def throughput(rates: Rates) -> str:
     texts = "\n".join(f"- {name}: `{text}`" for name, text in NETWORKS.items())
     means = {pair: geometric_mean(map(median, found)) for pair, found in over.items()}
     least = min(map(median, over["textbook", "tutorial"]))
-    return f"""Random images of 28x28, training only, both cores in use; medians of n = {ROUNDS} interleaved
+    n_rounds = len(next(iter(over["textbook", "tutorial"])))
+    return f"""Random images of 28x28, training only, both cores in use; medians of n = {n_rounds} interleaved
 rounds, in each of which every side trains every network for {SECONDS} s. A ratio is the median of the
 rounds' own, with their range. Recipe `{RECIPE}`, batches of {tutorial.BATCH_SIZE}.
 
@@ -340,4 +341,4 @@ def against_bar(value: float, bar: float) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    perform(study, __doc__)

@@ -14,12 +14,12 @@ from evocnn.report.figures import (
     QUICK,
     Outcome,
     compare_outcomes,
-    comparison_table,
+    figure_text,
     read_outcomes,
+    show_figures,
     write_outcome,
-    written,
 )
-from evocnn.report.table import duration
+from evocnn.report.wording import duration
 
 SCRIPTS = ("run.py", "benchmark.py")
 EXPERIMENT = "experiment.toml"
@@ -75,11 +75,11 @@ def _conclude(expected: Outcome | None, found: Outcome, out: Path, *, is_written
     typer.echo(f"took {duration(found.seconds)}; figures, tables and pictures are in '{out}'")
     if expected is None:
         for name, figure in found.figures.items():
-            typer.echo(f"{name}: {written(figure)}")
+            typer.echo(f"{name}: {figure_text(figure)}")
         typer.echo("nothing is expected of this form yet, so nothing could be compared")
         raise typer.Exit(0 if is_written else EXIT_DIFFERS)
     comparisons = compare_outcomes(expected, found)
-    comparison_table(comparisons)
+    show_figures(comparisons)
     for name in ("processor", "torch", "commit"):
         before, now = expected.environment.get(name), found.environment.get(name)
         if before != now:

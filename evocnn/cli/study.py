@@ -17,7 +17,7 @@ from evocnn.cli.search import EXIT_INTERRUPTED, resumed, searched
 from evocnn.config import Experiment, load_experiment, to_plain
 from evocnn.errors import EvocnnError, ExperimentError, ReplayError
 from evocnn.report.figures import FULL, QUICK, Figure, Outcome, write_outcome
-from evocnn.report.plot import plot_front
+from evocnn.report.front_plot import plot_front
 from evocnn.runs import Run, Workers, open_run
 from evocnn.search import Ending
 from evocnn.store import environment

@@ -10,26 +10,17 @@ largest of the three. Then the test split is read, once for each of the two runs
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from evocnn.cli.full_training import trained_models
-from evocnn.cli.study import Asked, escaped, kept_run, perform, search_figures
+from evocnn.cli.study import Asked, kept_run, perform, search_figures
+from evocnn.cli.tested import Tested, tested_figures, tested_in_full, tested_lines
 from evocnn.config import Experiment, load_experiment
-from evocnn.deploy.judgement import judge, probabilities, recorded
-from evocnn.deploy.model import Model
-from evocnn.deploy.terms import Terms, full_training, terms_of
 from evocnn.genotype.reference_networks import REFERENCE_NETWORKS
 from evocnn.report.figures import Figure
-from evocnn.report.plot import plot_front
+from evocnn.report.front_plot import plot_front
 from evocnn.runs import Run
 from evocnn.runs.pick import pick
-from evocnn.store import Record, environment
-from evocnn.training.evaluator import TrainingEvaluator
+from evocnn.store import Record
 
 HERE = Path(__file__).parent
 CEILINGS = (150_000, 50_000, 20_000)  # the costliest is trained first
@@ -43,28 +34,6 @@ QUICK = [
     "objectives.validation_accuracy.floor=0.3",
 ]
 EPOCHS, QUICK_EPOCHS = 40, 2  # of full training
-QUICK_IMAGES = 6_000
-
-
-@dataclass(frozen=True)
-class Tested:
-    """A network that was trained in full and tested.
-
-    Attributes:
-        name: What it is called.
-        text: Layers, head and recipe.
-        n_parameters: Its size.
-        accuracy: On the test images.
-        interval: Of the accuracy, at 95 % confidence.
-        seconds: Of training.
-    """
-
-    name: str
-    text: str
-    n_parameters: int
-    accuracy: float
-    interval: tuple[float, float]
-    seconds: float
 
 
 def study(asked: Asked) -> Mapping[str, Figure]:
@@ -73,13 +42,16 @@ def study(asked: Asked) -> Mapping[str, Figure]:
     experiment = load_experiment(HERE / "study.toml", QUICK if asked.is_quick else [])
     run = kept_run(experiment, asked.runs / "search", data, asked.workers)
     chosen = chosen_of(run)
-    tested = tested_in_full(run, chosen, data, asked)
+    epochs = QUICK_EPOCHS if asked.is_quick else EPOCHS
+    all_data = not asked.is_quick
+    tested = tested_in_full(run, chosen, data, asked.workers, epochs, all_data=all_data)
     recipe = next(iter(chosen.values())).text.rpartition(" | ")[2]
     tutorial = tutorial_run(experiment, recipe, data, asked)
     names = ("tutorial", "tutorial_by_evolved_recipe")
-    tested += tested_in_full(tutorial, dict(zip(names, tutorial.records, strict=True)), data, asked)
+    given = dict(zip(names, tutorial.records, strict=True))
+    tested += tested_in_full(tutorial, given, data, asked.workers, epochs, all_data=all_data)
     plot_front(run, asked.out / "front.png")
-    asked.write("results.md", table(tested, asked))
+    asked.write("results.md", tested_lines(tested))
     return search_figures(run) | figures_of(tested, asked)
 
 
@@ -106,56 +78,10 @@ def tutorial_run(experiment: Experiment, recipe: str, data: Path | None, asked: 
     return kept_run(Experiment.from_dict(tables, folder=HERE), asked.runs / "tutorial", data, asked.workers)
 
 
-def tested_in_full(run: Run, records: Mapping[str, Record], data: Path | None, asked: Asked) -> list[Tested]:
-    """Return what the test split says of networks of a run, each trained in full on all training images."""
-    epochs = QUICK_EPOCHS if asked.is_quick else EPOCHS
-    terms = on_all_images(terms_of(run, data, epochs=epochs, all_data=True), asked)
-    trainings = {name: full_training(terms, record, name, 0) for name, record in records.items()}
-    trained = trained_models(terms, list(trainings.values()), list(trainings), asked.workers)
-    models = {name: model for name, model in zip(trainings, trained, strict=True) if model is not None}
-    new = {name: partial(probabilities, one) for name, one in models.items() if not recorded(one.steps)}
-    for name, judgement in (judge(run, ", ".join(new), new, data) if new else {}).items():
-        models[name] = models[name].after(judgement.step)
-        models[name].save(trainings[name].path)
-    return [tested_of(name, model) for name, model in models.items()]
-
-
-def on_all_images(terms: Terms, asked: Asked) -> Terms:
-    """Return terms whose training images are all there are, also those that the search left out."""
-    searched, images = terms.parts.evaluator, terms.parts.data
-    if asked.is_quick:
-        images = images.take(np.arange(QUICK_IMAGES))
-    evaluator = TrainingEvaluator(images, searched.validation, searched.protocol)
-    return replace(terms, parts=replace(terms.parts, evaluator=evaluator))
-
-
-def tested_of(name: str, model: Model) -> Tested:
-    """Return what a model's own steps say of it."""
-    training: Mapping[str, Any] = model.steps[0]
-    judgement = recorded(model.steps)
-    assert judgement is not None  # noqa: S101 - it has been judged
-    return Tested(
-        name,
-        model.chromosome.text,
-        training["parameters"],
-        judgement.accuracy,
-        judgement.interval,
-        training["seconds"],
-    )
-
-
 def figures_of(tested: Sequence[Tested], asked: Asked) -> dict[str, Figure]:
     """Return size, test accuracy and time of each network, and by how much the aims were passed."""
-    tolerance = (
-        0.15 if asked.is_quick else 0.01
-    )  # of the accuracy; sizes differ where another network is chosen
-    figures: dict[str, Figure] = {}
-    for one in tested:
-        figures |= {
-            f"{one.name}.test_accuracy": Figure(one.accuracy, tolerance, is_exact=True),
-            f"{one.name}.parameters": Figure(one.n_parameters, one.n_parameters, is_exact=True),
-            f"{one.name}.training_seconds": Figure(round(one.seconds, 1), None, "s"),
-        }
+    tolerance = 0.15 if asked.is_quick else 0.01
+    figures = tested_figures(tested, tolerance)
     for ceiling, aim in AIMS.items():
         best = max(one.accuracy for one in tested if one.name in evolved_up_to(ceiling))
         figures[f"above_aim_at_{ceiling}"] = Figure(round(best - aim, 6), tolerance, is_exact=True)
@@ -165,32 +91,6 @@ def figures_of(tested: Sequence[Tested], asked: Asked) -> dict[str, Figure]:
 def evolved_up_to(ceiling: int) -> set[str]:
     """Return the names of what was chosen up to a size."""
     return {f"at_most_{n}" for n in CEILINGS if n <= ceiling}
-
-
-def table(tested: Sequence[Tested], asked: Asked) -> list[str]:
-    """Return the table of all that was tested."""
-    epochs, n_images = (QUICK_EPOCHS, f"{QUICK_IMAGES:,}") if asked.is_quick else (EPOCHS, "60,000")
-    machine = environment()
-    made = (
-        f"Machine: {machine['processor']}, {machine['cores']} cores; Python {machine['python']}, torch "
-        f"{machine['torch']}, commit {machine['commit']}."
-    )
-    return [
-        "# Test accuracies",
-        "",
-        f"Each trained for {epochs} epochs on {n_images} images with one seed; intervals tell what the",
-        "choice of test images leaves open, at 95 % confidence.",
-        "",
-        "| network | parameters | test accuracy | 95 % interval | training, s | |",
-        "|---|---|---|---|---|---|",
-        *(
-            f"| {one.name.replace('_', ' ')} | {one.n_parameters:,} | {one.accuracy:.4f} "
-            f"| {one.interval[0]:.4f} to {one.interval[1]:.4f} | {one.seconds:,.0f} | `{escaped(one.text)}` |"
-            for one in tested
-        ),
-        "",
-        made,
-    ]
 
 
 if __name__ == "__main__":

@@ -19,9 +19,10 @@ from scipy.stats import ttest_ind
 
 from evocnn.cli.study import Asked, kept_run, perform
 from evocnn.config import Experiment, load_experiment
+from evocnn.report.colours import BLUE, GREY
 from evocnn.report.figures import Figure
 from evocnn.report.picture import write_picture
-from evocnn.report.sweep import BLUE, GREY, sweep_of
+from evocnn.report.sweep import sweep_of
 
 HERE = Path(__file__).parent
 STEM = "conv16k3 · pool · "

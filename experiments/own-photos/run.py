@@ -1,0 +1,108 @@
+"""Photographs from a folder, 100x100 pixels, ten classes: a network with evolved augmentation, and without.
+
+    evocnn reproduce experiments/own-photos --data FOLDER [--quick]
+
+FOLDER holds one folder of photographs for each class, or a folder `sign-digits` that does. For each seed
+there are two searches of equally many epochs: augmentation evolves in one and is off in the other. Of each
+the network of the best validation accuracy is trained in full on all training photographs, and tested once.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from scipy.stats import ttest_rel
+
+from evocnn.cli.study import Asked, front_lines, kept_run, perform
+from evocnn.cli.tested import Tested, tested_in_full, tested_lines
+from evocnn.config import Experiment, load_experiment
+from evocnn.errors import ExperimentError
+from evocnn.report.figures import Figure
+from evocnn.report.front_plot import plot_front
+from evocnn.runs.pick import pick
+
+FILE = Path(__file__).parent / "experiment.toml"
+AUGMENTATIONS = ("flip", "shift", "rotate", "brightness", "noise", "cutout", "mixup")
+ARMS = ("augmented", "plain")
+SEEDS, QUICK_SEEDS = 3, 2
+EPOCHS, QUICK_EPOCHS = 60, 2  # of full training
+QUICK = [
+    "data.size=48",
+    "data.images=400",
+    "space.limits.flops=5000000",
+    "training.epochs=2",
+    "search.population=4",
+    "search.rungs=[1]",
+    "search.budget='8 epochs'",
+    "objectives.validation_accuracy.floor=0",
+]
+
+
+def experiment_of(arm: str, seed: int, asked: Asked) -> Experiment:
+    """Return the search of an arm; they differ in whether augmentation evolves."""
+    experiment = load_experiment(FILE, [f"seed={seed}", *(QUICK if asked.is_quick else [])])
+    if arm == "augmented":
+        return experiment
+    tables: dict[str, Any] = dict(experiment.tables)
+    recipe = {
+        name: alleles for name, alleles in tables["space"]["recipe"].items() if name not in AUGMENTATIONS
+    }
+    tables["space"] = {**tables["space"], "recipe": recipe}
+    return Experiment.from_dict(tables, folder=FILE.parent)
+
+
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Search, train and test whatever is missing; return test accuracies and sizes.
+
+    Raises:
+        ExperimentError: Nobody said where the photographs are.
+    """
+    if asked.data is None:
+        message = "--data must name the folder of photographs, but it was left out; give it"
+        raise ExperimentError(message)
+    data = asked.data_of("sign-digits")
+    tested: dict[str, list[Tested]] = {arm: [] for arm in ARMS}
+    for seed in range(1, (QUICK_SEEDS if asked.is_quick else SEEDS) + 1):
+        for arm in ARMS:
+            run = kept_run(experiment_of(arm, seed, asked), asked.runs / arm / str(seed), data, asked.workers)
+            records = {f"{arm}_{seed}": pick(run, "best-accuracy")}
+            epochs = QUICK_EPOCHS if asked.is_quick else EPOCHS
+            tested[arm] += tested_in_full(
+                run, records, data, asked.workers, epochs, all_data=not asked.is_quick
+            )
+            if (arm, seed) == (ARMS[0], 1):
+                plot_front(run, asked.out / "front.png")
+                asked.write("front.md", front_lines(run))
+    asked.write("results.md", table(tested))
+    tolerance = 0.3 if asked.is_quick else 0.05
+    figures = {}
+    for arm, found in tested.items():
+        figures[f"{arm}.test_accuracy"] = Figure(accuracy_of(found), tolerance, is_exact=True)
+        size = fmean(one.n_parameters for one in found)
+        figures[f"{arm}.parameters"] = Figure(size, size, is_exact=True)
+    return figures
+
+
+def accuracy_of(tested: Sequence[Tested]) -> float:
+    """Return the mean test accuracy."""
+    return fmean(one.accuracy for one in tested)
+
+
+def table(tested: Mapping[str, Sequence[Tested]]) -> list[str]:
+    """Return what came out as Markdown: each network, and the arms against each other."""
+    accuracies = {arm: [one.accuracy for one in found] for arm, found in tested.items()}
+    described = ", ".join(
+        f"{arm} {fmean(values):.4f} ± {stdev(values):.4f}" for arm, values in accuracies.items()
+    )
+    interval = ttest_rel(*accuracies.values()).confidence_interval(0.95)
+    return [
+        *tested_lines([one for found in tested.values() for one in found]),
+        "",
+        f"Mean ± standard deviation over n = {len(tested[ARMS[0]])} seeds: {described}. The difference,",
+        f"paired by seed, has the 95 % interval {interval.low:+.4f} to {interval.high:+.4f} (Student).",
+    ]
+
+
+if __name__ == "__main__":
+    perform(study, __doc__)

@@ -1,0 +1,24 @@
+"""What studies share: networks trained in full, one look at the test split, and what is told of it."""
+
+from pathlib import Path
+
+from evocnn import open_run
+from evocnn.cli import tested
+from evocnn.runs import Workers
+
+
+def test_networks_are_trained_and_tested_together_once_and_told_alike_again(finished: Path) -> None:
+    run = open_run(finished)
+    records = dict(zip(("one", "two"), run.front.members[:2], strict=False))
+    first = tested.tested_in_full(run, records, None, Workers(0), 2, all_data=True)
+    again = tested.tested_in_full(run, records, None, Workers(0), 2, all_data=True)
+    assert first == again
+    (reading,) = open_run(finished).readings
+    assert reading["accuracies"] == {one.name: one.accuracy for one in first}
+    assert {(one.n_images, one.epochs) for one in first} == {(1442, 2)}
+    figures = tested.tested_figures(first, 0.1)
+    assert figures["one.test_accuracy"].value == first[0].accuracy
+    assert figures["one.parameters"].value == records["one"].metrics["parameters"]
+    assert [line.count("|") - line.count("\\|") for line in tested.tested_lines(first)[4:-2]] == [9] * (
+        2 + len(first)
+    )
