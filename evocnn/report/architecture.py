@@ -10,12 +10,8 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.path import Path
 
 from evocnn.genotype import LAYERS, Chromosome, Shape
+from evocnn.report.colours import GREY, INK, MUTED, PALE
 
-INK, GREY, PALE = "#333333", "#9aa4ad", "#e3e7ea"
-MUTED = (  # told apart by the colour-blind, too (Tol 2021, "Colour schemes", figure 5)
-    *("#88ccee", "#cc6677", "#882255", "#ddcc77", "#44aa99"),
-    *("#aa4499", "#117733", "#999933", "#332288"),
-)
 FEWEST_SLOTS = 8  # what a small network leaves of the width stays empty
 HATCHES = ("", "////", "....", "xxxx")  # once the colours are used up
 LARGEST_TYPE, SMALLEST_TYPE, LEAST_TYPE = 8.0, 6.0, 3.5  # points: level, still level, upright at the least
@@ -86,7 +82,7 @@ def draw_architecture(
         *(_Box(s.gene.text, _size(s.output), s.output, styles[s.gene.name()]) for s in steps),
         _Box(chromosome.head.text, f"{n_classes} classes", Shape(n_classes, 1, 1), GeneStyle(PALE)),
     ]
-    heights = [_height(box.shape) for box in boxes]
+    heights = [box_size(box.shape)[1] for box in boxes]
     tops = [height / max(heights) / 2 for height in heights]
     axes.plot([0, len(boxes) - 1], [0, 0], color=GREY, linewidth=1, zorder=1)
     for slot, (box, top) in enumerate(zip(boxes, tops, strict=True)):
@@ -107,7 +103,7 @@ def draw_architecture(
 
 
 def _draw_box(axes: Axes, slot: int, top: float, box: _Box) -> None:
-    width = _width(box.shape)
+    width, _ = box_size(box.shape)
     axes.add_patch(
         Rectangle(
             (slot - width / 2, -top),
@@ -176,10 +172,7 @@ def _size(shape: Shape) -> str:
     return "×".join(map(str, shape))
 
 
-def _height(shape: Shape) -> float:
-    return log2(1 + sqrt(shape.height * shape.width))
-
-
-def _width(shape: Shape) -> float:
-    """Return a width between 0.15 for one channel and 0.9 for a thousand."""
-    return min(0.15 + 0.075 * log2(shape.channels), 0.9)
+def box_size(shape: Shape) -> tuple[float, float]:
+    """Return the width of a shape's box, from 0.15 for one channel to 0.9 for a thousand, and its height."""
+    height = log2(1 + sqrt(shape.height * shape.width))
+    return min(0.15 + 0.075 * log2(shape.channels), 0.9), height

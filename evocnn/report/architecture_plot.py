@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from evocnn.genotype import Shape
-from evocnn.report.architecture import INK, PALE, GeneStyle, draw_architecture, gene_styles
+from evocnn.report.architecture import GeneStyle, draw_architecture, gene_styles
+from evocnn.report.colours import INK, PALE
 from evocnn.report.layer_table import LayerRow, LayerTable
 
 WIDTH, DRAWING, ROW = 10.0, 2.7, 0.25  # inches

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from evocnn.report.colours import LINES
 from evocnn.report.comparison import Comparison
 from evocnn.report.picture import check_ending, write_picture
 
-LINES = ("#0060a8", "#d55e00", "#009e73", "#cc79a7", "#7a5c00", "#333333")  # told apart by the colour-blind
 STYLES = ("-", "--", "-.", ":")  # ever more gaps, through which lines beneath are seen where curves coincide
 SETTLED = 0.1  # share of the cost; what arms reached before it may lie below the picture
 

@@ -71,7 +71,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparedFigure:
     """A figure beside its expectation.
 
     Attributes:
@@ -94,7 +94,7 @@ class Comparison:
         return self.tolerance is None or abs(self.expected.value - self.found.value) <= self.tolerance
 
 
-def compare_outcomes(expected: Outcome, found: Outcome) -> tuple[Comparison, ...]:
+def compare_outcomes(expected: Outcome, found: Outcome) -> tuple[ComparedFigure, ...]:
     """Return all figures of two outcomes side by side, those expected first."""
     is_alike = all(expected.environment.get(name) == found.environment.get(name) for name in DECISIVE)
     names = dict.fromkeys([*expected.figures, *found.figures])
@@ -102,7 +102,7 @@ def compare_outcomes(expected: Outcome, found: Outcome) -> tuple[Comparison, ...
     for name in names:
         figure = expected.figures.get(name)
         tolerance = None if figure is None else 0.0 if figure.is_exact and is_alike else figure.tolerance
-        comparisons.append(Comparison(name, figure, found.figures.get(name), tolerance))
+        comparisons.append(ComparedFigure(name, figure, found.figures.get(name), tolerance))
     return tuple(comparisons)
 
 
@@ -135,7 +135,7 @@ def write_outcome(folder: Path, form: str, outcome: Outcome) -> Path:
     return folder / FILE_NAME
 
 
-def comparison_table(comparisons: tuple[Comparison, ...]) -> None:
+def show_figures(comparisons: tuple[ComparedFigure, ...]) -> None:
     """Print what was expected and what was found, figure by figure."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("figure")
@@ -149,11 +149,11 @@ def comparison_table(comparisons: tuple[Comparison, ...]) -> None:
         elif one.expected is None or one.found is None:
             verdict = "NEW" if one.expected is None else "MISSING"
         tolerance = "" if one.tolerance is None else f"{one.tolerance:.4g}"
-        table.add_row(one.name, written(one.expected), written(one.found), tolerance, verdict)
+        table.add_row(one.name, figure_text(one.expected), figure_text(one.found), tolerance, verdict)
     Console(emoji=False).print(table)
 
 
-def written(figure: Figure | None) -> str:
+def figure_text(figure: Figure | None) -> str:
     """Return a figure as people read it."""
     if figure is None:
         return "-"

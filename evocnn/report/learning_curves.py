@@ -6,11 +6,12 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from evocnn.report.colours import BLUE, ORANGE
 from evocnn.report.csv_file import write_csv
 from evocnn.report.picture import write_picture
 
 Curves = Mapping[str, Sequence[float]]  # one value an epoch, by name
-COLOURS = {"training": "#d55e00", "validation": "#0060a8"}  # told apart by the colour-blind
+COLOURS = {"training": ORANGE, "validation": BLUE}
 PANELS = ("loss", "accuracy")
 
 

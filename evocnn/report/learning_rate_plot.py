@@ -9,11 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from evocnn.genotype import Chromosome
+from evocnn.report.colours import GREY, LINES
 from evocnn.report.picture import write_picture
 from evocnn.training.learning_rate_range import LearningRateRange, median_range
 
-GREY = "#9aa4ad"
-LINES = ("#0060a8", "#d55e00", "#009e73", "#cc79a7", "#7a5c00")  # told apart by the colour-blind, too
 HEADROOM = 1.15  # of the greatest loss at the start; what is above has diverged
 MAX_LETTERS = 110
 MARKS = "where a loss begins to fall and where it is least; shaded: between the medians of both"

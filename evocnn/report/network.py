@@ -50,11 +50,16 @@ def network_entries(run: Run, record: Record) -> dict[str, Any]:
     }
 
 
+def segments(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the named parts of a chromosome's text form; of other genomes the text as a whole."""
+    parts = text.split(" | ")
+    return tuple(zip(SEGMENTS, parts, strict=True)) if len(parts) == len(SEGMENTS) else (("network", text),)
+
+
 def _lines(run: Run, record: Record) -> Iterator[str]:
     yield f"{run.name}: ticket {record.ticket}, {_standing(run, record)}, key {record.key}"
-    segments = record.text.split(" | ")
-    names = SEGMENTS if len(segments) == len(SEGMENTS) else ("network",)
-    for name, text in zip(names, segments if len(names) > 1 else [record.text], strict=True):
+    parts = segments(record.text)
+    for name, text in parts:
         yield f"  {name:<8}{text}"
     yield _training(record)
     entries = network_entries(run, record)
@@ -70,7 +75,7 @@ def _lines(run: Run, record: Record) -> Iterator[str]:
     if entries["donors"]:
         yield f"started from the weights of {_tickets(entries['donors'])}"
     yield f"mark it in the plot:      evocnn plot {quote(str(run.folder))} --pick {record.ticket}"
-    if len(names) > 1:
+    if len(parts) > 1:
         founders = quote(f"space.founders={json.dumps([record.text], ensure_ascii=False)}")
         yield f"begin a search with it:   evocnn run EXPERIMENT.toml --set {founders}"
         yield f"test its learning rate:   evocnn lr-range {quote(str(run.folder))} --pick {record.ticket}"

@@ -1,4 +1,4 @@
-"""Files of pictures: which endings are known, and what is said where one cannot be written."""
+"""Pictures as files and as parts of a page, and a sentence in place of one where there is nothing to draw."""
 
 import re
 from html import escape
@@ -16,6 +16,13 @@ FORMATS = (".png", ".svg", ".pdf")
 MOST_POINTS = 400  # of a cloud that are drawn as shapes in a page
 
 
+def sentence_figure(words: str) -> Figure:
+    """Return a flat figure with a sentence in it."""
+    figure = Figure(figsize=(9, 1), layout="constrained")
+    figure.text(0.5, 0.5, words, ha="center", va="center", parse_math=False)
+    return figure
+
+
 def check_ending(path: Path) -> None:
     """Raise where the ending of a picture's file names no format.
 
@@ -31,9 +38,12 @@ def write_picture(figure: Figure, path: Path) -> None:
     """Write a picture into a file, whose folder is made where it is missing.
 
     Raises:
-        ExperimentError: The ending names no format, or the file cannot be written.
+        ExperimentError: The ending names no format, or the file cannot be written or is a link.
     """
     check_ending(path)
+    if path.is_symlink():
+        message = f"a plot's file must be no link, but '{path}' led to '{path.readlink()}'; remove it"
+        raise ExperimentError(message)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=150)
@@ -54,8 +64,8 @@ def svg_text(figure: Figure, title: str) -> str:
         figure: The picture.
         title: What a screen reader says of it.
     """
-    for cloud in figure.findobj(PathCollection):
-        if np.shape(cloud.get_offsets())[0] > MOST_POINTS:
+    for cloud in (each for axes in figure.axes for each in axes.collections):
+        if isinstance(cloud, PathCollection) and np.shape(cloud.get_offsets())[0] > MOST_POINTS:
             cloud.set_rasterized(True)
     settings = {
         "svg.fonttype": "none",

@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
+from evocnn.report.colours import BLUE
 from evocnn.report.csv_file import write_csv
 from evocnn.report.picture import write_picture
-
-COLOUR = "#0060a8"
 
 
 class PruningPoint(NamedTuple):
@@ -49,7 +48,7 @@ def plot_pruning_curve(title: str, points: Sequence[PruningPoint], path: Path) -
     figure = Figure(figsize=(12, 4.2), layout="constrained")
     accuracies = [point.accuracy for point in points]
     for axes, (label, values) in zip(figure.subplots(1, 3, sharey=True), panels.items(), strict=True):
-        axes.plot(values, accuracies, marker="o", color=COLOUR)
+        axes.plot(values, accuracies, marker="o", color=BLUE)
         for point, value in zip(points, values, strict=True):
             name = f"{point.sparsity:g}" if point.sparsity else "all"
             axes.annotate(name, (value, point.accuracy), (0, 6), textcoords="offset points", ha="center")

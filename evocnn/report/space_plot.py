@@ -10,11 +10,11 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from evocnn.genotype import SearchSpace
-from evocnn.report.architecture import GREY, INK, draw_architecture, gene_styles
+from evocnn.report.architecture import draw_architecture, gene_styles
+from evocnn.report.colours import BLUE, GREY, INK, ORANGE
 from evocnn.report.picture import write_picture
 from evocnn.report.space import QUANTILES, Sample, sizes_of
 
-BLUE, ORANGE = "#0060a8", "#d55e00"  # told apart by the colour-blind, too
 SHALLOW = 7  # layers: networks as deep as this are drawn two to a row
 HISTOGRAMS = ("layers", "parameters", "FLOPs")
 N_BINS = 30

@@ -1,7 +1,7 @@
 """Where a search stands: what is counted of it, record by record, for whatever shows it."""
 
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -10,12 +10,12 @@ from evocnn.config.search import SearchSettings
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Objective, Objectives, Status
 from evocnn.genotype import Fidelity
+from evocnn.report.front_axes import ACCURACY, SIZE, front_axes
 from evocnn.search import Budget
 from evocnn.store import Front, GrowingFront, Record
 
 ENOUGH_TOLD, ENOUGH_SPENT = 10, 0.1  # candidates, or a share of the budget, that tell the time left
 MOST_FAILURES = 50  # that are kept with their reasons
-PREFERRED = ("parameters", "validation_accuracy")  # across and up
 
 Point = tuple[float, float, bool]
 
@@ -45,7 +45,7 @@ class Standing:
 
     def __init__(self, objectives: Objectives, budget: Budget) -> None:
         self.objectives = objectives
-        self.axes = _axes(objectives.items)
+        self.axes = front_axes(objectives.items)
         self.n_looked_at = self.n_full = self.n_epochs = self.n_reused = self.n_rejected = 0
         self.failures: Counter[Status] = Counter()
         self.last_failures: deque[Record] = deque(maxlen=MOST_FAILURES)
@@ -151,29 +151,25 @@ class Standing:
 
     def best_by_size(self) -> list[Record]:
         """Return the members of the front that are more accurate than all smaller ones, smallest first."""
-        size, accuracy = PREFERRED
-        measured = [r for r in self.front.members if size in r.metrics and accuracy in r.metrics]
+        measured = [r for r in self.front.members if SIZE in r.metrics and ACCURACY in r.metrics]
         best: list[Record] = []
-        for record in sorted(measured, key=lambda r: (r.metrics[size], -r.metrics[accuracy])):
-            if not best or record.metrics[accuracy] > best[-1].metrics[accuracy]:
+        for record in sorted(measured, key=lambda r: (r.metrics[SIZE], -r.metrics[ACCURACY])):
+            if not best or record.metrics[ACCURACY] > best[-1].metrics[ACCURACY]:
                 best.append(record)
         return best
-
-
-def _axes(items: Sequence[Objective]) -> tuple[Objective, Objective]:
-    """Return the objectives across and up: size and accuracy where there are such."""
-    named = {objective.name: objective for objective in items}
-    up = named.get(PREFERRED[1], items[-1])
-    others = [objective for objective in items if objective is not up]
-    return named.get(PREFERRED[0], (others or [up])[0]), up
 
 
 def standing_of(manifest: Mapping[str, Any]) -> Standing:
     """Return the standing of a run, of which nothing is counted yet, given its manifest."""
     objectives = Objectives(tuple(Objective(**values) for values in manifest["objectives"]))
+    return Standing(objectives, budget_of(manifest))
+
+
+def budget_of(manifest: Mapping[str, Any]) -> Budget:
+    """Return the budget of a run, given its manifest; none where it was made in Python and is no text."""
     search = manifest["experiment"].get("search", {})
     if "budget" not in search:
-        return Standing(objectives, SearchSettings().budget)
-    with suppress(ExperimentError):  # one that was made in Python, and is no text
-        return Standing(objectives, parse_budget(search["budget"]))
-    return Standing(objectives, Budget())
+        return SearchSettings().budget
+    with suppress(ExperimentError):
+        return parse_budget(search["budget"])
+    return Budget()

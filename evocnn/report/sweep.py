@@ -14,6 +14,7 @@ from rich.text import Text
 
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Status
+from evocnn.report.colours import BLUE, GREY
 from evocnn.report.picture import write_picture
 from evocnn.runs import Run
 from evocnn.store import Record
@@ -24,7 +25,6 @@ FIGURES = {
     "seconds": ("seconds, median", ".1f"),  # the first training of a worker has its warm-up in it
     "parameters": ("parameters", ",.0f"),
 }
-BLUE, GREY = "#0060a8", "#9aa4ad"
 ENOUGH_SEEDS = 3
 LOG_FROM = 8  # greatest by least value, above which the axis of values is logarithmic
 

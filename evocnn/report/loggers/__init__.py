@@ -3,8 +3,7 @@
 They take records, whether the run still works or not, and hear nothing from, and say nothing to, the search.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -52,34 +51,22 @@ def logger_named(name: str, run: str, folder: Path) -> Logger:
         message = f"a logger must be one of {', '.join(MODULES)}, but it was '{name}'; correct --to"
         raise ExperimentError(message)
     try:
-        import_module(MODULES[name])
+        if name == "tensorboard":
+            from evocnn.report.loggers.tensorboard import TensorBoardLogger  # noqa: PLC0415 - an extra
+
+            return TensorBoardLogger(folder)
+        from evocnn.report.loggers.mlflow import MLflowLogger  # noqa: PLC0415 - an extra
+
+        return MLflowLogger(run)
     except ImportError as error:
         message = (
             f"logger '{name}' must find {MODULES[name]}, but: {error}; install it with: "
             f"pip install 'evocnn[{name}]'"
         )
         raise ExperimentError(message) from error
-    makers: dict[str, Callable[[], Logger]] = {
-        "tensorboard": lambda: _tensorboard(folder),
-        "mlflow": lambda: _mlflow(run),
-    }
-    try:
-        return makers[name]()
     except OSError as error:
         message = f"logger '{name}' must be able to write, but: {error}; give another --out"
         raise ExperimentError(message) from error
-
-
-def _tensorboard(folder: Path) -> Logger:
-    from evocnn.report.loggers.tensorboard import TensorBoardLogger  # noqa: PLC0415 - an extra
-
-    return TensorBoardLogger(folder)
-
-
-def _mlflow(run: str) -> Logger:
-    from evocnn.report.loggers.mlflow import MLflowLogger  # noqa: PLC0415 - an extra
-
-    return MLflowLogger(run)
 
 
 def figures(record: Record, standing: Standing) -> dict[str, float]:

@@ -15,7 +15,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from evocnn.report.architecture_plot import drawing_figure
-from evocnn.report.genealogy_plot import family_figure
+from evocnn.report.front_plot import front_figure
+from evocnn.report.history.genealogy_plot import family_figure
 from evocnn.report.page.against import against as held_against
 from evocnn.report.page.cloud import cloud_of
 from evocnn.report.page.layer_picture import layer_picture
@@ -24,9 +25,8 @@ from evocnn.report.page.repeating import repeating_of
 from evocnn.report.page.search import topics_of
 from evocnn.report.page.summary import summary_of
 from evocnn.report.page.trained import trained_models
-from evocnn.report.page.wording import command, figure_text, label
 from evocnn.report.picture import svg_text
-from evocnn.report.plot import front_figure
+from evocnn.report.wording import command, label, metric_text
 from evocnn.runs import Run
 from evocnn.store import Record
 
@@ -121,6 +121,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
-    environment.filters |= {"label": label, "figure": lambda value, name: figure_text(name, value)}
+    environment.filters |= {"label": label, "figure": lambda value, name: metric_text(name, value)}
     environment.globals |= {"command": command, "layer_picture": layer_picture}
     return environment

@@ -8,8 +8,8 @@ from evocnn.report.climb import cost_text
 from evocnn.report.comparison import ComparedArm, Comparison, compare
 from evocnn.report.comparison_plot import comparison_figure
 from evocnn.report.page.search import Table
-from evocnn.report.page.wording import label
 from evocnn.report.picture import svg_text
+from evocnn.report.wording import label
 from evocnn.runs import Run
 from evocnn.runs.arms import arms_of
 
@@ -43,7 +43,7 @@ def against(run: Run, folders: Sequence[Path]) -> Against:
     found = compare(arms_of([run.folder, *folders]))
     return Against(
         cost_text(found.end, found.by),
-        tuple(test.claim for test in found.tests),
+        found.claims,
         svg_text(comparison_figure(found), "Arms compared along their cost"),
         _table(found),
         found.notes,

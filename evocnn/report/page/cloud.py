@@ -5,10 +5,10 @@ from typing import Any
 
 from scipy.stats import t as students_t
 
-from evocnn.evaluation import Status
+from evocnn.evaluation import Objective, Status
+from evocnn.report.front_axes import front_axes
 from evocnn.report.page.trained import Trained
-from evocnn.report.page.wording import command, label
-from evocnn.report.plot import front_axes
+from evocnn.report.wording import command, label
 from evocnn.runs import Run
 from evocnn.store import Record
 
@@ -25,24 +25,27 @@ def cloud_of(run: Run, trained: Sequence[Trained] = ()) -> dict[str, Any]:
         trained: Its networks that were trained in full after the search.
 
     Returns:
-        Columns with an entry a candidate: `tickets`, `texts`, `parents`, `operators`, `full`, and
-        `values` by metric; `members` and `knee` by ticket; half widths of confidence intervals in
-        `intervals`, by ticket and metric; test results in `tests`, by ticket.
+        The name of the run; `axes` to begin with; name, label, scale and weight of each of the `metrics`;
+        columns with an entry a candidate: `tickets`, `texts`, `parents`, `operators`, `full`, and `values`
+        by metric; `members` and `knee` by ticket; half widths of confidence intervals in `intervals`, by
+        ticket and metric; test results in `tests`, by ticket; `commands` for any of them.
     """
     members = {member.ticket: member for member in run.front.members}
     candidates = {r.ticket: r for r in run.candidates if r.evaluation.status is Status.OK} | members
     records = [candidates[ticket] for ticket in sorted(candidates)]
-    across, up = front_axes(run)
+    across, up = front_axes(run.objectives.items)
+    names = _names(run, records)
+    objectives = {objective.name: objective for objective in run.objectives.items}
     return {
         "run": run.name,
         "axes": [across.name, up.name],
-        "metrics": _metrics(run, records),
+        "metrics": [_metric(name, objectives.get(name)) for name in names],
         "tickets": [r.ticket for r in records],
         "texts": [r.text for r in records],
         "parents": [list(r.parents) for r in records],
         "operators": [list(r.operators) for r in records],
         "full": [int(r.is_full) for r in records],
-        "values": {name: [_rounded(r.metrics.get(name)) for r in records] for name in _names(run, records)},
+        "values": {name: [_rounded(r.metrics.get(name)) for r in records] for name in names},
         "members": list(members),
         "knee": None if run.front.knee is None else run.front.knee.ticket,
         "intervals": {str(ticket): _half_widths(run, ticket) for ticket in run.front.repeats},
@@ -57,23 +60,19 @@ def cloud_of(run: Run, trained: Sequence[Trained] = ()) -> dict[str, Any]:
 
 
 def _names(run: Run, records: Sequence[Record]) -> list[str]:
-    """Return the objectives, then further metrics that vary."""
+    """Return the objectives, then all other metrics."""
     names = dict.fromkeys([o.name for o in run.objectives.items])
     names |= dict.fromkeys(name for record in records for name in record.metrics)
     return list(names)
 
 
-def _metrics(run: Run, records: Sequence[Record]) -> list[dict[str, Any]]:
-    objectives = {objective.name: objective for objective in run.objectives.items}
-    return [
-        {
-            "name": name,
-            "label": label(name),
-            "log": objectives[name].log if name in objectives else name in ON_LOG_SCALE,
-            "weight": objectives[name].weight if name in objectives else 0,
-        }
-        for name in _names(run, records)
-    ]
+def _metric(name: str, objective: Objective | None) -> dict[str, Any]:
+    return {
+        "name": name,
+        "label": label(name),
+        "log": name in ON_LOG_SCALE if objective is None else objective.log,
+        "weight": 0 if objective is None else objective.weight,
+    }
 
 
 def _rounded(value: float | None) -> float | None:

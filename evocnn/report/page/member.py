@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from evocnn.errors import ExperimentError, GeneError
-from evocnn.report.genealogy import Family, family_of
+from evocnn.report.history.genealogy import Family, family_of
 from evocnn.report.layer_table import LayerTable, layers_of
-from evocnn.report.network import SEGMENTS
+from evocnn.report.network import segments
 from evocnn.report.page.curves import Panel, curve_panels
 from evocnn.report.page.trained import Trained
-from evocnn.report.page.wording import command, figure_text, label
+from evocnn.report.wording import command, label, metric_text
 from evocnn.runs import Run
 from evocnn.store import Record
 
@@ -16,7 +16,7 @@ FEW, MANY = 8, 30  # relatives shown of a member, and of the recommended one
 
 
 @dataclass(frozen=True)
-class Figure:
+class Measured:
     """One metric of a network.
 
     Attributes:
@@ -36,7 +36,6 @@ class Member:
 
     Attributes:
         ticket: Its ticket, by which every command knows it.
-        key: Its key.
         is_knee: Whether it is the recommended one.
         segments: Its text form, in named parts: layers, head, recipe.
         n_trainings: How many trainings the figures are means of.
@@ -49,11 +48,10 @@ class Member:
     """
 
     ticket: int
-    key: str
     is_knee: bool
     segments: tuple[tuple[str, str], ...]
     n_trainings: int
-    figures: tuple[Figure, ...]
+    figures: tuple[Measured, ...]
     layers: LayerTable | None
     panels: tuple[Panel, ...]
     family: Family
@@ -73,9 +71,8 @@ def member_of(run: Run, record: Record, trained: tuple[Trained, ...] = ()) -> Me
     repeats = run.front.repeats.get(record.ticket)
     return Member(
         ticket=record.ticket,
-        key=record.key,
         is_knee=is_knee,
-        segments=_segments(record.text),
+        segments=segments(record.text),
         n_trainings=1 if repeats is None else len(repeats.tickets),
         figures=_figures(run, record),
         layers=_layers(run, record),
@@ -93,20 +90,15 @@ def _layers(run: Run, record: Record) -> LayerTable | None:
         return None
 
 
-def _segments(text: str) -> tuple[tuple[str, str], ...]:
-    parts = text.split(" | ")
-    return tuple(zip(SEGMENTS, parts, strict=True)) if len(parts) == len(SEGMENTS) else (("network", text),)
-
-
-def _figures(run: Run, record: Record) -> tuple[Figure, ...]:
+def _figures(run: Run, record: Record) -> tuple[Measured, ...]:
     repeats = run.front.repeats.get(record.ticket)
     spread = {} if repeats is None else repeats.spread
     wanted = [objective.name for objective in run.objectives.items]
     names = [*wanted, *(name for name in record.metrics if name not in wanted)]
     return tuple(
-        Figure(
+        Measured(
             label(name),
-            figure_text(name, record.metrics[name]) + (f" ± {spread[name]:.2g}" if spread.get(name) else ""),
+            metric_text(name, record.metrics[name]) + (f" ± {spread[name]:.2g}" if spread.get(name) else ""),
             name in wanted,
         )
         for name in names

@@ -6,7 +6,9 @@ from typing import Any
 
 import tomli_w
 
-from evocnn.report.page.wording import label
+from evocnn.report.front_table import by_the_clock
+from evocnn.report.standing import budget_of
+from evocnn.report.wording import label
 from evocnn.runs import Run
 
 UNKNOWN = ("none", "unknown", "not installed")
@@ -37,8 +39,8 @@ def repeating_of(run: Run) -> Repeating:
     is_trained = "data" in manifest
     return Repeating(
         tuple((name, facts) for name, facts in _groups(manifest) if facts),
-        tomli_w.dumps(_without_none(manifest["experiment"])),
-        tuple(_steps(manifest)),
+        tomli_w.dumps(_without_none(_with_cost(manifest))),
+        tuple(_steps(run)),
         ("evocnn run repeat.toml --out runs/repeat",) if is_trained else (),
         tuple(manifest.get("tests", ())),
     )
@@ -87,7 +89,17 @@ def _without_none(value: Any) -> Any:
     return [_without_none(item) for item in value] if isinstance(value, list) else value
 
 
-def _steps(manifest: Mapping[str, Any]) -> Iterator[str]:
+def _with_cost(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the experiment with the constants by which this run told candidates in order."""
+    tables = manifest["experiment"]
+    training = tables.get("training", {})
+    if "cost_model" not in manifest or "cost" in training:
+        return dict(tables)
+    return {**tables, "training": {**training, "cost": manifest["cost_model"]}}
+
+
+def _steps(run: Run) -> Iterator[str]:
+    manifest = run.manifest
     if "data" not in manifest:
         yield "This run solved a problem of evocnn.problems: evocnn.solve with the figures below repeats it."
         return
@@ -101,7 +113,16 @@ def _steps(manifest: Mapping[str, Any]) -> Iterator[str]:
         yield "Install the versions below."
     yield (
         "Save the experiment below as repeat.toml in the folder of the experiment, from which its relative "
-        "paths start, and run it. On one kind of processor and with the same versions the same networks are "
-        "found, with any number of workers."
+        "paths start, and run it."
     )
+    reasons = by_the_clock(run)
+    if budget_of(manifest).seconds is not None:
+        reasons.append("the budget is a time")
+    if reasons:
+        yield f"Other networks may be found, for {' and '.join(reasons)}; the journal holds what was found."
+    else:
+        yield (
+            "On one kind of processor and with the same versions the same networks are found, with any "
+            "number of workers."
+        )
     yield "The digest of the data must be the same; evocnn says so where it is not."

@@ -3,21 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from evocnn.report.alleles import alleles_of
-from evocnn.report.alleles_plot import alleles_figure
-from evocnn.report.diversity import diversity_of
-from evocnn.report.diversity_plot import diversity_figure
-from evocnn.report.hypervolume import HypervolumeRise, hypervolume_of
-from evocnn.report.hypervolume_plot import hypervolume_figure
-from evocnn.report.operator_credit import Credit, operator_credit
-from evocnn.report.operator_credit_plot import operator_credit_figure
-from evocnn.report.outcomes import outcomes_of
-from evocnn.report.outcomes_plot import outcomes_figure
-from evocnn.report.page.wording import percent
+from evocnn.report.history.alleles import alleles_of
+from evocnn.report.history.alleles_plot import alleles_figure
+from evocnn.report.history.diversity import diversity_of
+from evocnn.report.history.diversity_plot import diversity_figure
+from evocnn.report.history.hypervolume import HypervolumeRise, hypervolume_of
+from evocnn.report.history.hypervolume_plot import hypervolume_figure
+from evocnn.report.history.operator_credit import Credit, operator_credit
+from evocnn.report.history.operator_credit_plot import operator_credit_figure
+from evocnn.report.history.outcomes import N_TICKETS, outcomes_of
+from evocnn.report.history.outcomes_plot import outcomes_figure
+from evocnn.report.history.time_use import time_use_of
+from evocnn.report.history.time_use_plot import time_use_figure
 from evocnn.report.picture import svg_text
-from evocnn.report.table import duration
-from evocnn.report.time_use import time_use_of
-from evocnn.report.time_use_plot import time_use_figure
+from evocnn.report.wording import duration, percent
 from evocnn.runs import Run
 
 MOST_ROWS = 12  # of a course over the search
@@ -214,14 +213,16 @@ def _outcomes(run: Run) -> Topic:
     if outcomes.reasons:
         rows = tuple(
             (
-                reason.status.replace("_", " "),
+                reason.status,
                 reason.reason,
                 f"{reason.n:,}",
-                ", ".join(map(str, reason.tickets[:5])),
+                ", ".join(map(str, reason.tickets)),
             )
             for reason in outcomes.reasons[:MOST_REASONS]
         )
-        tables.append(Table("Failures", ("status", "reason", "candidates", "tickets (at most five)"), rows))
+        tables.append(
+            Table("Failures", ("status", "reason", "candidates", f"tickets (at most {N_TICKETS})"), rows)
+        )
     return Topic(
         "outcomes",
         "Failures and early stops",
@@ -246,7 +247,8 @@ def _time(run: Run) -> Topic:
     return Topic(
         "time",
         "Where the time went",
-        "Time that workers spend waiting is lost; a larger window gives them more to do.",
+        "Only training finds networks; where workers wait much, a larger search.window in the experiment "
+        "file gives them more to do.",
         svg_text(time_use_figure(use), "The workers' time"),
         tuple(tables),
         use.notes,

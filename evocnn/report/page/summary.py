@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import sqrt
+from typing import Any
+
+from scipy.stats import binomtest
 
 from evocnn.evaluation import Objective, Status
-from evocnn.report.page.wording import command, counted, figure_text, image_text, label, percent
-from evocnn.report.table import candidate_counts, duration, why_empty
+from evocnn.report.front_axes import ACCURACY, SIZE
+from evocnn.report.front_table import candidate_counts, n_full, why_empty
+from evocnn.report.wording import command, counted, duration, label, metric_text, percent
 from evocnn.runs import Run
 from evocnn.runs.folder import RUNNING
 from evocnn.search import Ending
 from evocnn.store import Record
 
-ACCURACY, SIZE = "validation_accuracy", "parameters"
+CONFIDENCE = 0.95
 ENDINGS = {  # what each means to somebody who did not start it
     RUNNING: "It is still running; this page shows how far it is.",
     Ending.INTERRUPTED: "It was interrupted before its budget was spent.",
@@ -51,7 +54,7 @@ def _asked(run: Run) -> Iterator[str]:
     else:
         classes = counted(len(data["class_names"]), "class", "classes")
         yield (
-            f"evocnn was asked for convolutional networks that tell {classes} of {image_text(data)} apart."
+            f"evocnn was asked for convolutional networks that tell {classes} of {_image_text(data)} apart."
         )
         if "n_training" in data:
             yield (
@@ -70,7 +73,7 @@ def _asked(run: Run) -> Iterator[str]:
 def _wanted(objective: Objective) -> str:
     """Return one objective with its bounds."""
     bounds = [
-        f"{word} {figure_text(objective.name, bound)}"
+        f"{word} {metric_text(objective.name, bound)}"
         for word, bound in (("at least", objective.floor), ("at most", objective.ceiling))
         if bound is not None
     ]
@@ -83,14 +86,13 @@ def _found(run: Run) -> Iterator[str]:
     if not counts:
         yield "Nothing has been evaluated yet."
         return
-    n_full = sum(r.is_full and r.evaluation.status is Status.OK for r in run.candidates)
     n_rejected = counts.get(Status.REJECTED, 0)
     n_failed = sum(counts.values()) - counts.get(Status.OK, 0) - n_rejected
     spent = duration(max(record.elapsed for record in run.records))
     yield (
         f"In {spent} it looked at {counted(len(run.candidates) - n_rejected, 'network')}, "
-        f"trained {n_full:,} of them in full and spent {counted(run.n_epochs, 'epoch')}, passes over the "
-        "training images."
+        f"trained {n_full(run):,} of them in full and spent {counted(run.n_epochs, 'epoch')}, passes over "
+        "the training images."
     )
     if n_failed:
         yield f"{counted(n_failed, 'network')} failed; the reasons are below."
@@ -103,8 +105,7 @@ def _found(run: Run) -> Iterator[str]:
             "more of another."
         )
     else:
-        reason = why_empty(run).removeprefix("the front is empty").lstrip(" :")
-        yield f"There is no network to recommend: {reason}."
+        yield f"There is no network to recommend, for {why_empty(run)}."
 
 
 def _recommended(run: Run) -> Iterator[str]:
@@ -112,7 +113,7 @@ def _recommended(run: Run) -> Iterator[str]:
     if knee is None:
         return
     figures = ", ".join(
-        f"{label(o.name)} {figure_text(o.name, o.raw(knee.metrics))}" for o in run.objectives.items
+        f"{label(o.name)} {metric_text(o.name, o.raw(knee.metrics))}" for o in run.objectives.items
     )
     if len(run.front.members) == 1:
         yield f"Network {knee.ticket} is recommended, the only one on the front: {figures}."
@@ -126,12 +127,13 @@ def _recommended(run: Run) -> Iterator[str]:
     n_validation = run.manifest.get("data", {}).get("n_validation")
     if ACCURACY in knee.metrics and n_validation:
         accuracy = knee.metrics[ACCURACY]
-        error = 1.96 * sqrt(accuracy * (1 - accuracy) / n_validation)
+        n_right = round(accuracy * n_validation)
+        sure = binomtest(n_right, n_validation).proportion_ci(CONFIDENCE, method="wilson")
         yield (
             f"Mind how sure this is: with {n_validation:,} validation images, an accuracy of "
-            f"{percent(accuracy)} is known to about ± {100 * error:.1f} points, and that of the best of many "
-            "is flattering. Only a test on images that the search never saw tells how good the network is; "
-            "the first command below does it."
+            f"{percent(accuracy)} may be anything from {100 * sure.low:.1f} to {percent(sure.high)} (a 95 % "
+            "interval), and that of the best of many is flattering. Only a test on images that the search "
+            "never saw tells how good the network is; the first command below does it."
         )
 
 
@@ -176,3 +178,10 @@ def _commands(run: Run) -> Iterator[tuple[str, str]]:
             yield "Let the search go on", command("resume", run)
         else:
             yield "Let the search go on with a larger budget", command("resume", run, "--budget", "N")
+
+
+def _image_text(data: dict[str, Any]) -> str:
+    """Return what the images of a run are, `8×8 grey images`."""
+    channels, height, width = data["shape"]
+    colour = {1: "grey ", 3: "colour "}.get(channels, "")
+    return f"{height}×{width} {colour}images"

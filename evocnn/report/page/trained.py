@@ -52,7 +52,7 @@ def _read(folder: Path, paths: list[Path]) -> Iterator[Trained]:
             with safe_open(path, framework="numpy") as file:
                 description = json.loads((file.metadata() or {})[ENTRY])
             yield _trained(str(path.relative_to(folder)), description)
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        except (OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             continue  # it is being written, or is no model of evocnn
 
 

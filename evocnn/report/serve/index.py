@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from evocnn.report.climb import best_objective
 from evocnn.report.page import TEMPLATE as PAGE_TEMPLATE
 from evocnn.report.serve.live_run import LiveRun
-from evocnn.report.table import value_text
+from evocnn.report.wording import label, metric_text
 
 TEMPLATE = Path(__file__).parent / "template"
 WIDTH, HEIGHT = 100, 30  # of a trace, in its own units
@@ -61,7 +61,7 @@ def card_of(run: LiveRun) -> Card:
         objective = best_objective(standing.objectives)
         pick = max if objective.weight > 0 else min
         value = pick(objective.raw(member.metrics) for member in front.members)
-        best.append((f"Best {objective.name.replace('_', ' ')}", value_text(objective, value)))
+        best.append((f"Best {label(objective.name)}", metric_text(objective.name, value)))
     return Card(
         run.name,
         str(run.folder),

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from evocnn.evaluation import Status
+from evocnn.report.front_table import front_json, front_table
 from evocnn.report.network import network_json, show_network
-from evocnn.report.table import front_json, front_table
 from evocnn.runs import Run
 from evocnn.store import Record
 

@@ -126,18 +126,6 @@ def test_the_best_by_size_leaves_out_members_that_are_larger_and_no_better(make_
     assert [record.ticket for record in standing.best_by_size()] == [1, 0]
 
 
-def test_the_axes_are_size_and_accuracy_or_what_there_is() -> None:
-    accuracy, size = OBJECTIVES.items
-    loss = Objective("validation_loss", -1.0, reference=9.0)
-    for items, names in [
-        ((accuracy, size), ("parameters", "validation_accuracy")),
-        ((loss, accuracy), ("validation_loss", "validation_accuracy")),
-        ((size, loss), ("parameters", "validation_loss")),
-        ((loss,), ("validation_loss", "validation_loss")),
-    ]:
-        assert tuple(axis.name for axis in Standing(Objectives(items), Budget()).axes) == names
-
-
 @pytest.mark.parametrize(
     ("search", "limit", "unit"),
     [

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from evocnn.evaluation import Evaluation, Status
-from evocnn.report.table import front_json, front_table
+from evocnn.report.front_table import front_json, front_table
 from evocnn.runs import Run
 from evocnn.store import Record
 

@@ -89,16 +89,21 @@ def test_a_run_where_all_failed_has_a_page_that_says_why(
 ) -> None:
     failed = make_record(0, status=Status.DIVERGED)
     text = page(make_run(replace(failed, evaluation=replace(failed.evaluation, reason="loss was nan"))))
-    assert "There is no network to recommend: no candidate trained without failure." in text
+    assert (
+        "There is no network to recommend, for the front is empty: no candidate trained without failure."
+        in text
+    )
     assert "loss was nan" in text
 
 
+@pytest.mark.usefixtures("without_pictures_of_the_search")
 def test_a_problem_without_images_has_a_page() -> None:
-    text = page(solve(zdt(1), budget=30, population=10))
+    text = page(solve(zdt(1), budget=20, population=10))
     assert "search the problem &#39;zdt1&#39;" in text
     assert "evocnn train" not in text
 
 
+@pytest.mark.usefixtures("without_pictures_of_the_search")
 def test_layers_that_need_code_of_the_users_are_left_out_in_words(
     make_record: Callable[..., Record], make_run: Callable[..., Run]
 ) -> None:
@@ -109,6 +114,7 @@ def test_layers_that_need_code_of_the_users_are_left_out_in_words(
     assert "Its layers cannot be told here" in text
 
 
+@pytest.mark.usefixtures("without_pictures_of_the_search")
 def test_a_long_front_shows_some_in_full_and_the_knee_among_them(
     make_record: Callable[..., Record], make_run: Callable[..., Run]
 ) -> None:

@@ -37,3 +37,12 @@ def test_an_interrupted_run_is_told_how_to_go_on(
     commands = dict(summary_of(make_run(make_record(0, 0.6, 100, 0.1), status="interrupted")).commands)
     assert commands["Let the search go on"] == "evocnn resume runs/mine"
     assert commands["Train the recommended network in full and test it once"].endswith("--pick 0")
+
+
+def test_an_accuracy_stands_with_its_interval_also_where_no_image_was_wrong(
+    make_record: Callable[..., Record], make_run: Callable[..., Run]
+) -> None:
+    run = make_run(make_record(0, 1.0, 100, 0.1))
+    run.manifest["data"] |= {"n_validation": 100}
+    # Wilson: the lower bound is n / (n + 1.96²)
+    assert "may be anything from 96.3 to 100.0 %" in " ".join(summary_of(run).recommended)

@@ -47,6 +47,7 @@ def test_models_are_found_by_what_their_files_say(run: Run) -> None:
     assert tested.interval == pytest.approx((0.767, 0.907), abs=1e-3)
 
 
+@pytest.mark.usefixtures("without_pictures_of_the_search")
 def test_test_results_stand_in_the_page(run: Run) -> None:
     text = page(run)
     assert "0.8500 [0.7672, 0.9069]" in text

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from evocnn.report.plot import BLUE, GREEN, GREY, ORANGE
-from evocnn.report.sentence_plot import sentence_figure
-from evocnn.report.table import duration
-from evocnn.report.time_use import Part, TimeUse
+from evocnn.report.colours import BLUE, GREEN, GREY, ORANGE, SKY
+from evocnn.report.history.time_use import Part, TimeUse
+from evocnn.report.picture import sentence_figure
+from evocnn.report.wording import duration
 
 COLOURS = {
     "training": BLUE,
     "trained in full": BLUE,
-    "rungs of those trained on": "#56b4e9",
+    "rungs of those trained on": SKY,
     "stopped at a rung": GREEN,
     "failed": ORANGE,
 }

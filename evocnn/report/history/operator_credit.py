@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from scipy.stats import binomtest
 
 from evocnn.evaluation import Status
-from evocnn.report.asked import trainings_of
+from evocnn.report.history.asked import trainings_of
 from evocnn.runs import Run
 from evocnn.store import GrowingFront
 

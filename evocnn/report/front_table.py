@@ -8,15 +8,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evocnn.evaluation import TIMED, Objective, Status
+from evocnn.evaluation import TIMED, Status
 from evocnn.genotype.limits import LIMITING
 from evocnn.report.cost_error import cost_error
+from evocnn.report.history.asked import asked_of
+from evocnn.report.history.operator_credit import DRAWN, operator_credit
 from evocnn.report.network import network_entries
+from evocnn.report.wording import metric_text
 from evocnn.runs import Run
 from evocnn.store import Record
 
 INCIDENTS = ("timed_out", "crashed", "out_of_memory")  # which depend on the machine
-FRACTIONS = ("accuracy", "gap")
 WIDE = 4  # objectives; with more, networks stand below the table
 
 
@@ -50,7 +52,7 @@ def front_table(run: Run) -> None:
     for record, network in zip(front.members, networks, strict=True):
         if is_wide:
             console.print(Text(f"{record.ticket:>6}  ").append_text(network))
-    reference = ", ".join(f"{o.name} {value_text(o, o.reference)}" for o in run.objectives.items)
+    reference = ", ".join(f"{o.name} {metric_text(o.name, o.reference)}" for o in run.objectives.items)
     console.print(f"hypervolume {front.hypervolume:.4g} up to {reference}", highlight=False, markup=False)
 
 
@@ -61,29 +63,33 @@ def summary(run: Run) -> list[str]:
     lines = [f"{run.name}: {run.status}; {counts or 'nothing evaluated yet'}"]
     if counted:
         n_trained = len(run.candidates) - counted.get(Status.REJECTED, 0)
-        lines.append(f"{n_trained} looked at, {_n_full(run)} trained in full, {run.n_epochs:,} epochs")
+        lines.append(f"{n_trained} looked at, {n_full(run)} trained in full, {run.n_epochs:,} epochs")
     if "outcome" in run.manifest:
         lines.append(str(run.manifest["outcome"]))
     limited = {kind: n for kind, n in repair_counts(run).items() if kind in LIMITING}
     if limited:
-        asked = _asked(run)
+        asked = asked_of(run)
         n_limited = sum(not LIMITING.isdisjoint(record.repairs) for record in asked)
         kinds = ", ".join(f"{kind} {n}" for kind, n in limited.items())
         lines.append(f"repaired to keep the limits: {n_limited} of {len(asked)} candidates ({kinds})")
     if run.rejection is not None:
         lines.append(f"reject: {run.rejection.text}")
-    if any(status in INCIDENTS for status in counted):
-        lines.append(
-            "note: time-outs and crashes depend on the machine; this run repeats through its journal alone"
-        )
-    timed = [objective.name for objective in run.objectives.items if objective.name in TIMED]
-    if timed:
-        names = ", ".join(timed)
-        lines.append(f"note: read off a clock: {names}; this run repeats through its journal alone")
+    lines += [f"note: {each}; this run repeats through its journal alone" for each in by_the_clock(run)]
     error = cost_error(run.records)
     if error is not None:
         lines.append(f"cost model: {error}")
     return lines
+
+
+def by_the_clock(run: Run) -> list[str]:
+    """Return what of a run hung on its machine, so that its experiment need not find the same again."""
+    reasons = []
+    if any(status in INCIDENTS for status in candidate_counts(run)):
+        reasons.append("time-outs and crashes depend on the machine")
+    timed = [objective.name for objective in run.objectives.items if objective.name in TIMED]
+    if timed:
+        reasons.append(f"read off a clock: {', '.join(timed)}")
+    return reasons
 
 
 def front_json(run: Run) -> str:
@@ -95,7 +101,7 @@ def front_json(run: Run) -> str:
             "status": run.status,
             "outcome": run.manifest.get("outcome"),
             "looked_at": len(run.candidates) - candidate_counts(run).get(Status.REJECTED, 0),
-            "trained_in_full": _n_full(run),
+            "trained_in_full": n_full(run),
             "epochs": run.n_epochs,
             "candidates": candidate_counts(run),
             "repairs": repair_counts(run),
@@ -117,23 +123,9 @@ def candidate_counts(run: Run) -> dict[str, int]:
     return dict(Counter(record.evaluation.status.value for record in run.candidates))
 
 
-def _n_full(run: Run) -> int:
+def n_full(run: Run) -> int:
     """Return how many candidates were trained in full without failure."""
     return sum(r.is_full and r.evaluation.status is Status.OK for r in run.candidates)
-
-
-def _asked(run: Run) -> list[Record]:
-    """Return a record for each candidate that was asked, duplicates included, continuations not."""
-    return [record for record in run.records if record.continues is None]
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as `2h 05m`, `3m 20s` or `45s`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h {minutes:02d}m"
-    return f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"
 
 
 def _values(run: Run, record: Record) -> list[str]:
@@ -142,22 +134,10 @@ def _values(run: Run, record: Record) -> list[str]:
     values = []
     for objective in run.objectives.items:
         spread = 0.0 if repeats is None else repeats.spread[objective.name]
-        beside = f" ± {value_text(objective, spread)}" if spread else ""
-        values.append(value_text(objective, objective.raw(record.metrics)) + beside)
+        beside = f" ± {metric_text(objective.name, spread)}" if spread else ""
+        values.append(metric_text(objective.name, objective.raw(record.metrics)) + beside)
     n = 1 if repeats is None else len(repeats.tickets)
     return [*values, *([str(n)] if run.front.repeats else [])]
-
-
-def value_text(objective: Objective, value: float) -> str:
-    """Return a raw value of an objective in few digits."""
-    return metric_text(objective.name, value)
-
-
-def metric_text(name: str, value: float) -> str:
-    """Return a metric's value in few digits."""
-    if name.endswith(FRACTIONS):
-        return f"{value:.4f}"
-    return f"{value:,.0f}" if value == round(value) else f"{value:.4g}"
 
 
 def why_empty(run: Run) -> str:
@@ -169,7 +149,7 @@ def why_empty(run: Run) -> str:
     go_on = f"evocnn resume {run.folder}"
     if run.status in ("running", "interrupted"):
         return f"the front is empty so far; {'wait' if run.status == 'running' else f'go on with: {go_on}'}"
-    if not _n_full(run):
+    if not n_full(run):
         return (
             "the front is empty: no candidate has been trained in full yet; go on with a larger budget: "
             f"{go_on} --budget ..., lower search.population, or set search.rungs = [1]"
@@ -191,7 +171,7 @@ def why_empty(run: Run) -> str:
 def repair_counts(run: Run) -> dict[str, int]:
     """Return how often repair changed candidates in which way; see `evocnn.genotype.limits.repair`."""
     total: Counter[str] = Counter()
-    for record in _asked(run):
+    for record in asked_of(run):
         total.update(record.repairs)
     return dict(total)
 
@@ -204,7 +184,8 @@ def _cost_error(run: Run) -> dict[str, float] | None:
 
 def operator_counts(run: Run) -> dict[str, dict[str, int]]:
     """Return for each operator how many offspring it made, and how many of them are on the front."""
-    front = {record.ticket for record in run.front.members}
-    offspring = Counter(name for record in _asked(run) for name in record.operators)
-    members = Counter(name for r in run.records if r.ticket in front for name in r.operators)
-    return {name: {"offspring": n, "on_front": members[name]} for name, n in offspring.most_common()}
+    return {
+        credit.name: {"offspring": credit.n_offspring, "on_front": credit.n_stayed}
+        for credit in operator_credit(run).rows
+        if credit.name != DRAWN
+    }

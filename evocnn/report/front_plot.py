@@ -12,20 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from evocnn.evaluation import Objective, Status
-from evocnn.report.picture import check_ending, write_picture
-from evocnn.report.sentence_plot import sentence_figure
-from evocnn.report.table import why_empty
+from evocnn.report.colours import BLUE, DARK, GREEN, GREY, ORANGE
+from evocnn.report.front_axes import front_axes
+from evocnn.report.front_table import why_empty
+from evocnn.report.picture import check_ending, sentence_figure, write_picture
 from evocnn.runs import Run
 from evocnn.store import Record
 
-PREFERRED_AXES = ("parameters", "validation_accuracy")
-BLUE, GREY, DARK, ORANGE, GREEN = (
-    "#0060a8",
-    "#9aa4ad",
-    "#4d565e",
-    "#d55e00",
-    "#009e73",
-)  # for the colour-blind
 # Hollow, so that the colour of what they mark is seen.
 KNEE: dict[str, Any] = {"marker": "D", "markeredgecolor": ORANGE, "markersize": 12}
 PICKED: dict[str, Any] = {"marker": "*", "markeredgecolor": GREEN, "markersize": 20}
@@ -59,7 +52,7 @@ def front_figure(run: Run, picked: Record | None = None) -> Figure:
         run: The run.
         picked: A network to mark.
     """
-    pair = across, up = front_axes(run)
+    pair = across, up = front_axes(run.objectives.items)
     succeeded = [r for r in run.candidates if r.evaluation.status is Status.OK]
     if not succeeded:
         return sentence_figure(f"{run.name}: {why_empty(run)}")
@@ -169,17 +162,6 @@ def _scale(axes: Axes, across: Objective, up: Objective) -> None:
             set_scale("log")
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.grid(alpha=0.25)
-
-
-def front_axes(run: Run) -> Pair:
-    """Return the objectives to draw across and up: parameters and validation accuracy where they are such."""
-    items = {objective.name: objective for objective in run.objectives.items}
-    chosen = [items[name] for name in PREFERRED_AXES if name in items]
-    rest = [objective for objective in items.values() if objective not in chosen]
-    if len(chosen) == 1 and PREFERRED_AXES[1] in items:
-        chosen = [*(rest[:1] or chosen), *chosen]
-    across, up = ([*chosen, *rest] * 2)[:2]
-    return across, up
 
 
 def _points(records: Sequence[Record], pair: Pair) -> tuple[list[float], list[float]]:

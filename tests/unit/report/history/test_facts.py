@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from evocnn.evaluation import Evaluation, Status
-from evocnn.report.alleles import N_RANGES, OTHER, alleles_of
-from evocnn.report.diversity import diversity_of, mean_distance
-from evocnn.report.hypervolume import hypervolume_of
-from evocnn.report.operator_credit import DRAWN, operator_credit
-from evocnn.report.outcomes import outcomes_of
-from evocnn.report.time_use import time_use_of
+from evocnn.report.history.alleles import N_RANGES, OTHER, alleles_of
+from evocnn.report.history.diversity import diversity_of, mean_distance
+from evocnn.report.history.hypervolume import hypervolume_of
+from evocnn.report.history.operator_credit import DRAWN, operator_credit
+from evocnn.report.history.outcomes import outcomes_of
+from evocnn.report.history.time_use import time_use_of
 from evocnn.runs import Run
 from evocnn.store import Record
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from evocnn.genotype import JSON
-from evocnn.report.asked import asked_of, windows
+from evocnn.report.history.asked import asked_of, windows
 from evocnn.runs import Run
 from evocnn.store import GrowingFront, Record
 

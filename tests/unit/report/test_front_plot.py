@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Objective, Status
+from evocnn.report.front_plot import _staircase, plot_front
 from evocnn.report.picture import FORMATS
-from evocnn.report.plot import _staircase, front_axes, plot_front
 from evocnn.runs import Run
 from evocnn.store import Record
 
@@ -138,25 +138,6 @@ def test_broken_mathematics_can_be_written(
     run = make_run(make_record(0, 0.5, 1, text="$\\undefined{$"), objectives={"$\\undefined{$": one()})
     plot_front(run, tmp_path / f"front{ending}")
     assert (tmp_path / f"front{ending}").read_bytes().startswith(MAGIC[ending])
-
-
-@pytest.mark.parametrize(
-    ("names", "across", "up"),
-    [
-        (["validation_accuracy", "parameters", "generalization_gap"], "parameters", "validation_accuracy"),
-        (["generalization_gap", "validation_accuracy"], "generalization_gap", "validation_accuracy"),
-        (["validation_accuracy", "generalization_gap"], "generalization_gap", "validation_accuracy"),
-        (["generalization_gap", "parameters"], "parameters", "generalization_gap"),
-        (["validation_accuracy"], "validation_accuracy", "validation_accuracy"),
-        (["parameters"], "parameters", "parameters"),
-        (["generalization_gap"], "generalization_gap", "generalization_gap"),
-    ],
-)
-def test_axes_follow_from_the_objectives(
-    names: list[str], across: str, up: str, make_record: MakeRecord, make_run: MakeRun
-) -> None:
-    run = make_run(make_record(0, 0.5, 10), objectives={name: {"weight": 1} for name in names})
-    assert tuple(objective.name for objective in front_axes(run)) == (across, up)
 
 
 def test_an_empty_front_is_drawn_all_the_same(

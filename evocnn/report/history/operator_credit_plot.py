@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from evocnn.report.operator_credit import DRAWN, Credit, OperatorCredit, Share
-from evocnn.report.plot import BLUE, GREY
-from evocnn.report.sentence_plot import sentence_figure
+from evocnn.report.colours import BLUE, GREY
+from evocnn.report.history.operator_credit import DRAWN, Credit, OperatorCredit, Share
+from evocnn.report.picture import sentence_figure
 
 MOST = 24  # operators; of more, those with the fewest offspring are left out
 PANELS: tuple[tuple[str, Callable[[Credit], Share]], ...] = (

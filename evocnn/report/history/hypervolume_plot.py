@@ -2,9 +2,9 @@
 
 from matplotlib.figure import Figure
 
-from evocnn.report.hypervolume import COSTS, HypervolumeRise
-from evocnn.report.plot import BLUE
-from evocnn.report.sentence_plot import sentence_figure
+from evocnn.report.colours import BLUE
+from evocnn.report.history.hypervolume import COSTS, HypervolumeRise
+from evocnn.report.picture import sentence_figure
 
 
 def hypervolume_figure(rise: HypervolumeRise) -> Figure:

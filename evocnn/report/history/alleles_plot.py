@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from evocnn.report.alleles import AlleleShares, GeneShares, Shares
-from evocnn.report.architecture import MUTED
-from evocnn.report.sentence_plot import sentence_figure
+from evocnn.report.colours import MUTED
+from evocnn.report.history.alleles import AlleleShares, GeneShares, Shares
+from evocnn.report.picture import sentence_figure
 
 
 def alleles_figure(shares: AlleleShares, most: int = 8) -> Figure:

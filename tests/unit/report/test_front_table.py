@@ -5,7 +5,8 @@ from dataclasses import asdict, replace
 import pytest
 
 from evocnn.evaluation import Status
-from evocnn.report.table import candidate_counts, duration, front_json, front_table
+from evocnn.report.front_table import candidate_counts, front_json, front_table
+from evocnn.report.wording import duration
 from evocnn.runs import Run
 from evocnn.search import RejectionReport
 from evocnn.store import Record
@@ -262,6 +263,17 @@ def test_a_candidate_counts_once_however_far_it_climbs(
         "add_gene": {"offspring": 2, "on_front": 0},
     }
     assert [member["ticket"] for member in found["front"]] == [7]
+
+
+def test_a_repeat_of_a_network_is_no_offspring_and_no_repair_of_its_own(
+    make_record: MakeRecord, make_run: MakeRun
+) -> None:
+    bred = {"key": "same", "operators": ("widen",), "repairs": {"narrowed": 1}}
+    found = json.loads(
+        front_json(make_run(make_record(0, 0.8, 64, **bred), make_record(1, 0.8, 64, replicate=1, **bred)))
+    )
+    assert found["operators"] == {"widen": {"offspring": 1, "on_front": 1}}
+    assert found["repairs"] == {"narrowed": 1}
 
 
 def test_a_run_in_which_nobody_was_trained_in_full_says_so(

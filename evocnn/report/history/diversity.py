@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evocnn.genotype import JSON
-from evocnn.report.asked import asked_of, windows
+from evocnn.report.history.asked import asked_of, windows
 from evocnn.runs import Run
 
 N_WINDOWS = 60

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from matplotlib.text import Text
 
 from evocnn.evaluation import Status
-from evocnn.report.genealogy import Family, family_of
-from evocnn.report.genealogy_plot import family_figure, lanes_of
+from evocnn.report.history.genealogy import Family, family_of
+from evocnn.report.history.genealogy_plot import family_figure, lanes_of
 from evocnn.runs import Run
 from evocnn.store import Record
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from evocnn.evaluation import Status
 from evocnn.genotype import Fidelity
-from evocnn.report.asked import trainings_of
+from evocnn.report.history.asked import trainings_of
 from evocnn.runs import Run
 from evocnn.store import Record
 

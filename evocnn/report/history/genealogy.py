@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from evocnn.report.wording import counted
 from evocnn.runs import Run
 from evocnn.store import Record
 
@@ -79,7 +80,7 @@ def family_of(run: Run, record: Record, most: int = MOST) -> Family:
     notes = [_extent(record.ticket, distances)]
     if n_left_out:
         notes.append(
-            f"{_counted(n_left_out, 'ancestor')} further back {'is' if n_left_out == 1 else 'are'} left out."
+            f"{counted(n_left_out, 'ancestor')} further back {'is' if n_left_out == 1 else 'are'} left out."
         )
     return Family(members, n_left_out, names, tuple(notes))
 
@@ -94,11 +95,7 @@ def _extent(ticket: int, distances: Mapping[int, int]) -> str:
     if len(distances) == 1:
         return f"Ticket {ticket} has no ancestors: it was drawn anew or given."
     ancestors, back = (
-        _counted(len(distances) - 1, "ancestor"),
-        _counted(max(distances.values()), "generation"),
+        counted(len(distances) - 1, "ancestor"),
+        counted(max(distances.values()), "generation"),
     )
     return f"Ticket {ticket} has {ancestors} over {back}."
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evocnn.report.climb import HYPERVOLUME, Climb, charged, climb_of
-from evocnn.report.table import value_text
+from evocnn.report.wording import label, metric_text
 from evocnn.runs import Run
 
 COSTS = {  # by which a rise is counted, in words
@@ -47,7 +47,7 @@ class HypervolumeRise:
 def hypervolume_of(run: Run) -> HypervolumeRise:
     """Return how the hypervolume rose, as steps: charged ticket by ticket, or by the clock in seconds."""
     reference = ", ".join(
-        f"{objective.name.replace('_', ' ')} {value_text(objective, objective.reference)}"
+        f"{label(objective.name)} {metric_text(objective.name, objective.reference)}"
         for objective in run.objectives.items
     )
     notes = [
@@ -55,7 +55,7 @@ def hypervolume_of(run: Run) -> HypervolumeRise:
         "Larger is better; it compares runs of the same experiment alone.",
     ]
     if any(objective.log for objective in run.objectives.items):
-        names = [o.name.replace("_", " ") for o in run.objectives.items if o.log]
+        names = [label(o.name) for o in run.objectives.items if o.log]
         notes.append(f"It is counted in decimal logarithms of {' and '.join(names)}.")
     by_ticket, by_clock = (climb_of(run, run.objectives, by) for by in ("evaluations", "seconds"))
     epochs = [(start, end) for _, start, end in charged(run, "epochs")]  # the same records in the same order

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from evocnn.report.outcomes import IN_FULL, SEEN, TRAINED, Count, Outcomes
-from evocnn.report.plot import BLUE, GREY, ORANGE
-from evocnn.report.sentence_plot import sentence_figure
+from evocnn.report.colours import BLUE, GREY, ORANGE
+from evocnn.report.history.outcomes import IN_FULL, SEEN, TRAINED, Count, Outcomes
+from evocnn.report.picture import sentence_figure
 
 
 def outcomes_figure(outcomes: Outcomes) -> Figure:

@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from evocnn.report.diversity import Diversity
-from evocnn.report.plot import BLUE, GREY
-from evocnn.report.sentence_plot import sentence_figure
+from evocnn.report.colours import BLUE, GREY
+from evocnn.report.history.diversity import Diversity
+from evocnn.report.picture import sentence_figure
 
 
 def diversity_figure(diversity: Diversity) -> Figure:

@@ -8,20 +8,20 @@ from matplotlib.text import Text
 
 from evocnn.errors import GeneError
 from evocnn.evaluation import Status
-from evocnn.report.alleles import alleles_of
-from evocnn.report.alleles_plot import alleles_figure
 from evocnn.report.architecture_plot import architecture_figure
-from evocnn.report.diversity import diversity_of
-from evocnn.report.diversity_plot import diversity_figure
-from evocnn.report.hypervolume import hypervolume_of
-from evocnn.report.hypervolume_plot import hypervolume_figure
+from evocnn.report.history.alleles import alleles_of
+from evocnn.report.history.alleles_plot import alleles_figure
+from evocnn.report.history.diversity import diversity_of
+from evocnn.report.history.diversity_plot import diversity_figure
+from evocnn.report.history.hypervolume import hypervolume_of
+from evocnn.report.history.hypervolume_plot import hypervolume_figure
+from evocnn.report.history.operator_credit import operator_credit
+from evocnn.report.history.operator_credit_plot import operator_credit_figure
+from evocnn.report.history.outcomes import outcomes_of
+from evocnn.report.history.outcomes_plot import outcomes_figure
+from evocnn.report.history.time_use import time_use_of
+from evocnn.report.history.time_use_plot import time_use_figure
 from evocnn.report.layer_table import layers_of
-from evocnn.report.operator_credit import operator_credit
-from evocnn.report.operator_credit_plot import operator_credit_figure
-from evocnn.report.outcomes import outcomes_of
-from evocnn.report.outcomes_plot import outcomes_figure
-from evocnn.report.time_use import time_use_of
-from evocnn.report.time_use_plot import time_use_figure
 from evocnn.runs import Run
 from evocnn.store import Record
 

@@ -8,15 +8,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
-from evocnn.report.architecture import GREY, INK
-from evocnn.report.genealogy import Family, Relative
-from evocnn.report.plot import BLUE, GREEN
-from evocnn.report.table import metric_text
+from evocnn.report.colours import BLUE, DARK, GREEN, GREY, INK, OLIVE, ORANGE, PINK, SKY
+from evocnn.report.history.genealogy import Family, Relative
+from evocnn.report.wording import metric_text
 
 ROW, LANE = 0.42, 0.24  # inches
 TICKET, FIGURE, OPERATORS = 0.65, 1.3, 3.4  # widths of columns
 N_FIGURES = 3  # objectives that have room
-LANES = (BLUE, "#d55e00", "#cc79a7", "#7a5c00", "#56b4e9", "#333333")  # told apart by the colour-blind
+LANES = (BLUE, ORANGE, PINK, OLIVE, SKY, INK)  # green is for the one that is chosen
 LETTER = 0.7 / 72  # inches by point of the type's size: a wide letter
 
 
@@ -142,7 +141,7 @@ def _write_row(axes: Axes, left: float, y: float, member: Relative, names: Seque
         _cut(member.text, width - ticket, 7),
         va="top",
         fontsize=7,
-        color="#4d565e",
+        color=DARK,
         parse_math=False,
     )
 
