@@ -10,7 +10,7 @@ from rich.text import Text
 from evocnn.cli.character_plot import rise, scatter
 from evocnn.cli.progress_lines import short_line
 from evocnn.report.standing import Standing
-from evocnn.report.table import duration
+from evocnn.report.wording import duration
 from evocnn.store import Record, Running
 
 WIDTH, HEIGHT = 80, 24  # the least that a picture needs; below it, one line

@@ -17,7 +17,7 @@ from evocnn.deploy.model import Model
 from evocnn.deploy.terms import FullTraining, Terms
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Status
-from evocnn.report.table import duration
+from evocnn.report.wording import duration
 from evocnn.runs import Workers, open_run
 
 

@@ -12,7 +12,15 @@ from typing import Annotated, Any
 
 import typer
 
-from evocnn.errors import DataError, EvocnnError, ExperimentError, GeneError, RunLockedError, SpaceError
+from evocnn.errors import (
+    DataError,
+    EvocnnError,
+    ExperimentError,
+    GeneError,
+    RunLockedError,
+    SpaceError,
+    printable,
+)
 
 EXIT_FAILED = 1
 EXIT_MISTAKE = 2
@@ -121,6 +129,49 @@ def options(
     ] = False,
 ) -> None:
     """Evolve convolutional networks for your images and show the Pareto front."""
+
+
+@app.command()
+def doctor(
+    *,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="PATH", help="Look at the images there, too.")
+    ] = None,
+) -> None:
+    """Look at Python, PyTorch, GPUs, Ray, memory and disk: what is wrong, and how to mend it.
+
+    Ends with code 0 where nothing is wrong, with 2 otherwise.
+
+    Example: evocnn doctor --data photos/
+    """
+    from evocnn.cli.doctor import show_findings
+
+    show_findings(data)
+
+
+@app.command()
+def init(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="A folder of images, one folder a class, or a name such as cifar-10."
+        ),
+    ] = ".",
+    *,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Where the images of a named data set lie.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="The file to write; it must be new.")] = Path(
+        "experiment.toml"
+    ),
+) -> None:
+    """Write an experiment file that fits some images and this machine, with the reason for every value.
+
+    Example: evocnn init photos/ --out photos.toml
+    """
+    from evocnn.cli.init import propose_experiment
+
+    propose_experiment(source, data, out)
 
 
 @app.command()
@@ -312,7 +363,8 @@ def train(
     all_data: Annotated[
         bool,
         typer.Option(
-            "--all-data", help="Train on the validation images, too; then none are left to validate on."
+            "--all-data",
+            help="Train on all training images of the source: those that validated or were left out, too.",
         ),
     ] = False,
     workers: FullWorkers = 0,
@@ -484,7 +536,7 @@ def import_network(
         typer.Option("--shape", metavar="C,H,W", help="Of an image; default: the one that passes."),
     ] = None,
 ) -> None:
-    """Write a sequential PyTorch CNN as a [space] that begins with it, or name the layer that cannot be.
+    """Write a sequential PyTorch CNN as a search space that begins with it, or name the layer that cannot be.
 
     Example: evocnn import mynet:make --shape 3,32,32 > space.toml
     """
@@ -525,6 +577,43 @@ def resume(
 
 
 @app.command()
+def rescue(
+    folder: RunFolder,
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="NEW", help="The new run folder.")],
+) -> None:
+    """Save all that is whole of a damaged run into a new run folder, to be shown and resumed.
+
+    The damaged one is left as it is. What was lost is trained again when the new one is resumed.
+
+    Example: evocnn rescue runs/digits --out runs/digits-rescued
+    """
+    from evocnn.cli.rescue import rescue_run
+
+    rescue_run(folder, out)
+
+
+@app.command()
+def verify(
+    folder: RunFolder,
+    *,
+    retrain: Annotated[
+        int, typer.Option("--retrain", min=0, metavar="K", help="Candidates to train again, drawn at random.")
+    ] = 3,
+    data: Data = None,
+) -> None:
+    """Check a run's journal, ask its search again without training, and train some candidates again.
+
+    Says whether the run repeats on this machine. Exit code 0: it does, 1: it does not, or it is damaged.
+
+    Example: evocnn verify runs/digits --retrain 5
+    """
+    from evocnn.cli.verify import verify_run
+
+    verify_run(folder, retrain, data)
+
+
+@app.command()
 def show(
     folder: RunFolder,
     *,
@@ -547,18 +636,93 @@ def plot(
     *,
     pick: Pick = None,
     settings: Preferences = None,
+    what: Annotated[
+        str,
+        typer.Option(
+            "--what",
+            metavar="TOPIC",
+            help="front, genealogy, architecture, hypervolume, alleles, diversity, operators, outcomes, time",
+        ),
+    ] = "front",
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="A .png, .svg or .pdf file; default: front.png in the run folder."),
+        typer.Option("--out", help="A .png, .svg or .pdf file; default: TOPIC.png in the run folder."),
     ] = None,
 ) -> None:
-    """Draw the Pareto front of a run, with every candidate behind it.
+    """Draw the Pareto front of a run with every candidate behind it, or another picture of the search.
 
     Example: evocnn plot runs/digits --out front.svg
-    """
-    from evocnn.cli.show import plot_run
 
-    plot_run(folder, settings or [], pick, out or folder / "front.png")
+    Example: evocnn plot runs/digits --what architecture --pick knee --out knee.pdf
+    """
+    from evocnn.cli.plot import plot_run
+
+    plot_run(folder, settings or [], pick, what, out)
+
+
+@app.command()
+def report(
+    folder: RunFolder,
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="An .html file; default: report.html in the run folder.")
+    ] = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--against",
+            metavar="RUN",
+            help="A run, or a folder of runs, to compare it with, such as a random search; more than one may "
+            "be given.",
+        ),
+    ] = None,
+) -> None:
+    """Write a run as one page that any browser shows: what was found, the front, its networks, the search.
+
+    Example: evocnn report runs/digits --out digits.html
+    """
+    from evocnn.cli.report import write_report
+
+    write_report(folder, out or folder / "report.html", against or [])
+
+
+@app.command()
+def watch(
+    folder: RunFolder,
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Show it once, and end.")] = False,
+) -> None:
+    """Watch a run that another process works on, without touching it; Ctrl-C leaves it alone.
+
+    A run that has ended, or whose process is gone, is shown once. Where the output is no terminal, plain
+    lines are printed.
+
+    Example: evocnn watch runs/digits
+    """
+    from evocnn.cli.watch import watch_run
+
+    watch_run(folder, is_once=once)
+
+
+@app.command()
+def log(
+    folder: RunFolder,
+    *,
+    to: Annotated[str, typer.Option("--to", metavar="LOGGER", help="tensorboard or mlflow.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder of TensorBoard's events; default: tensorboard in the run folder."),
+    ] = None,
+) -> None:
+    """Log a run to TensorBoard or MLflow; one that another process works on, until it ends.
+
+    The search hears nothing of it. They come with extras: pip install 'evocnn[tensorboard]'.
+
+    Example: evocnn log runs/digits --to tensorboard
+    """
+    from evocnn.cli.log import log_run
+
+    log_run(folder, to, out)
 
 
 @app.command()
@@ -571,6 +735,14 @@ def compare(
     by: Annotated[
         str, typer.Option("--by", help="Cost at which they are compared: evaluations, epochs or seconds.")
     ] = "evaluations",
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="ARM",
+            help="The arm that all others are held against, by its name in the table. Default: the first.",
+        ),
+    ] = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Draw the curves into this .png, .svg or .pdf file.")
     ] = None,
@@ -582,7 +754,54 @@ def compare(
     """
     from evocnn.cli.compare import compare_runs
 
-    compare_runs(folders, by, plot, as_json=json)
+    compare_runs(folders, by, against, plot, as_json=json)
+
+
+@app.command()
+def reproduce(
+    folder: Annotated[
+        Path, typer.Argument(metavar="experiments/NAME", help="The folder of a study, or benchmarks/NAME.")
+    ],
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="A few minutes, which show that all works.")] = False,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of the images, or of folders of them by name.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="For figures, tables and pictures; default: runs/reproduce/NAME-full, or -quick."
+        ),
+    ] = None,
+) -> None:
+    """Run a study or a benchmark again and say, figure by figure, whether it repeated.
+
+    The same command goes on after Ctrl-C. Exit code 0: all figures repeated, 1: not all.
+
+    Example: evocnn reproduce experiments/digits --quick
+    """
+    from evocnn.cli.reproduce import reproduce_study
+
+    reproduce_study(folder, data, out, is_quick=quick)
+
+
+@app.command()
+def serve(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run folders, such as runs/digits.")
+    ],
+    *,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0: any that is free.")
+    ] = 8765,
+) -> None:
+    """Show the reports of runs as live pages in a browser on this machine; nothing there can change a run.
+
+    Example: evocnn serve runs/digits runs/control
+    """
+    from evocnn.cli.serve import serve_runs
+
+    serve_runs(folders, port)
 
 
 def _workers(count: int | None, gpus_per_worker: float | None, address: str | None) -> Any:
@@ -593,11 +812,11 @@ def _workers(count: int | None, gpus_per_worker: float | None, address: str | No
 
 def main() -> None:
     """Run the command line; mistakes end in one line and an exit code, never in a traceback."""
-    warnings.showwarning = lambda message, *_: typer.echo(f"note: {message}", err=True)
+    warnings.showwarning = lambda message, *_: typer.echo(printable(f"note: {message}"), err=True)
     try:
         app()
     except EvocnnError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(printable(f"error: {error}"), err=True)
         is_mistake = isinstance(error, ExperimentError | DataError | GeneError | SpaceError)
         code = (
             EXIT_LOCKED if isinstance(error, RunLockedError) else EXIT_MISTAKE if is_mistake else EXIT_FAILED

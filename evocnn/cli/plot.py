@@ -58,15 +58,15 @@ def plot_run(folder: Path, settings: Sequence[str], wanted: str | None, what: st
 def _figure(run: Run, record: Record | None, what: str) -> "Figure":
     """Return the picture of a topic; of a network that is not given, the knee's."""
     if what == "front":
-        from evocnn.report.plot import front_figure
+        from evocnn.report.front_plot import front_figure
 
         return front_figure(run, record)
     if what in OF_THE_SEARCH:
         return _search_figure(run, what)
     record = pick(run, "knee") if record is None else record
     if what == "genealogy":
-        from evocnn.report.genealogy import family_of
-        from evocnn.report.genealogy_plot import family_figure
+        from evocnn.report.history.genealogy import family_of
+        from evocnn.report.history.genealogy_plot import family_figure
 
         return family_figure(family_of(run, record))
     from evocnn.report.architecture_plot import architecture_figure
@@ -75,13 +75,13 @@ def _figure(run: Run, record: Record | None, what: str) -> "Figure":
 
 
 def _search_figure(run: Run, what: str) -> "Figure":
-    from evocnn.report import alleles, diversity, hypervolume, operator_credit, outcomes, time_use
-    from evocnn.report.alleles_plot import alleles_figure
-    from evocnn.report.diversity_plot import diversity_figure
-    from evocnn.report.hypervolume_plot import hypervolume_figure
-    from evocnn.report.operator_credit_plot import operator_credit_figure
-    from evocnn.report.outcomes_plot import outcomes_figure
-    from evocnn.report.time_use_plot import time_use_figure
+    from evocnn.report.history import alleles, diversity, hypervolume, operator_credit, outcomes, time_use
+    from evocnn.report.history.alleles_plot import alleles_figure
+    from evocnn.report.history.diversity_plot import diversity_figure
+    from evocnn.report.history.hypervolume_plot import hypervolume_figure
+    from evocnn.report.history.operator_credit_plot import operator_credit_figure
+    from evocnn.report.history.outcomes_plot import outcomes_figure
+    from evocnn.report.history.time_use_plot import time_use_figure
 
     match what:
         case "hypervolume":

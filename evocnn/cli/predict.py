@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evocnn.deploy.predict import Prediction, list_files, open_onnx, predict
-from evocnn.errors import DataError
+from evocnn.errors import DataError, printable
 from evocnn.training.data.listing import FORMATS
 
 EXIT_FAILED = 1
@@ -45,7 +45,7 @@ def predict_images(source: Path, paths: Sequence[Path], *, as_json: bool) -> Non
         typer.echo(f"note: files of the folders left out, not {formats}: {len(listing.others):,}", err=True)
     failed = [prediction for prediction in found if prediction.probabilities is None]
     for prediction in failed:
-        typer.echo(f"cannot be read: {prediction.path} ({prediction.reason})", err=True)
+        typer.echo(printable(f"cannot be read: {prediction.path} ({prediction.reason})"), err=True)
     if failed:
         typer.echo(f"{len(failed):,} of {len(found):,} files could not be read", err=True)
         raise typer.Exit(EXIT_FAILED)
@@ -60,7 +60,7 @@ def _print(found: Sequence[Prediction], class_names: Sequence[str]) -> None:
     for path, probabilities, _ in found:
         if probabilities is not None:
             best = int(probabilities.argmax())
-            table.add_row(Text(str(path)), Text(class_names[best]), f"{probabilities[best]:.4f}")
+            table.add_row(Text(printable(str(path))), Text(class_names[best]), f"{probabilities[best]:.4f}")
     if table.row_count:
         Console(emoji=False).print(table)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from evocnn.report.standing import Standing
-from evocnn.report.table import duration
+from evocnn.report.wording import duration
 from evocnn.store import Record
 
 COLUMNS = 80  # of plain lines

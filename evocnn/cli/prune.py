@@ -16,7 +16,7 @@ from evocnn.deploy.model import SUFFIX, Model, load_model
 from evocnn.deploy.pruning import Pruning, flops_of, n_nonzero, prune
 from evocnn.errors import DataError, ExperimentError
 from evocnn.report.pruning_curve import PruningPoint, plot_pruning_curve, write_pruning_curve
-from evocnn.report.table import duration
+from evocnn.report.wording import duration
 from evocnn.training.data import ImageSet
 
 N_COMPARED = 256  # validation images on which the files that are timed are checked

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import typer
 
+from evocnn.report.front_table import front_json, front_table
 from evocnn.report.network import network_json, show_network
-from evocnn.report.table import front_json, front_table
 from evocnn.runs import Run, open_run
 from evocnn.runs.pick import pick, ranked_anew, reranked
 

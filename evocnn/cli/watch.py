@@ -13,8 +13,8 @@ from evocnn.cli.live import has_room, live
 from evocnn.cli.progress import PLAIN_SECONDS
 from evocnn.cli.progress_lines import plain_lines
 from evocnn.cli.search import EXIT_INTERRUPTED
+from evocnn.report.front_table import front_table
 from evocnn.report.standing import standing_of
-from evocnn.report.table import front_table
 from evocnn.runs import Follower, open_run
 from evocnn.runs.folder import RUNNING
 from evocnn.search import Ending

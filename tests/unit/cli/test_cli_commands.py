@@ -13,7 +13,7 @@ from evocnn import open_run
 from evocnn.store import Journal, locked
 
 Call = Callable[..., Any]
-COMMANDS = ("run", "resume", "show", "plot", "compare", "space", "train", "ensemble")
+COMMANDS = ("run", "resume", "show", "watch", "log", "plot", "compare", "space", "train", "ensemble")
 RESULT = (
     "ticket",
     "identity",
@@ -330,6 +330,7 @@ def test_show_as_json(evocnn: Call, finished: Path) -> None:
     keys = {
         "run",
         "status",
+        "outcome",
         "looked_at",
         "trained_in_full",
         "epochs",

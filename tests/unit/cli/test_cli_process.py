@@ -27,10 +27,11 @@ def evocnn(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
 
 
 def in_terminal(*arguments: str | Path) -> tuple[int, str]:
-    """Return the exit code of `evocnn` and all that it wrote to a terminal of 160 columns."""
+    """Return the exit code of `evocnn` and all that it wrote to a terminal too low for a picture."""
     leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 20, 160, 0, 0))
+    told_elsewhere = ("COLUMNS", "LINES", "NO_COLOR")
+    environment = {name: value for name, value in os.environ.items() if name not in told_elsewhere}
     command = [sys.executable, "-m", "evocnn.cli.main", *map(str, arguments)]
     process = subprocess.Popen(
         command,

@@ -103,7 +103,7 @@ def test_who_tests_again_is_told(evocnn: Call, finished: Path) -> None:
 def test_with_all_data_no_validation_figure_is_shown(evocnn: Call, finished: Path) -> None:
     said = evocnn("train", finished, "--epochs", "2", "--all-data")
     assert said.code == 0
-    assert "2 epochs on 400 training images, validation images included, 1 seed" in said.out
+    assert "2 epochs on 1,442 training images, validation images included, 1 seed" in said.out
     text = (said.out + said.err).replace("validation images included", "")
     assert "validation" not in text
     header = (home_of(finished) / "curves.csv").read_text().splitlines()[0]

@@ -142,6 +142,7 @@ def test_a_run_is_logged_to_tensorboard(evocnn: Call, finished: Path, tmp_path: 
     assert members == {f"front-{record.ticket}" for record in run.front.members}
 
 
+@pytest.mark.slow  # MLflow takes seconds to make its database
 @pytest.mark.filterwarnings("ignore")  # of what MLflow brings along
 def test_a_run_is_logged_to_mlflow_where_its_settings_say(
     evocnn: Call, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -167,6 +168,7 @@ def test_a_run_is_logged_to_mlflow_where_its_settings_say(
 def test_a_logger_that_is_not_installed_names_its_extra(
     name: str, module: str, evocnn: Call, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delitem(sys.modules, f"evocnn.report.loggers.{name}", raising=False)
     monkeypatch.setitem(sys.modules, module, None)
     said = evocnn("log", finished, "--to", name)
     assert said.code == 2
