@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evocnn.cli.main import prune, quantize
+from evocnn.cli.commands.use import prune, quantize
 from evocnn.deploy.channels import MULTIPLE
 from evocnn.deploy.model import Model
 from evocnn.deploy.pruning import KINDS
