@@ -15,7 +15,15 @@ from evocnn.runs.folder import RESUMPTIONS, RUNNING, Run, open_run
 from evocnn.runs.observer import NOBODY, Observer, Progress
 from evocnn.runs.workers import Workers, executor_of
 from evocnn.search import Concluding, Driver, Ending
-from evocnn.store import Journal, Running, environment, forget_running, locked, write_running
+from evocnn.store import (
+    Journal,
+    Running,
+    check_links,
+    environment,
+    forget_running,
+    locked,
+    write_running,
+)
 from evocnn.store.journal import check_new
 from evocnn.training.cost_measurement import machine_cost_model
 
@@ -107,6 +115,7 @@ def resume(
     """
     folder = Path(folder)
     crew = workers if isinstance(workers, Workers) else Workers(workers)
+    check_links(folder)  # before the journal is read, for its log may be one
     known = open_run(folder)  # before the lock, which would make a file in any folder
     is_asked_more = any(asked is not None for asked in (experiment, budget, data))
     if known.status in FINAL and not is_asked_more:

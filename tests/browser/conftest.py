@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop must end before other modules start theirs
 def browser() -> Iterator[Any]:
     """Return a headless Chromium."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -176,6 +176,7 @@ def test_the_error_of_a_data_function_is_no_mistake_of_the_file(write: Write, ex
     write("def data(split):\n    raise OSError('disk')", "own_data.py")
     experiment = load_experiment(write(experiment_text.replace('"digits"', '"own_data:data"')))
     with pytest.raises(
-        DataError, match=r"own_data:data must return the train split, but .* OSError: disk .*line 2"
+        DataError,
+        match=r"own_data:data must return the train split, but .* OSError: disk at .*own_data.py:2 ",
     ):
         build_parts(experiment)
