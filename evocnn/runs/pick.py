@@ -51,10 +51,12 @@ def pick(run: Run, text: str) -> Record:
         return _by_conditions(run, [_condition(part) for part in text.split(",")])
     found = _by_ticket_or_key(run, text)
     if found is None:
-        hint = did_you_mean(text, WORDS) or f"; evocnn show {run.folder} lists the front"
+        listing = f"; evocnn show {run.folder} lists the front"
+        if text.isdecimal():
+            raise ExperimentError(f"a picked number must be a ticket of the run, but it was {text}{listing}")
         message = (
             f"a pick must be {', '.join(WORDS)}, conditions such as 'parameters<50000', a ticket or the "
-            f"start of a key of the run, no number, but it was '{text}'{hint}"
+            f"start of a key of the run, but it was '{text}'{did_you_mean(text, WORDS) or listing}"
         )
         raise ExperimentError(message)
     return found

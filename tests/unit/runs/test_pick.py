@@ -59,7 +59,7 @@ def test_a_pick_is_found(text: str, ticket: int, example: Run) -> None:
     ("text", "message"),
     [
         ("kne", r"a pick must be knee, .*, but it was 'kne'; did you mean 'knee'\?"),
-        ("99", "but it was '99'; evocnn show runs/mine lists the front"),
+        ("99", "but it was 99; evocnn show runs/mine lists the front"),
         ("", "but it was ''; evocnn show"),
         ("ab", "a key's start must fit one network, but 'ab' fits abc3, abd8; give more letters"),
         (
@@ -146,7 +146,7 @@ def test_a_number_is_no_start_of_a_key(recorded: MakeRecord, run_of: MakeRun) ->
     run = run_of(recorded(0, 0.9, 50, key="57abc"))
     assert pick(run, "57a").ticket == 0
     with pytest.raises(
-        ExperimentError, match=r"a ticket or the start of a key of the run, no number, .*'57'"
+        ExperimentError, match=r"a picked number must be a ticket of the run, but it was 57; evocnn show"
     ):
         pick(run, "57")
 
