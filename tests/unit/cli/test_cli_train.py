@@ -182,7 +182,7 @@ def test_twice_ctrl_c_ends_at_once(evocnn: Call, finished: Path, monkeypatch: py
     ("arguments", "code", "message"),
     [
         (("--pick", "best-acuracy"), 2, "a pick must be knee, .* did you mean 'best-accuracy'"),
-        (("--pick", "999"), 2, "a pick must be knee"),
+        (("--pick", "999"), 2, "a picked number must be a ticket"),
         (("--epochs", "0"), 2, "greater than or equal to 1"),
         (("--data", "missing.npz"), 2, "data path .*missing.npz must be"),
     ],
