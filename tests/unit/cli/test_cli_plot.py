@@ -27,7 +27,10 @@ def test_each_topic_is_written(
     [
         (("--what", "allele"), "--what must be one of front, .* but it was 'allele'; did you mean 'alleles'"),
         (("--what", "time", "--pick", "knee"), "--pick must go with --what front, .* but it was with 'time'"),
-        (("--what", "genealogy", "--pick", "9999"), "a picked number must be a ticket of the run, but it was 9999"),
+        (
+            ("--what", "genealogy", "--pick", "9999"),
+            "a picked number must be a ticket of the run, but it was 9999",
+        ),
         (("--what", "alleles", "--out", "x.jpg"), "a plot's file must end in .png, .svg, .pdf, but it was"),
     ],
 )
