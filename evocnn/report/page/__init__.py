@@ -48,6 +48,7 @@ def page(run: Run, against: Sequence[Path] = (), script: str = "") -> str:
         JournalError: A folder of these holds no readable run.
     """
     trained = trained_models(run)
+    tests = {model.ticket: model for model in trained if model.accuracy is not None}
     knee = run.front.knee
     shown = _shown(run)
     members = [member_of(run, record, trained) for record in shown]
@@ -58,7 +59,7 @@ def page(run: Run, against: Sequence[Path] = (), script: str = "") -> str:
         .get_template("page.html")
         .render(
             run=run,
-            summary=summary_of(run),
+            summary=summary_of(run, None if knee is None else tests.get(knee.ticket)),
             front_picture=svg_text(front_figure(run), f"The front of {run.name} over all candidates"),
             cloud=cloud_of(run, trained),
             objectives=[objective.name for objective in run.objectives.items],
@@ -66,7 +67,7 @@ def page(run: Run, against: Sequence[Path] = (), script: str = "") -> str:
             rows=run.front.members,
             shown={member.ticket for member in members},
             repeats=run.front.repeats,
-            tests={model.ticket: model for model in trained if model.accuracy is not None},
+            tests=tests,
             knee=knee,
             family_picture=_family_picture(recommended),
             architecture_picture=_architecture_picture(recommended),

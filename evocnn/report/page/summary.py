@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from scipy.stats import binomtest
@@ -9,6 +10,7 @@ from scipy.stats import binomtest
 from evocnn.evaluation import Objective, Status
 from evocnn.report.front_axes import ACCURACY, SIZE
 from evocnn.report.front_table import candidate_counts, n_full, why_empty
+from evocnn.report.page.trained import Trained
 from evocnn.report.wording import command, counted, duration, label, metric_text, percent
 from evocnn.runs import Run
 from evocnn.runs.folder import RUNNING
@@ -42,9 +44,15 @@ class Summary:
     commands: tuple[tuple[str, str], ...]
 
 
-def summary_of(run: Run) -> Summary:
-    """Return what was asked of a run, what it found, and how to go on."""
-    return Summary(tuple(_asked(run)), tuple(_found(run)), tuple(_recommended(run)), tuple(_commands(run)))
+def summary_of(run: Run, tested: Trained | None = None) -> Summary:
+    """Return what was asked of a run, what it found, and how to go on.
+
+    Args:
+        run: The run.
+        tested: The recommended network where it was trained in full and tested.
+    """
+    found = tuple(_recommended(run, tested))
+    return Summary(tuple(_asked(run)), tuple(_found(run)), found, tuple(_commands(run, tested)))
 
 
 def _asked(run: Run) -> Iterator[str]:
@@ -97,18 +105,22 @@ def _found(run: Run) -> Iterator[str]:
     if n_failed:
         yield f"{counted(n_failed, 'network')} failed; the reasons are below."
     members = run.front.members
-    if members:
+    if len(members) == 1:
         yield (
-            f"{counted(len(members), 'network')} {'makes' if len(members) == 1 else 'make'} up the front: "
-            "for none of them did the search find another one that is at least as good in everything that "
-            "was wanted and better in something. Who takes one of them gives up a little of one thing for "
-            "more of another."
+            "1 network makes up the front: the search found no other that is better in any of what was "
+            "wanted."
+        )
+    elif members:
+        yield (
+            f"{len(members):,} networks make up the front: for none of them did the search find another one "
+            "that is at least as good in everything that was wanted and better in something. Who takes one "
+            "of them gives up a little of one thing for more of another."
         )
     else:
         yield f"There is no network to recommend, for {why_empty(run)}."
 
 
-def _recommended(run: Run) -> Iterator[str]:
+def _recommended(run: Run, tested: Trained | None) -> Iterator[str]:
     knee = run.front.knee
     if knee is None:
         return
@@ -125,7 +137,13 @@ def _recommended(run: Run) -> Iterator[str]:
         )
     yield from _neighbours(run, knee)
     n_validation = run.manifest.get("data", {}).get("n_validation")
-    if ACCURACY in knee.metrics and n_validation:
+    if tested is not None and tested.accuracy is not None:
+        yield (
+            f"Trained in full, it told {percent(tested.accuracy)} of {tested.n_images:,} test images "
+            f"rightly (95 % interval {' to '.join(map(percent, tested.interval))}). The search never saw these: "
+            "this is what to expect of new images of this sort."
+        )
+    elif ACCURACY in knee.metrics and n_validation:
         accuracy = knee.metrics[ACCURACY]
         n_right = round(accuracy * n_validation)
         sure = binomtest(n_right, n_validation).proportion_ci(CONFIDENCE, method="wilson")
@@ -164,14 +182,15 @@ def _neighbours(run: Run, knee: Record) -> Iterator[str]:
         )
 
 
-def _commands(run: Run) -> Iterator[tuple[str, str]]:
+def _commands(run: Run, tested: Trained | None) -> Iterator[tuple[str, str]]:
     knee = run.front.knee
     if knee is not None and "data" in run.manifest:
         pick = ("--pick", str(knee.ticket))
-        yield (
-            "Train the recommended network in full and test it once",
-            command("train", run, *pick),
-        )
+        if tested is None:
+            yield "Train the recommended network in full and test it once", command("train", run, *pick)
+        else:
+            model = quote(str(run.folder / tested.name))
+            yield "Write the tested network as a file for other programs", f"evocnn export {model}"
         yield "See it in the terminal", command("show", run, *pick)
     if "data" in run.manifest and run.status != RUNNING:
         if run.status == Ending.INTERRUPTED:

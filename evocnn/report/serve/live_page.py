@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 LOOK_SECONDS = 1.0  # between two looks at what a page is made of
 LEAST_PAUSE = 3.0  # seconds between two renderings
+OUTDATED_SECONDS = 10.0  # since a look, after which a page is looked at anew before it is shown
 PAUSE_SHARE = 4.0  # of what a rendering took: a large run's page takes a core for a fifth of the time at most
 
 
@@ -21,7 +22,7 @@ class LivePage:
     """A page with a version, of which the last rendering is kept.
 
     Looking and rendering happen in a thread, one at a time, and nobody waits for them but who asks for a
-    page that was never rendered.
+    page that was never rendered, or that nobody has looked at for long.
 
     Args:
         look: Reads what is new, and returns the version that the page would have.
@@ -41,8 +42,8 @@ class LivePage:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def text(self) -> str:
-        """Return the last rendering, or the first."""
-        if not self._text:
+        """Return the last rendering; where it is missing or may be long outdated, a new one."""
+        if not self._text or monotonic() - self._looked > OUTDATED_SECONDS:
             await self._refresh()
         return self._text
 

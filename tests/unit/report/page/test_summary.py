@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from evocnn.report.page.summary import summary_of
+from evocnn.report.page.trained import Trained
 from evocnn.runs import Run
 from evocnn.store import Record
 
@@ -27,7 +28,7 @@ def test_the_front_is_explained_and_failures_are_counted(
 
     run = make_run(make_record(0, 0.6, 100, 0.1), make_record(1, status=Status.CRASHED))
     said = " ".join(summary_of(run).found)
-    assert "1 network makes up the front: for none of them" in said
+    assert "1 network makes up the front: the search found no other" in said
     assert "1 network failed" in said
 
 
@@ -46,3 +47,17 @@ def test_an_accuracy_stands_with_its_interval_also_where_no_image_was_wrong(
     run.manifest["data"] |= {"n_validation": 100}
     # Wilson: the lower bound is n / (n + 1.96²)
     assert "may be anything from 96.3 to 100.0 %" in " ".join(summary_of(run).recommended)
+
+
+def test_a_tested_network_is_not_to_be_tested_again(
+    make_record: Callable[..., Record], make_run: Callable[..., Run]
+) -> None:
+    run = make_run(make_record(0, 0.9, 100, 0.1))
+    run.manifest["data"] |= {"n_validation": 100}
+    model = Trained(0, "models/a/model.safetensors", ("train", "test"), 0.85, (0.767, 0.907), 100, 1)
+    summary = summary_of(run, model)
+    said = " ".join(summary.recommended)
+    assert "85.0 % of 100 test images rightly (95 % interval 76.7 % to 90.7 %)" in said
+    assert "Only a test" not in said
+    assert summary.commands[0][1] == "evocnn export runs/mine/models/a/model.safetensors"
+    assert not any(command.startswith("evocnn train") for _, command in summary.commands)

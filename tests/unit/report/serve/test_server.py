@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from evocnn.errors import ExperimentError, JournalError
-from evocnn.report.serve import server
+from evocnn.report.serve import live_page, server
 from evocnn.report.serve.server import serve
 from evocnn.runs import Run
 
@@ -63,6 +63,20 @@ def test_a_page_is_rendered_again_when_evaluations_arrive_and_only_then(
         models.mkdir(parents=True)
         await newer(get, "/runs/0", "3 finished 0")
         assert rendered == [0, 3, 3]
+
+    served([growing.folder], use)
+
+
+def test_a_page_that_nobody_looked_at_for_long_is_shown_as_it_is_now(
+    growing: Any, served: Served, rendered: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def use(get: Any) -> None:
+        await get("/runs/0")
+        growing.grow(3)
+        assert "<title>0</title>" in (await get("/runs/0")).body.decode()  # looked at an instant ago
+        monkeypatch.setattr(live_page, "OUTDATED_SECONDS", 0.0)
+        assert "<title>3</title>" in (await get("/runs/0")).body.decode()
+        assert rendered == [0, 3]
 
     served([growing.folder], use)
 
