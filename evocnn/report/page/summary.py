@@ -139,8 +139,8 @@ def _recommended(run: Run, tested: Trained | None) -> Iterator[str]:
     n_validation = run.manifest.get("data", {}).get("n_validation")
     if tested is not None and tested.accuracy is not None:
         yield (
-            f"Trained in full, it told {percent(tested.accuracy)} of {tested.n_images:,} test images "
-            f"rightly (95 % interval {' to '.join(map(percent, tested.interval))}). The search never saw these: "
+            f"Trained in full, it told {percent(tested.accuracy)} of {tested.n_images:,} test images rightly, "
+            f"a 95 % interval of {' to '.join(map(percent, tested.interval))}. The search never saw these: "
             "this is what to expect of new images of this sort."
         )
     elif ACCURACY in knee.metrics and n_validation:
