@@ -139,7 +139,7 @@ def _recommended(run: Run, tested: Trained | None) -> Iterator[str]:
     n_validation = run.manifest.get("data", {}).get("n_validation")
     if tested is not None and tested.accuracy is not None:
         yield (
-            f"Trained in full, it told {percent(tested.accuracy)} of {tested.n_images:,} test images rightly, "
+            f"Trained in full, it tells {percent(tested.accuracy)} of {tested.n_images:,} test images right, "
             f"a 95 % interval of {' to '.join(map(percent, tested.interval))}. The search never saw these: "
             "this is what to expect of new images of this sort."
         )

@@ -57,7 +57,7 @@ def test_a_tested_network_is_not_to_be_tested_again(
     model = Trained(0, "models/a/model.safetensors", ("train", "test"), 0.85, (0.767, 0.907), 100, 1)
     summary = summary_of(run, model)
     said = " ".join(summary.recommended)
-    assert "85.0 % of 100 test images rightly, a 95 % interval of 76.7 % to 90.7 %" in said
+    assert "85.0 % of 100 test images right, a 95 % interval of 76.7 % to 90.7 %" in said
     assert "Only a test" not in said
     assert summary.commands[0][1] == "evocnn export runs/mine/models/a/model.safetensors"
     assert not any(command.startswith("evocnn train") for _, command in summary.commands)
