@@ -1,41 +1,41 @@
 """Photographs of 100x100 pixels, two classes: how many layers? Answered on five pairs of hand signs.
 
-    python experiments/two-classes-100px/run.py --data FOLDER --runs FOLDER [--quick] [--write]
+    evocnn reproduce experiments/two-classes-100px --data FOLDER [--quick]
 
-FOLDER of `--data` holds a folder of photographs for each of the signs 0 to 9. For each pair and seed there
-are a search and the depth sweep, the manual method, in the same space, with the same trainer. Of the search
-the network of the best validation accuracy is taken, of the depth sweep the shallowest of these; both are
-trained in full, on the validation images, too, and judged on the test split, once.
-
-Runs are kept, and a second call goes on where the first was stopped. `--quick` makes one tiny pair. `--write`
-puts the table into results.md beside this file.
+FOLDER holds one folder of photographs for each of the signs 0 to 9, or a folder `sign-digits` that does. For
+each pair and seed there are a search and the depth sweep, the manual method, in the same space, with the same
+trainer. Of the search the network of the best validation accuracy is taken, of the depth sweep the shallowest
+of these; both are trained in full, on the validation images, too, and tested once.
 """
 
-import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
 from typing import Any
 
-import evocnn
-from evocnn.config import Experiment
-from evocnn.config.toml import read_toml
-from evocnn.deploy.full_training import train_in_full
-from evocnn.deploy.judgement import judge, probabilities, recorded
-from evocnn.deploy.terms import full_training, terms_of
-from evocnn.genotype import Pool
-from evocnn.runs import Run, Workers
+from evocnn.cli.study import Asked, escaped, kept_run, perform
+from evocnn.cli.tested import Tested, made_on, tested_in_full
+from evocnn.config import Experiment, load_experiment
+from evocnn.errors import ExperimentError
+from evocnn.genotype import LAYERS, Pool
+from evocnn.genotype.chromosome import parse_layers
+from evocnn.report.figures import Figure
 from evocnn.runs.pick import pick
-from evocnn.store import environment
-from evocnn.store.journal import FILE_NAME
 
 FILE = Path(__file__).parent / "experiment.toml"
 PAIRS = (("0", "1"), ("2", "3"), ("4", "5"), ("6", "7"), ("8", "9"))
 MOST_PARAMETERS = 30_000
-PICKS = {"search": f"parameters<={MOST_PARAMETERS}", "depth-sweep": "best-accuracy"}  # ties: see pick
-EPOCHS = 40  # of a training in full
+PICKS = {"search": f"parameters<={MOST_PARAMETERS}", "depth_sweep": "best-accuracy"}  # ties: see pick
+BAR = 0.97  # of the mean test accuracy of the search
+SEEDS, QUICK_SEEDS = 3, 1
+EPOCHS, QUICK_EPOCHS = 40, 2  # of a training in full
+QUICK = [
+    "training.epochs=2",
+    "search.budget='20 epochs'",
+    "objectives.validation_accuracy.floor=0",
+    "objectives.validation_loss.reference=10",
+]
 
 
 @dataclass(frozen=True)
@@ -43,124 +43,149 @@ class Answer:
     """What one search or sweep says, and what its network is worth.
 
     Attributes:
-        text: The network.
         n_layers: Its layers but for pools, the last linear one included.
-        n_parameters: Its parameters.
-        accuracy: On the test split.
+        tested: The network, trained in full and tested.
     """
 
-    text: str
     n_layers: int
-    n_parameters: int
-    accuracy: float
+    tested: Tested
 
 
-def pair_of(classes: Sequence[str], data: Path, runs: Path) -> Path:
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Search, sweep, train and test whatever is missing; return layers, sizes and test accuracies.
+
+    Raises:
+        ExperimentError: Nobody said where the photographs are.
+    """
+    if asked.data is None:
+        message = "--data must name the folder of photographs, but it was left out; give it"
+        raise ExperimentError(message)
+    pairs, n_seeds = (PAIRS[:1], QUICK_SEEDS) if asked.is_quick else (PAIRS, SEEDS)
+    answers = {
+        arm: [[answer_of(pair, arm, seed, asked) for seed in range(1, n_seeds + 1)] for pair in pairs]
+        for arm in PICKS
+    }
+    asked.write("results.md", table_of(pairs, answers))
+    return figures_of(pairs, answers, asked)
+
+
+def pair_of(pair: Sequence[str], asked: Asked) -> Path:
     """Return a folder with two of the classes, which are links to those of the data."""
-    folder = runs / "images" / "-".join(classes)
+    data, folder = asked.data_of("sign-digits"), asked.runs / "images" / "-".join(pair)
+    assert data is not None  # noqa: S101 - `study` has looked
     folder.mkdir(parents=True, exist_ok=True)
-    for name in classes:
+    for name in pair:
         if not (folder / name).exists():
-            (folder / name).symlink_to(data / name, target_is_directory=True)
+            (folder / name).symlink_to(data.resolve() / name, target_is_directory=True)
     return folder
 
 
-def experiment_of(images: Path, arm: str, seed: int, *, is_quick: bool) -> Experiment:
+def experiment_of(arm: str, seed: int, asked: Asked) -> Experiment:
     """Return the experiment of an arm; they differ in the algorithm."""
-    tables: dict[str, Any] = read_toml(FILE)[0]
-    tables["seed"] = seed
-    tables["data"]["path"] = str(images)
-    if is_quick:
-        tables["training"]["epochs"] = 2
-        tables["search"]["budget"] = "20 epochs"
-    if arm == "depth-sweep":
-        tables["search"]["algorithm"] = arm
-        tables["objectives"]["validation_accuracy"]["floor"] = 0.0  # it may end before it has learned
-    return Experiment.from_dict(tables, folder=FILE.parent, source=str(FILE))
+    experiment = load_experiment(FILE, [f"seed={seed}", *(QUICK if asked.is_quick else [])])
+    if arm == "search":
+        return experiment
+    tables: dict[str, Any] = dict(experiment.tables)
+    tables["search"] = {**tables["search"], "algorithm": "depth-sweep"}
+    accuracy = {
+        **tables["objectives"]["validation_accuracy"],
+        "floor": 0.0,
+    }  # it may end before it has learned
+    tables["objectives"] = {**tables["objectives"], "validation_accuracy": accuracy}
+    return Experiment.from_dict(tables, folder=FILE.parent)
 
 
-def searched(experiment: Experiment, folder: Path) -> Run:
-    """Return a search that has come to its end."""
-    if (folder / FILE_NAME).exists():
-        return evocnn.resume(folder, experiment)
-    return evocnn.run(experiment, folder)
+def answer_of(pair: Sequence[str], arm: str, seed: int, asked: Asked) -> Answer:
+    """Return the best network of a search or sweep, trained in full on all training images and tested."""
+    images = pair_of(pair, asked)
+    run = kept_run(
+        experiment_of(arm, seed, asked), asked.runs / "-".join(pair) / arm / str(seed), images, asked.workers
+    )
+    record = pick(run, PICKS[arm])
+    epochs = QUICK_EPOCHS if asked.is_quick else EPOCHS
+    (tested,) = tested_in_full(run, {arm: record}, images, asked.workers, epochs, all_data=True)
+    layers = parse_layers(record.text.partition(" | ")[0], LAYERS)
+    return Answer(1 + sum(not isinstance(gene, Pool) for gene in layers), tested)
 
 
-def answer_of(run: Run, wanted: str, epochs: int) -> Answer:
-    """Return the network that a pick names, trained in full on all training images, and judged once."""
-    record = pick(run, wanted)
-    terms = terms_of(run, epochs=epochs, all_data=True)
-    training = full_training(terms, record, wanted, seed=0)
-    (model,) = train_in_full(terms, [training], Workers(), on_piece=lambda _: None, should_stop=lambda: False)
-    if model is None:
-        message = f"ticket {record.ticket} of '{run.folder}' must train in full, but failed; look at it"
-        raise RuntimeError(message)
-    judgement = recorded(model.steps)
-    if judgement is None:
-        judgement = judge(run, training.path.parent.name, {"": partial(probabilities, model)})[""]
-        model.after(judgement.step).save(training.path)
-    n_layers = 1 + sum(not isinstance(gene, Pool) for gene in model.chromosome.layers)
-    return Answer(record.text, n_layers, int(record.metrics["parameters"]), judgement.accuracy)
+Answers = Mapping[str, Sequence[Sequence[Answer]]]  # of each arm, of each pair, of each seed
 
 
-def table_of(
-    pairs: Sequence[Sequence[str]], seeds: int, data: Path, runs: Path, *, is_quick: bool
-) -> list[str]:
-    """Return the lines of the table, and of the networks that it is of."""
-    lines = [
+def figures_of(pairs: Sequence[Sequence[str]], answers: Answers, asked: Asked) -> dict[str, Figure]:
+    """Return test accuracy, largest network and layers of each arm, and the accuracy of each pair."""
+    tolerance = 0.5 if asked.is_quick else 0.03
+    figures: dict[str, Figure] = {}
+    for arm, by_pair in answers.items():
+        found = [answer for of_pair in by_pair for answer in of_pair]
+        layers = [answer.n_layers for answer in found]
+        most = max(answer.tested.n_parameters for answer in found)
+        figures |= {
+            f"{arm}.test_accuracy": Figure(accuracy_of(found), tolerance, is_exact=True),
+            f"{arm}.most_parameters": Figure(most, most, is_exact=True),
+            f"{arm}.median_layers": Figure(median(layers), 2, is_exact=True),
+            f"{arm}.least_layers": Figure(min(layers), 2, is_exact=True),
+            f"{arm}.most_layers": Figure(max(layers), 3, is_exact=True),
+        }
+        for pair, of_pair in zip(pairs, by_pair, strict=True):
+            name = f"{arm}.{'_and_'.join(pair)}"
+            figures[name] = Figure(accuracy_of(of_pair), 2 * tolerance, is_exact=True)
+    if not asked.is_quick:
+        figures["bar_met"] = Figure(figures["search.test_accuracy"].value >= BAR, 0)
+    return figures
+
+
+def accuracy_of(answers: Sequence[Answer]) -> float:
+    """Return the mean test accuracy."""
+    return fmean(answer.tested.accuracy for answer in answers)
+
+
+def table_of(pairs: Sequence[Sequence[str]], answers: Answers) -> list[str]:
+    """Return what came out as Markdown: a line for each pair, then each network."""
+    n_seeds = len(answers["search"][0])
+    means = {
+        arm: accuracy_of([answer for of_pair in by_pair for answer in of_pair])
+        for arm, by_pair in answers.items()
+    }
+    rows = [
+        f"| {' and '.join(pair)} | {' | '.join(cells_of(answers[arm][number]) for arm in PICKS)} |"
+        for number, pair in enumerate(pairs)
+    ]
+    networks = [
+        f"| {' and '.join(pair)} | {arm.replace('_', ' ')} | {seed} | `{escaped(answer.tested.text)}` "
+        f"| {answer.tested.accuracy:.4f} |"
+        for arm, by_pair in answers.items()
+        for pair, of_pair in zip(pairs, by_pair, strict=True)
+        for seed, answer in enumerate(of_pair, 1)
+    ]
+    return [
+        "# Two classes of 100x100 pixels",
+        "",
         "| signs | layers | parameters | test accuracy | depth sweep: layers | parameters | test accuracy |",
         "|---|---|---|---|---|---|---|",
+        *rows,
+        "",
+        f"Layers and parameters of seed 1, 2, ...; test accuracy: mean ± standard deviation, n = {n_seeds}.",
+        f"Means of all pairs: search {means['search']:.4f}, depth sweep {means['depth_sweep']:.4f}.",
+        "",
+        "| signs | arm | seed | network | test accuracy |",
+        "|---|---|---|---|---|",
+        *networks,
+        "",
+        made_on(),
     ]
-    rows = [f"| {' and '.join(classes)} |" for classes in pairs]
-    networks = ["", "Networks, with test accuracy:", ""]
-    for arm, wanted in PICKS.items():
-        for number, classes in enumerate(pairs):
-            images, answers = pair_of(classes, data, runs), []
-            for seed in range(seeds):
-                experiment = experiment_of(images, arm, seed, is_quick=is_quick)
-                run = searched(experiment, runs / "-".join(classes) / f"{arm}-{seed}")
-                answers.append(answer_of(run, wanted, 2 if is_quick else EPOCHS))
-                text, accuracy = answers[-1].text, answers[-1].accuracy
-                networks.append(f"- {' and '.join(classes)}, {arm}, seed {seed}: `{text}` {accuracy:.4f}")
-                print(networks[-1], flush=True)
-            rows[number] += f" {_cells(answers)} |"
-            print(rows[number], flush=True)
-    return [*lines, *rows, *networks]
 
 
-def _cells(answers: Sequence[Answer]) -> str:
-    accuracies = [answer.accuracy for answer in answers]
-    spread = f" ± {stdev(accuracies):.4f}" if len(answers) > 1 else ""
+def cells_of(answers: Sequence[Answer]) -> str:
+    """Return layers, parameters and test accuracy of a pair, as cells of a table."""
+    accuracies = [answer.tested.accuracy for answer in answers]
+    spread = f" ± {stdev(accuracies):.4f}" if len(accuracies) > 1 else ""
     cells = (
         ", ".join(str(answer.n_layers) for answer in answers),
-        ", ".join(f"{answer.n_parameters:,}" for answer in answers),
+        ", ".join(f"{answer.tested.n_parameters:,}" for answer in answers),
         f"{fmean(accuracies):.4f}{spread}",
     )
     return " | ".join(cells)
 
 
-def main() -> None:
-    """Run what is missing and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--runs", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--write", action="store_true")
-    arguments = parser.parse_args()
-    pairs, seeds = (PAIRS[:1], 1) if arguments.quick else (PAIRS, arguments.seeds)
-    data, runs = arguments.data.resolve(), arguments.runs.resolve()
-    lines = table_of(pairs, seeds, data, runs, is_quick=arguments.quick)
-    machine = environment()
-    notes = (
-        f"Layers and parameters of seed 0, 1, ...; test accuracy: mean and standard deviation, n = {seeds}; "
-        f"torch {machine['torch']}, {machine['processor']}."
-    )
-    text = "\n".join([*lines, "", notes, ""])
-    print(f"\n{text}")
-    if arguments.write:
-        (FILE.parent / "results.md").write_text(f"# Results\n\n{text}", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    perform(study, __doc__)
