@@ -39,6 +39,24 @@ class Task:
 
 
 @dataclass
+class Deadly:
+    """Kills the first process that pickles it, and crosses from the second one as an empty text."""
+
+    marker: Path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        die_once(self.marker)
+        return str, ()
+
+
+def die_once(marker: Path) -> None:
+    """Kill this process, unless one was killed here before."""
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass
 class Doer:
     """Does what a task says."""
 
@@ -49,9 +67,10 @@ class Doer:
         task = request.genome.key
         if task == "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        elif task == "die once" and not (self.folder / "died").exists():
-            (self.folder / "died").touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+        elif task == "die once":
+            die_once(self.folder / "died")
+        elif task == "die returning once":
+            return Evaluation(Status.OK, reason=Deadly(self.folder / "died returning"))  # type: ignore[arg-type]
         elif task == "leave":
             os._exit(3)
         elif task == "exhaust":
@@ -65,6 +84,20 @@ class Doer:
         elif task == "nan":
             return Evaluation(Status.OK, {"accuracy": float("nan")})
         return Evaluation(Status.OK, {"pid": float(os.getpid())})
+
+
+@dataclass
+class DiesInStartUp(Doer):
+    """Kills the first worker that unpickles it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return loaded_or_dead, (self.folder,)
+
+
+def loaded_or_dead(folder: Path) -> Doer:
+    """Kill this process, or return what does tasks."""
+    die_once(folder / "died in start-up")
+    return Doer(folder)
 
 
 class Unloadable:
@@ -125,7 +158,8 @@ def test_two_workers_share_one_gpu(cluster: RayExecutor) -> None:
 
 def test_no_candidate_harms_another(executor: RayExecutor, tools: Any, tmp_path: Path) -> None:
     assert (executor.n_idle, executor.n_running) == (0, 0)
-    tasks = ("ok", "die", "ok", "exhaust", "raise", "die once", "unpicklable", "leave", "nan", "ok")
+    tasks = ("ok", "die", "ok", "exhaust", "raise", "die once", "unpicklable", "leave", "nan")
+    tasks = (*tasks, "die returning once", "ok")
     evaluations = dict(zip(tasks, finish(executor, tools, *tasks), strict=False))
     assert {task: evaluation.status for task, evaluation in evaluations.items()} == {
         "ok": Status.OK,
@@ -136,8 +170,10 @@ def test_no_candidate_harms_another(executor: RayExecutor, tools: Any, tmp_path:
         "unpicklable": Status.CRASHED,
         "leave": Status.CRASHED,
         "nan": Status.DIVERGED,
+        "die returning once": Status.OK,
     }
     assert (tmp_path / "died").exists()
+    assert (tmp_path / "died returning").exists()
     assert evaluations["die"].reason.startswith("killed 2 workers: ")
     assert evaluations["leave"].reason.startswith("killed 2 workers: ")
     assert evaluations["raise"].reason.startswith("ValueError: no such layer at ")
@@ -145,6 +181,19 @@ def test_no_candidate_harms_another(executor: RayExecutor, tools: Any, tmp_path:
     assert evaluations["nan"].reason == "metric accuracy was nan"
     assert not evaluations["die"].metrics
     tools.wait_for(lambda: executor.wait(0.1) or executor.n_idle == 2, "two living workers again")
+
+
+def test_a_worker_that_is_killed_in_start_up_is_replaced(
+    cluster: RayExecutor, tools: Any, tmp_path: Path
+) -> None:
+    """Fails where `_bury` gives up at the first death in start-up, or replaces nothing."""
+    executor = RayExecutor(DiesInStartUp(tmp_path), 2)
+    try:
+        evaluations = finish(executor, tools, "ok", "ok", "ok")
+    finally:
+        executor.close()
+    assert (tmp_path / "died in start-up").exists()
+    assert [evaluation.status for evaluation in evaluations] == [Status.OK] * 3
 
 
 def test_a_candidate_past_its_deadline_is_ended_with_its_worker(
