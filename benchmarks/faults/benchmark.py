@@ -1,6 +1,6 @@
 """Claim: after 50 kills of the driver and 50 of workers a search is what it would have been without them.
 
-    .venv/bin/python benchmarks/faults/benchmark.py [--write]
+    evocnn reproduce benchmarks/faults [--quick]
 
 A quiet search of tiny networks goes first. Then the same search is sent SIGKILL 50 times, at random moments
 of starting, breeding, committing, saving a state, telling and waiting, and resumed each time, with two Ray
@@ -8,18 +8,16 @@ workers or none. Then its workers are killed 50 times, with the driver left alon
 they train, while they return a result; as often as it takes, the search is made anew. In the end journals
 (times aside) and fronts must be equal, and on the way no committed evaluation may be submitted again, none
 may be lost, and what is told must be told once and in the order of the quiet search. Otherwise this script
-stops. It may be stopped itself and goes on where it was; `runs` beside this file holds what it has.
-`--write` puts the tables into results.md beside this file.
+stops. It may be stopped itself and goes on where it was. The quick form has three kills of each.
 """
 
-import argparse
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -30,12 +28,14 @@ import psutil
 from session import PLACES
 
 import evocnn
+from evocnn.cli.study import Asked, perform
+from evocnn.report.figures import Figure
 from evocnn.store import Journal, Record, environment
 from evocnn.store.journal import FILE_NAME
 
 HERE = Path(__file__).parent
 EXPERIMENT = HERE / "experiment.toml"
-N_KILLS = 50  # of the driver, and as many of workers
+N_KILLS, QUICK_KILLS = 50, 3  # of the driver, and as many of workers
 # Seconds after the start of what is done there, about twice as long as it takes.
 SPANS = {
     "starting": 12.0,
@@ -255,18 +255,27 @@ def quiet_run(home: Path, n_kills: int) -> tuple[evocnn.Run, list[int]]:
     return evocnn.open_run(folder), noted(log, "told")
 
 
-def main() -> None:
-    """Kill drivers, then workers, print the tables and write them if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="write results.md")
-    parser.add_argument("--kills", type=int, default=N_KILLS, help="of the driver, and as many of workers")
-    parser.add_argument("--folder", type=Path, default=HERE / "runs", help="where the runs lie")
-    asked = parser.parse_args()
-    home, n_kills = asked.folder, asked.kills
-    home.mkdir(parents=True, exist_ok=True)
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Kill drivers, then workers; return what came of it, and write the tables."""
+    home, n_kills = asked.runs, QUICK_KILLS if asked.is_quick else N_KILLS
     quiet, order = quiet_run(home, n_kills)
-    print(f"quiet: {len(quiet.records)} evaluations")
+    print(f"quiet: {len(quiet.records)} evaluations", flush=True)
+    deaths = driver_deaths(home, n_kills, quiet, order)
+    kills, n_runs = worker_kills(home, n_kills, quiet, order)
+    asked.write("results.md", report(quiet, deaths, kills, n_runs).splitlines())
+    own = [death["training_after"] - death["ray"] for death in deaths if death["training_after"] is not None]
+    return {
+        "evaluations": Figure(len(quiet.records), 0),
+        "driver_kills": Figure(len(deaths), 0),
+        "worker_kills": Figure(len(kills), 0),
+        "wrong_journals": Figure(0, 0),  # this script stops at the first
+        "resume_seconds_median": Figure(round(median(own), 1), None, "s"),
+        "resume_seconds_most": Figure(round(max(own), 1), None, "s"),
+    }
 
+
+def driver_deaths(home: Path, n_kills: int, quiet: evocnn.Run, order: Sequence[int]) -> list[dict[str, Any]]:
+    """Kill the driver so often, let the search end, and return what came of each kill."""
     deaths = done(home / "driver-kills.jsonl")
     for number in range(len(deaths), n_kills):
         deaths.append(kill_driver(home / "driver", number, n_kills, order))
@@ -277,7 +286,11 @@ def main() -> None:
         assert code == 0, f"the search that was killed ended with {code}"
         check_told(home / "driver.jsonl", order)
     check_equal(home / "driver", quiet)
+    return deaths
 
+
+def worker_kills(home: Path, n_kills: int, quiet: evocnn.Run, order: Sequence[int]) -> tuple[list[str], int]:
+    """Kill workers so often, in as many searches as it takes; return the kinds of kills and how many."""
     kills = done(home / "worker-kills.jsonl")
     n_runs = 0
     while len(kills) < n_kills or (home / f"workers-{n_runs}").exists():
@@ -291,10 +304,7 @@ def main() -> None:
                 print(f"worker {len(kills)}: {kind}", flush=True)
         check_equal(folder, quiet)
         n_runs += 1
-    results = report(quiet, deaths, kills, n_runs)
-    print(results)
-    if asked.write:
-        (HERE / "results.md").write_text(results, encoding="utf-8")
+    return kills, n_runs
 
 
 def report(quiet: evocnn.Run, deaths: Sequence[dict[str, Any]], kills: Sequence[str], n_runs: int) -> str:
@@ -348,11 +358,11 @@ takes, in seconds:
 
 Bar: at most {BAR:g} s. {"Met" if slowest <= BAR else "Missed"}: the largest was {slowest:.1f} s.
 
-Command: `python benchmarks/faults/benchmark.py --write`
+Command: `evocnn reproduce benchmarks/faults`
 Machine: {where["processor"]}, {where["cores"]} cores, load average at the end {load:.1f};
 Python {where["python"]}, torch {where["torch"]}, ray {where["ray"]}, commit {where["commit"]}.
 """
 
 
 if __name__ == "__main__":
-    main()
+    perform(study, __doc__)

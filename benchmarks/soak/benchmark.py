@@ -1,6 +1,6 @@
 """Claim: after 2,000 evaluations of which a quarter fails, every ticket is accounted for and nothing leaks.
 
-    .venv/bin/python benchmarks/faults/soak.py [--write]
+    evocnn reproduce benchmarks/soak [--quick]
 
 Two Ray workers train tiny networks for real. One in twenty evaluations runs out of memory, one has a NaN
 loss, one raises an exception, one takes too long (half of these past their timeout, half in a loop that
@@ -8,15 +8,15 @@ never ends), one kills its worker: which, follows from the candidate. In the end
 ticket once, with the status that was meant for it. Memory, file descriptors and threads of driver and
 workers are read every few seconds; what is left of processes, actors and shared memory is looked for after.
 As many workers are killed, none lives long: so one more search, with the faults that leave workers alive,
-has a single worker whose memory is followed. `--write` puts the tables into soak.md beside this file.
+has a single worker whose memory is followed. Searches, evaluators and faults are those of benchmarks/faults.
 """
 
-import argparse
 import os
+import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
@@ -24,16 +24,21 @@ from typing import Any
 
 import numpy as np
 import psutil
-from benchmark import EXPERIMENT, MAX_ATTEMPTS, noted, start, workers_of
-from evaluators import FAULTS, fault_of, name_of
 from scipy.stats import linregress, t
 
 import evocnn
+from evocnn.cli.study import Asked, perform
 from evocnn.evaluation import Status
 from evocnn.genotype import Fidelity
+from evocnn.report.figures import Figure
 from evocnn.store import environment
 
-HERE = Path(__file__).parent
+BENCHMARKS = Path(__file__).parents[1]
+sys.path += [str(BENCHMARKS), str(BENCHMARKS / "faults")]
+from evaluators import FAULTS, fault_of, name_of  # noqa: E402 - beside this one
+from faults.benchmark import EXPERIMENT, MAX_ATTEMPTS, noted, start, workers_of  # noqa: E402
+
+BUDGET, QUICK_BUDGET = 1200, 60  # full trainings, of three epochs
 MARK = "EVOCNN_SOAK"  # in the environment of all processes that a session starts
 SECONDS = 2.0  # between two looks
 MEBIBYTE = 2**20
@@ -146,23 +151,20 @@ def rows_of(seen: Sequence[Any], who: str) -> list[str]:
     return rows
 
 
-def main() -> None:
-    """Soak, print the tables and write them if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="write soak.md")
-    parser.add_argument("--budget", type=int, default=1200, help="full trainings, of three epochs")
-    asked = parser.parse_args()
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Soak, write the tables, and return what was counted."""
+    budget = QUICK_BUDGET if asked.is_quick else BUDGET
     surviving = [name for name, fault in FAULTS.items() if name not in {"killed worker", "endless loop"}]
     with TemporaryDirectory(prefix="evocnn-soak-") as home:
-        run, seen, rest = soak(Path(home) / "soak", list(FAULTS), asked.budget, 2)
+        run, seen, rest = soak(Path(home) / "soak", list(FAULTS), budget, 2)
         count = account(run, Path(home) / "soak.jsonl", list(FAULTS))
         print(count, rest, flush=True)
-        one_run, one_seen, one_rest = soak(Path(home) / "one", surviving, asked.budget // 2, 1)
+        one_run, one_seen, one_rest = soak(Path(home) / "one", surviving, budget // 2, 1)
         account(one_run, Path(home) / "one.jsonl", surviving)
-    text = report(count, seen, rest, one_seen, one_rest)
-    print(text)
-    if asked.write:
-        (HERE / "soak.md").write_text(text, encoding="utf-8")
+    asked.write("results.md", report(count, seen, rest, one_seen, one_rest).splitlines())
+    n_left = sum(len(found) for of_one in (rest, one_rest) for found in of_one.values())
+    by_fault = {f"{name.replace(' ', '_')}": Figure(count[name], 0) for name in (*FAULTS, "none")}
+    return {"evaluations": Figure(count.total(), 0), **by_fault, "left_behind": Figure(n_left, 0)}
 
 
 def report(
@@ -207,11 +209,11 @@ of {one_seen[-1]["told"]:,} tickets with the faults that leave workers alive.
 At most {n_workers} worker processes lived at a time. Processes and shared memory left a minute after the
 end: {", ".join(remains) or "none"}.
 
-Command: `python benchmarks/faults/soak.py --write`
+Command: `evocnn reproduce benchmarks/soak`
 Machine: {where["processor"]}, {where["cores"]} cores, load average at the end {load:.1f};
 Python {where["python"]}, torch {where["torch"]}, ray {where["ray"]}, commit {where["commit"]}.
 """
 
 
 if __name__ == "__main__":
-    main()
+    perform(study, __doc__)
