@@ -3,14 +3,12 @@
 import logging
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import ray
-from ray._private import ray_constants
 
 from evocnn.errors import WorkerError
+from evocnn.workers.local_ray import on_loopback
 from evocnn.workers.plan import Node
 from evocnn.workers.uninterrupted import uninterrupted
 
@@ -18,15 +16,11 @@ CONNECT_SECONDS = 10.0  # Ray itself tries an address where nothing listens for 
 
 
 def connect(n_workers: int | None, address: str | None, declared_gpus: int | None) -> None:
-    """Connect to a cluster, or start a local one: without a dashboard, heard on loopback alone, with a token.
-
-    Ray listens on all interfaces, except where it is told that machines here never form clusters; that also
-    keeps it from taking 127.0.0.1 in an address for another interface. The token is Ray's default.
-    """
+    """Connect to a cluster, or start a local one, heard on loopback alone, with a token, Ray's default."""
     logging.getLogger("ray").setLevel(logging.ERROR)  # or it announces that it turns on its token
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
     try:
-        with uninterrupted(), _on_loopback():
+        with uninterrupted(), on_loopback():
             if address:
                 check_listens(address)
                 ray.init(address=address, **quiet)
@@ -43,17 +37,6 @@ def connect(n_workers: int | None, address: str | None, declared_gpus: int | Non
         cause = (str(error).strip() or repr(error)).splitlines()[0]
         message = f"a Ray cluster {place} must be reachable, but: {cause}; use --workers 0 to run without Ray"
         raise WorkerError(message) from error
-
-
-@contextmanager
-def _on_loopback() -> Iterator[None]:
-    """Let Ray start as it does on macOS and Windows."""
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    try:
-        yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def nodes() -> list[Node]:

@@ -54,7 +54,7 @@ def holds_back(process: int, number: signal.Signals) -> bool:
 def test_a_local_cluster_is_heard_on_loopback_alone_and_a_killed_driver_leaves_nothing(
     experiment_file: Path, tmp_path: Path, tools: Any
 ) -> None:
-    """Fails without `_on_loopback`. What is left after `kill -9` is up to Ray alone."""
+    """Fails without `on_loopback`. What is left after `kill -9` is up to Ray alone."""
     before = set(SHARED.iterdir())
     folder = tmp_path / "run"
     command = tools.evocnn("run", experiment_file, "--out", folder, "--workers", 2)
