@@ -7,32 +7,23 @@ of a network of three convolutions of 32, 64 and 128 filters. For each data set,
 and seed there are two searches of equally many epochs: one whose networks begin with that network's layers,
 cut anywhere, any number of them trained, and the same search without the backbone, from scratch. Both are
 given the whole pretrained architecture with two heads as founders. Of each search the network of the best
-validation accuracy is trained in full, for as many epochs in both arms, and judged on the test split, once.
-
-Runs are kept, and a second call goes on where the first was stopped. `--quick` makes one tiny pair of each
-data set.
+validation accuracy is trained once more, for as many epochs in both arms, and tested once.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-import evocnn
-from evocnn.cli.study import Asked, perform
+from evocnn.cli.study import Asked, kept_run, perform
+from evocnn.cli.tested import Tested, made_on, tested_in_full
 from evocnn.config import Experiment
 from evocnn.config.toml import read_toml
-from evocnn.deploy.full_training import train_in_full
-from evocnn.deploy.judgement import judge, probabilities, recorded
-from evocnn.deploy.terms import full_training, terms_of
 from evocnn.errors import ExperimentError
 from evocnn.report.figures import Figure
-from evocnn.runs import Run, Workers
+from evocnn.report.front_table import escaped
 from evocnn.runs.pick import pick
-from evocnn.store import environment
-from evocnn.store.journal import FILE_NAME
 
 HERE = Path(__file__).parent
 LAYERS = "conv32k3 norm=none · pool · conv64k3 norm=none · pool · conv128k3 norm=none · pool"
@@ -43,7 +34,7 @@ FOUNDERS = {  # the pretrained network as it is, with a new head: frozen or trai
 }
 VALIDATION = 0.2
 ARMS = ("backbone", "scratch")
-SEEDS = 3
+SEEDS, QUICK_SEEDS = 3, 1
 WEIGHTS = Path("pretrained") / "digit_recognizer_mnist_cnn.pth"
 
 
@@ -60,23 +51,32 @@ class Setting:
 
     data: str
     n_training: int | None
-    budget: int = 400
-    epochs: int = 15
+    budget: int
+    epochs: int
+
+    @property
+    def name(self) -> str:
+        """The data set and how many images of it train."""
+        return f"{self.data}.{self.n_training or 'all'}"
 
 
 SETTINGS = (
-    *(Setting("fashion-mnist", n) for n in (500, 2_000, 10_000)),
-    Setting("sign-digits", None),
+    Setting("fashion-mnist", 500, 240, 15),
+    Setting("fashion-mnist", 2_000, 150, 15),
+    Setting("fashion-mnist", 10_000, 60, 6),
+    Setting("sign-digits", None, 180, 15),
 )
 QUICK = (Setting("fashion-mnist", 500, 40, 5), Setting("sign-digits", 800, 40, 5))
+Found = Mapping[Setting, Mapping[str, Sequence[Tested]]]  # of each arm, of each seed
 
 
-def experiment_of(setting: Setting, arm: str, seed: int, data: Path, weights: Path) -> Experiment:
+def experiment_of(setting: Setting, arm: str, seed: int, weights: Path) -> Experiment:
     """Return the experiment of an arm; they differ in the backbone, and in how the founders begin."""
     path = HERE / f"{setting.data}.toml"
     tables: dict[str, Any] = read_toml(path)[0]
-    tables |= {"seed": seed, "training": {"epochs": setting.epochs}}
-    tables["data"] |= {"path": str(data / setting.data), "validation": VALIDATION}
+    tables["seed"] = seed
+    tables["training"]["epochs"] = setting.epochs
+    tables["data"]["validation"] = VALIDATION
     if setting.n_training is not None:
         tables["data"]["images"] = round(setting.n_training / (1 - VALIDATION))
     tables["search"]["budget"] = f"{setting.budget} epochs"
@@ -88,63 +88,15 @@ def experiment_of(setting: Setting, arm: str, seed: int, data: Path, weights: Pa
     return Experiment.from_dict(tables, folder=HERE, source=str(path))
 
 
-def searched(experiment: Experiment, folder: Path) -> Run:
-    """Return a search that has come to its end."""
-    if (folder / FILE_NAME).exists():
-        return evocnn.resume(folder, experiment)
-    return evocnn.run(experiment, folder)
-
-
-def judged(run: Run) -> tuple[str, float, float]:
-    """Return the text of the network of the best validation accuracy, trained in full, and its accuracies."""
+def tested_of(setting: Setting, arm: str, seed: int, asked: Asked) -> Tested:
+    """Return the network of the best validation accuracy of a search, trained once more and tested."""
+    assert asked.data is not None  # noqa: S101 - `study` has looked
+    experiment = experiment_of(setting, arm, seed, asked.data / WEIGHTS)
+    data = asked.data_of(setting.data)
+    run = kept_run(experiment, asked.runs / setting.name / arm / str(seed), data, asked.workers)
     record = pick(run, "best-accuracy")
-    terms = terms_of(run)
-    training = full_training(terms, record, "best-accuracy", seed=0)
-    (model,) = train_in_full(terms, [training], Workers(), on_piece=lambda _: None, should_stop=lambda: False)
-    if model is None:
-        message = f"ticket {record.ticket} of '{run.folder}' must train in full, but failed; look at it"
-        raise RuntimeError(message)
-    judgement = recorded(model.steps)
-    if judgement is None:
-        judgement = judge(run, training.path.parent.name, {"": partial(probabilities, model)})[""]
-        model.after(judgement.step).save(training.path)
-    step: Mapping[str, Any] = model.steps[0]
-    return record.text, float(step["validation_accuracy"]), judgement.accuracy
-
-
-def table_of(
-    settings: Sequence[Setting], seeds: int, data: Path, weights: Path, runs: Path
-) -> tuple[list[str], dict[str, float]]:
-    """Return the lines of the table, and of the networks that it is of; and the mean accuracies by name."""
-    lines = [
-        "| data | training images | backbone, test | scratch, test | difference |",
-        "|---|---|---|---|---|",
-    ]
-    networks = ["", "Networks, with validation and test accuracy:", ""]
-    means: dict[str, float] = {}
-    for setting in settings:
-        size = setting.n_training or "all"
-        found: dict[str, list[float]] = {arm: [] for arm in ARMS}
-        for seed in range(seeds):
-            for arm in ARMS:
-                folder = runs / f"{setting.data}-{size}-{setting.budget}" / f"{arm}-{seed}"
-                run = searched(experiment_of(setting, arm, seed, data, weights), folder)
-                text, validation, test = judged(run)
-                found[arm].append(test)
-                networks.append(
-                    f"- {setting.data}, {size}, {arm}, seed {seed}: `{text}` {validation:.4f}, {test:.4f}"
-                )
-                print(networks[-1], flush=True)
-        differences = [a - b for a, b in zip(*found.values(), strict=True)]
-        named = {**found, "difference": differences}
-        means |= {f"{setting.data}.{size}.{name}": fmean(values) for name, values in named.items()}
-        lines.append(f"| {setting.data} | {size} | {' | '.join(map(_shown, named.values()))} |")
-    return [*lines, *networks], means
-
-
-def _shown(values: Sequence[float]) -> str:
-    spread = f" ± {stdev(values):.4f}" if len(values) > 1 else ""
-    return f"{fmean(values):.4f}{spread}"
+    (tested,) = tested_in_full(run, {arm: record}, data, asked.workers, setting.epochs, all_data=False)
+    return tested
 
 
 def study(asked: Asked) -> Mapping[str, Figure]:
@@ -156,15 +108,64 @@ def study(asked: Asked) -> Mapping[str, Figure]:
     if asked.data is None:
         message = "--data must name the folder of images and pretrained network, but it was left out; give it"
         raise ExperimentError(message)
-    settings, seeds = (QUICK, 1) if asked.is_quick else (SETTINGS, SEEDS)
-    lines, means = table_of(settings, seeds, asked.data, asked.data / WEIGHTS, asked.runs.resolve())
-    machine = environment()
-    notes = (
-        f"Test accuracy: mean and standard deviation, n = {seeds}; torch {machine['torch']}, "
-        f"{machine['processor']}."
-    )
-    asked.write("results.md", ["# Results", "", *lines, "", notes])
-    return {name: Figure(value, 0.1 if asked.is_quick else 0.03) for name, value in means.items()}
+    settings, n_seeds = (QUICK, QUICK_SEEDS) if asked.is_quick else (SETTINGS, SEEDS)
+    found: Found = {
+        setting: {
+            arm: [tested_of(setting, arm, seed, asked) for seed in range(1, n_seeds + 1)] for arm in ARMS
+        }
+        for setting in settings
+    }
+    asked.write("results.md", table_of(found))
+    return {
+        f"{setting.name}.{name}": Figure(fmean(values), 0.2 if asked.is_quick else 0.03, is_exact=True)
+        for setting, by_arm in found.items()
+        for name, values in accuracies_of(by_arm).items()
+    }
+
+
+def accuracies_of(by_arm: Mapping[str, Sequence[Tested]]) -> dict[str, list[float]]:
+    """Return the test accuracies of each arm, seed by seed, and the gains by the backbone."""
+    accuracies = {arm: [one.accuracy for one in tested] for arm, tested in by_arm.items()}
+    gains = [a - b for a, b in zip(*accuracies.values(), strict=True)]
+    return {**accuracies, "gain": gains}
+
+
+def table_of(found: Found) -> list[str]:
+    """Return what came out as Markdown: a line for each data set and size, then each network."""
+    n_seeds = len(next(iter(found.values()))[ARMS[0]])
+    rows = [
+        f"| {setting.data} | {setting.n_training or 'all'} | {setting.budget} | {setting.epochs} "
+        f"| {' | '.join(map(shown, accuracies_of(by_arm).values()))} |"
+        for setting, by_arm in found.items()
+    ]
+    networks = [
+        f"| {setting.data} | {setting.n_training or 'all'} | {arm} | {seed} | `{escaped(one.text)}` "
+        f"| {one.n_parameters:,} | {one.accuracy:.4f} |"
+        for setting, by_arm in found.items()
+        for arm, tested in by_arm.items()
+        for seed, one in enumerate(tested, 1)
+    ]
+    return [
+        "# A backbone, or from scratch",
+        "",
+        "| data | training images | epochs: of a search | of a training | backbone | scratch | gain |",
+        "|---|---|---|---|---|---|---|",
+        *rows,
+        "",
+        f"Test accuracy: mean ± standard deviation, n = {n_seeds}; the gain is paired by seed.",
+        "",
+        "| data | training images | arm | seed | network | parameters | test accuracy |",
+        "|---|---|---|---|---|---|---|",
+        *networks,
+        "",
+        made_on(),
+    ]
+
+
+def shown(values: Sequence[float]) -> str:
+    """Return mean and standard deviation."""
+    spread = f" ± {stdev(values):.4f}" if len(values) > 1 else ""
+    return f"{fmean(values):.4f}{spread}"
 
 
 if __name__ == "__main__":
