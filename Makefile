@@ -9,7 +9,7 @@ DEVELOPMENT := .venv/.development-installed
 UNFINISHED := .venv/.unfinished
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check audit wheel clean
+.PHONY: help demo test check docs audit wheel clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,11 +22,16 @@ demo: $(RUNTIME)  ## evolve networks for handwritten digits, then print and plot
 test: $(DEVELOPMENT)  ## run the tests and hold their coverage against the bar in setup.cfg
 	$(BIN)/pytest --cov --numprocesses auto --maxprocesses 4 --dist loadgroup
 
-check: $(DEVELOPMENT)  ## run the linter, the formatter's check, the type checker and the import contract
+check: $(DEVELOPMENT)  ## run the linter, the formatter's check, the type checker and the import contract; build the pages
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory docs
+
+docs: $(DEVELOPMENT)  ## build the pages of docs/ and the API reference into build/docs; a broken link is an error
+	$(BIN)/sphinx-build -c docs -E -W --keep-going --quiet . build/docs
+	@echo build/docs/index.html
 
 # The audit asks a database on the network; the other two need none.
 audit: $(DEVELOPMENT)  ## list what is installed and its licences in build/audit, then look for known vulnerabilities

@@ -1,5 +1,7 @@
 """Everything that evocnn raises on purpose.
 
+The tree::
+
     EvocnnError
     ├── ExperimentError       the experiment file or an option is wrong
     ├── DataError             the images or labels cannot be used

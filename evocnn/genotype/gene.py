@@ -73,7 +73,7 @@ def number(
     """Declare a numeric field of a gene.
 
     Args:
-        prefix: What precedes the value in the text form, `k` in `conv32k3`; ` name=` if not given.
+        prefix: What precedes the value in the text form, `k` in `conv32k3`; the name with `=` if not given.
         default: The value where none is given.
         low: Least permitted value.
         below: The value must be smaller than this.

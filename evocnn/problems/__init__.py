@@ -1,11 +1,13 @@
 """Search problems with known answers, which train nothing: NAS-Bench-201, ZDT, DTLZ, a landscape of CNNs.
 
-from evocnn.problems import zdt
-from evocnn.runs import solve
+How near a search comes to a front that is known::
 
-problem = zdt(1)
-run = solve(problem, "nsga2", budget=10_000, population=100)
-print(problem.gap(run.front.losses))
+    from evocnn.problems import zdt
+    from evocnn.runs import solve
+
+    problem = zdt(1)
+    run = solve(problem, "nsga2", budget=10_000, population=100)
+    print(problem.gap(run.front.losses))
 """
 
 from evocnn.problems.cells import Cell, CellSpace, CellVariation

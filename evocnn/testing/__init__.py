@@ -1,5 +1,7 @@
 """Conformance checks for genes, operators and algorithms of your own.
 
+As tests::
+
     from evocnn.testing import check_algorithm, check_gene, check_mutation
 
     def test_my_gene_conforms():

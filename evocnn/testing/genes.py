@@ -29,6 +29,8 @@ def check_gene(
 ) -> None:
     """Check that a layer gene keeps the rules that evocnn relies on.
 
+    For instance::
+
         check_gene(SqueezeExcite, reduction=[2, 4, 8])
 
     Every allele is tried, on images and features of several shapes. The gene is a frozen value that
