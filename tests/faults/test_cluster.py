@@ -15,21 +15,21 @@ pytestmark = [pytest.mark.fault, pytest.mark.ray, pytest.mark.slow, pytest.mark.
 WORKER = "ray::_Worker"
 NODES = """
 import sys
-from ray._private import ray_constants
-ray_constants.ENABLE_RAY_CLUSTER = False  # on loopback
 from ray.cluster_utils import Cluster
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-nodes = [cluster.add_node(num_cpus=1)]
-print(cluster.address, flush=True)
-for order in sys.stdin:
-    if order == "leave\\n":
-        cluster.remove_node(nodes.pop(), allow_graceful=False)
-    elif order == "join\\n":
-        nodes.append(cluster.add_node(num_cpus=1))
-    else:
-        cluster.remove_node(cluster.head_node, allow_graceful=False)
-    print("done", flush=True)
-cluster.shutdown()
+from evocnn.workers.local_ray import on_loopback
+with on_loopback():
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    nodes = [cluster.add_node(num_cpus=1)]
+    print(cluster.address, flush=True)
+    for order in sys.stdin:
+        if order == "leave\\n":
+            cluster.remove_node(nodes.pop(), allow_graceful=False)
+        elif order == "join\\n":
+            nodes.append(cluster.add_node(num_cpus=1))
+        else:
+            cluster.remove_node(cluster.head_node, allow_graceful=False)
+        print("done", flush=True)
+    cluster.shutdown()
 """
 
 
