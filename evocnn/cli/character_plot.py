@@ -55,7 +55,7 @@ def scatter(standing: Standing, width: int, n_rows: int) -> list[Text]:
     lines.append(Text(f"{'':{N_LABEL}}└{'─' * n_columns}"))
     ends = _number(across, left), _number(across, right)
     foot = Text(f"{'':{N_LABEL + 1}}{ends[0]}")
-    key = Text().append("● front", STYLES[FRONT]).append("  o in full  · rung")
+    key = Text().append("● front", STYLES[FRONT]).append("  o full  · in part")
     room = width - foot.cell_len - len(ends[1])
     if room >= key.cell_len + 2:
         foot.append(" " * ((room - key.cell_len) // 2)).append_text(key)

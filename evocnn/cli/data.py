@@ -16,7 +16,7 @@ from evocnn.config import Experiment, load_experiment
 from evocnn.config.data import DataSettings
 from evocnn.config.parts import load_split
 from evocnn.config.toml import explain
-from evocnn.errors import DataError, ExperimentError
+from evocnn.errors import DataError, ExperimentError, did_you_mean
 from evocnn.training.data import ImageSet, split
 from evocnn.training.data.duplicates import count_duplicates
 from evocnn.training.data.sources import SOURCES, detect
@@ -109,6 +109,13 @@ def settings_of(asked: Asked) -> DataSettings:
     if source not in SOURCES and ":" not in source and (path is not None or Path(source).exists()):
         path = path or Path(source)
         source = source if path != Path(source) else detect(path)
+    if source not in SOURCES and ":" not in source:
+        near = did_you_mean(source, [*SOURCES, *_neighbours(Path(source))])
+        message = (
+            f"a source must be a path, one of {', '.join(SOURCES)} or module:function, but nothing lies at "
+            f"'{source}'{near or '; check the path'}"
+        )
+        raise ExperimentError(message)
     values: dict[str, Any] = {
         "source": source,
         "path": None if path is None else str(path),
@@ -123,6 +130,11 @@ def settings_of(asked: Asked) -> DataSettings:
         )
     except ValidationError as error:
         raise ExperimentError(explain(error, "options", {}, {"": list(values)})) from error
+
+
+def _neighbours(path: Path) -> list[str]:
+    """Return the paths beside one that is missing."""
+    return [str(one) for one in path.parent.iterdir()] if path.parent.is_dir() else []
 
 
 def _size(text: str | None) -> Any:

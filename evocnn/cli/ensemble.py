@@ -16,9 +16,10 @@ from evocnn.deploy.ensemble import Growth, averaged, best_ensemble, grow_ensembl
 from evocnn.deploy.judgement import Judgement, check_at_rest, judge, judgement_in, probabilities, recorded
 from evocnn.deploy.model import Model
 from evocnn.deploy.paired_test import PairedTest, mcnemar
-from evocnn.deploy.terms import KEY_LETTERS, MODELS, FullTraining, Terms, full_training, terms_of
+from evocnn.deploy.terms import KEY_LETTERS, FullTraining, Terms, full_training, terms_of
 from evocnn.errors import DataError, ExperimentError
 from evocnn.runs import Workers, open_run
+from evocnn.runs.folder import MODELS
 from evocnn.store.durable import write_durably
 
 TOGETHER, ALONE = "ensemble", "best member"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from textwrap import wrap
 from time import time
 
 from rich.console import Group
@@ -29,7 +30,7 @@ class View:
         title: What is searched, in a line.
         status: `running` or why it ended.
         standing: What was counted.
-        seconds: Seconds of the session.
+        seconds: Seconds of search, over all sessions.
         running: What is being trained.
         n_places: The most that was trained at a time, for which lines are kept.
         notes: What was said meanwhile, the newest last.
@@ -73,26 +74,26 @@ def _head(view: View, width: int) -> list[Text]:
     told = " · ".join(parts)
     n_columns = width - len(told) - 1
     n_done = round(share * n_columns)
-    bar = Text("━" * n_done, "cyan").append("━" * (n_columns - n_done), "bright_black")
+    bar = Text("━" * n_done, "cyan").append("┄" * (n_columns - n_done), "bright_black")
     bar = Text().append_text(bar).append(f" {told}")
     counts = f"{standing.n_looked_at:,} looked at, {standing.n_full:,} in full"
-    counts += f" · {standing.n_reused:,} from the cache" + (
+    counts += f" · {standing.n_reused:,} seen before" + (
         f" · {standing.n_rejected:,} rejected" if standing.n_rejected else ""
     )
     epochs = f"{standing.n_epochs:,} epochs trained, {standing.n_epochs_saved:,} saved by stopping early"
-    elapsed = f"{view.status}, {duration(standing.elapsed(seconds))}"
+    elapsed = f"{view.status}, {duration(seconds)}"
     title = Text().append_text(_line(view.title, width - len(elapsed) - 1, HEADING, pad=True))
     return [title.append(f" {elapsed}"), bar, _line(counts, width), _line(epochs, width)]
 
 
 def _middle(standing: Standing, width: int, n_rows: int) -> list[Text]:
-    """Return the front on the left, and on the right the best by size above the rise of the hypervolume."""
+    """Return the front on the left, and on the right the best by size above the rise of the hypervolume.
+
+    As long as nothing is on the front, on the right stands how far networks have come, and what it takes.
+    """
     n_left = (width - GAP) * 3 // 5
     n_right = width - GAP - n_left
-    best = standing.best_by_size()
-    shown = _evenly(best, max(2, n_rows // 2 - 2))
-    right = _best(shown, len(best), n_right)
-    right += [Text(), *rise(standing.trace, standing.spent, standing.unit, n_right, n_rows - len(right) - 1)]
+    right = (_found if standing.front.members else _awaited)(standing, n_right, n_rows)
     left = scatter(standing, n_left, n_rows)
     for one, other in zip(left, right, strict=True):
         one.pad_right(n_left + GAP - one.cell_len)
@@ -100,11 +101,35 @@ def _middle(standing: Standing, width: int, n_rows: int) -> list[Text]:
     return left
 
 
+def _found(standing: Standing, width: int, n_rows: int) -> list[Text]:
+    best = standing.best_by_size()
+    lines = _best(_evenly(best, max(2, n_rows // 2 - 2)), len(best), width)
+    volume = rise(standing.trace, standing.spent, standing.unit, width, n_rows - len(lines) - 1)
+    return [*lines, Text(), *volume]
+
+
+def _awaited(standing: Standing, width: int, n_rows: int) -> list[Text]:
+    """Return how many networks have come how far, and what it takes to be on the front."""
+    lines = [_line("nothing on the front yet", width, HEADING), Text("trained so far:", DIM)]
+    most, room = max([1, *standing.reached.values()]), width - 17
+    for share in sorted({*standing.reached, 1.0})[1 - n_rows // 2 :]:
+        n, words = standing.reached[share], "in full" if share == 1 else f"{share:.0%} of it"
+        bar = "█" * round(room * n / most)
+        lines.append(Text(f"{words:>8} ").append(f"{bar:<{room}}", "cyan").append(f" {n:>6,}"))
+    bounds = [
+        f"{one.name.replace('_', ' ')} {word} {bound:g}"
+        for one in standing.objectives.items
+        for word, bound in (("at least", one.floor), ("at most", one.ceiling))
+        if bound is not None
+    ]
+    wanted = f"On the front comes what is trained in full{''.join(f', {bound}' for bound in bounds)}."
+    lines += [Text(), *(_line(line, width, DIM) for line in wrap(wanted, width))]
+    return [*lines, *(Text() for _ in range(n_rows))][:n_rows]
+
+
 def _best(shown: Sequence[Record], n_all: int, width: int) -> list[Text]:
     beside = "" if len(shown) == n_all else f" ({len(shown)} of {n_all})"
     lines = [_line(f"best by size{beside}", width, HEADING)]
-    if not shown:
-        return [*lines, Text("nothing on the front yet", DIM)]
     for record in shown:
         size, accuracy = record.metrics["parameters"], record.metrics["validation_accuracy"]
         told = f"{size:>11,.0f}  {accuracy:.4f}  #{record.ticket:<5}"

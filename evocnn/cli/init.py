@@ -10,8 +10,9 @@ import typer
 from evocnn.cli.data import Asked, settings_of
 from evocnn.cli.doctor import granted_cores
 from evocnn.config import Experiment
+from evocnn.config.data import DataSettings
 from evocnn.config.proposal import Machine, Plan, Seen, plan_of
-from evocnn.config.proposed_file import duration, proposed_text
+from evocnn.config.proposed_file import in_words, proposed_text
 from evocnn.errors import ExperimentError
 from evocnn.store import environment
 from evocnn.training.cost_measurement import machine_cost_model
@@ -40,10 +41,11 @@ def propose_experiment(source: str, path: Path | None, out: Path) -> None:
     if out.suffix != ".toml":
         message = f"--out must be a file that ends in .toml, but it was '{out}'; write {out.stem}.toml"
         raise ExperimentError(message)
+    settings = settings_of(Asked(source, path))
     if out.exists():
         message = f"file '{out}' must be new, but it is there already; give another with --out, or move it"
         raise ExperimentError(message)
-    seen = _seen(source, path, out)
+    seen = _seen(source, settings, out)
     machine = _machine()
     plan = plan_of(seen, machine)
     text = proposed_text(seen, machine, plan, str(out))
@@ -57,9 +59,8 @@ def propose_experiment(source: str, path: Path | None, out: Path) -> None:
     _say(seen, plan, out)
 
 
-def _seen(source: str, path: Path | None, out: Path) -> Seen:
+def _seen(source: str, settings: DataSettings, out: Path) -> Seen:
     """Return what there is to see of the images; test images are not looked at."""
-    settings = settings_of(Asked(source, path))
     place = None if settings.path is None else Path(settings.path)
     is_folder = settings.source == "folder"
     framing = Framing((PROBE_SIDE, PROBE_SIDE)) if is_folder else Framing()
@@ -126,6 +127,6 @@ def _say(seen: Seen, plan: Plan, out: Path) -> None:
     used = "all of them" if plan.n_images == seen.n_images else f"{plan.n_images:,} of them"
     typer.echo(
         f"proposed: {used} at {shown_size(*plan.size)}, {plan.epochs} epochs, a budget of {plan.budget} "
-        f"trainings: about {duration(plan.search_seconds)} on this machine"
+        f"trainings: about {in_words(plan.search_seconds)} on this machine"
     )
     typer.echo(f"wrote {out}; look at its space: evocnn space {out}   search: evocnn run {out}")

@@ -1,46 +1,51 @@
 """Progress of a search: a live view in a terminal, a line in a small one, plain lines elsewhere."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Lock
 from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from evocnn.cli.frame import View, frame
 from evocnn.cli.live import has_room, live
-from evocnn.cli.progress_lines import plain_lines, short_line
+from evocnn.cli.progress_lines import short_line
+from evocnn.cli.scene import Scene
 from evocnn.config import Experiment, Parts
 from evocnn.evaluation import Status
 from evocnn.report.standing import Standing
+from evocnn.report.wording import counted
 from evocnn.runs import Progress as Told
 from evocnn.runs import Workers
+from evocnn.runs.folder import RUNNING
 from evocnn.search import Budget, Planned
-from evocnn.store import Running
+from evocnn.store import Record, Running
 
 PLAIN_SECONDS = 5.0  # between two lines where the output is no terminal
 
 
 class ProgressDisplay:
-    """Shows where a search stands, as far as the place has room for it."""
+    """Shows where a search stands, as far as the place has room for it.
 
-    def __init__(self) -> None:
+    Args:
+        earlier: What sessions before this one recorded: it is shown at once, for the search is asked all of
+            it again before anything is trained.
+    """
+
+    def __init__(self, earlier: Sequence[Record] = ()) -> None:
         self._console = Console(stderr=True, emoji=False)
         self._is_terminal = self._console.is_terminal
+        self._earlier = earlier
+        self._n_replayed = 0
         self._budget = Budget()
         self._title = self._hint = ""
-        self._standing: Standing | None = None
-        self._running: tuple[Running, ...] = ()
-        self._n_places = 0
-        self._began = monotonic()
+        self._scene: Scene | None = None
         self._printed = 0.0
         self._has_news = False  # since the last plain line, or that one told a time left
         self._bar: Progress | None = None
         self._live: ExitStack | None = None
-        self._lock = Lock()  # the live view draws in a thread of its own
 
     def __enter__(self) -> Self:
         """Show nothing yet."""
@@ -54,8 +59,8 @@ class ProgressDisplay:
             self._bar.stop()
         if self._live is not None:
             self._live.close()
-        if self._standing is not None and self._has_news and self._bar is None:
-            self._say(plain_lines(self._standing, self._seconds, is_last=True))
+        if self._scene is not None and self._has_news and self._bar is None:
+            self._say(self._scene.lines(is_last=True))
 
     def announce(self, experiment: Experiment, folder: Path, workers: Workers, budget: Budget) -> None:
         """Say what is about to run."""
@@ -67,7 +72,7 @@ class ProgressDisplay:
         self._say(f"{self._title}, into {folder}")
 
     def start(self, parts: Parts) -> None:
-        """Say what the search works on, and begin to count."""
+        """Say what the search works on, and what it begins with."""
         evaluator, data = parts.evaluator, parts.data
         size = "x".join(map(str, data.shape[1:]))
         kind = {1: "grey", 3: "RGB"}.get(data.shape[0], f"{data.shape[0]}-channel")
@@ -78,14 +83,25 @@ class ProgressDisplay:
         )
         if isinstance(parts.algorithm, Planned):
             self._say(parts.algorithm.plan(self._budget))
-        self._standing, self._began = Standing(parts.objectives, self._budget), monotonic()
+        scene = Scene(self._title, self._hint, Standing(parts.objectives, self._budget))
+        scene.state = "starting workers"
+        scene.add(self._earlier, is_earlier=True)
+        self._scene = scene
+        if self._earlier:
+            self._say(
+                f"going on from {counted(len(self._earlier), 'record')}: the search repeats its steps up to "
+                "there, and trains nothing again"
+            )
         if has_room(self._console):
             self._live = ExitStack()
-            self._live.enter_context(live(self._picture, Console(file=self._console.file)))
+            self._live.enter_context(live(scene.picture, Console(file=self._console.file)))
         elif self._is_terminal:
             self._bar = Progress(TextColumn("{task.description}"), console=self._console, transient=True)
-            self._bar.add_task("starting workers")
+            self._bar.add_task(scene.state)
             self._bar.start()
+        elif self._earlier:
+            self._say(scene.lines())
+            self._printed = monotonic()
 
     def workers(self, plan: str) -> None:
         """Say what the workers are, now that all have started."""
@@ -93,15 +109,19 @@ class ProgressDisplay:
 
     def running(self, running: tuple[Running, ...]) -> None:
         """Take in what is being trained."""
-        self._running, self._n_places = running, max(self._n_places, len(running))
+        if self._scene is not None:
+            self._scene.show_running(running)
+            self._scene.state = RUNNING
 
     def told(self, progress: Told) -> None:
-        """Count an evaluation."""
-        record, standing = progress.record, self._standing
-        if standing is None:
+        """Count an evaluation; of those that are replayed, how many there were."""
+        record, scene = progress.record, self._scene
+        if scene is None:
             return
-        with self._lock:
-            standing.add(record, is_earlier=progress.is_replayed)
+        if progress.is_replayed:
+            self._replayed(scene)
+            return
+        scene.add([record])
         status = record.evaluation.status
         if record.reused_from is not None or status is Status.REJECTED:
             return
@@ -109,32 +129,25 @@ class ProgressDisplay:
         if status is not Status.OK and self._live is None:
             self._say(f"candidate {record.ticket} {status}: {record.evaluation.reason} ({record.text})")
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], description=short_line(standing, self._seconds))
-        elif self._live is None and monotonic() - self._printed > PLAIN_SECONDS and not progress.is_replayed:
-            self._printed = monotonic()
-            self._has_news = standing.seconds_left(self._seconds) is not None
-            self._say(plain_lines(standing, self._seconds))
+            self._bar.update(self._bar.task_ids[0], description=short_line(scene.standing, scene.seconds))
+        elif self._takes_turn():
+            self._has_news = scene.standing.seconds_left(scene.seconds) is not None
+            self._say(scene.lines())
 
-    @property
-    def _seconds(self) -> float:
-        return monotonic() - self._began
+    def _replayed(self, scene: Scene) -> None:
+        self._n_replayed += 1
+        scene.state = f"repeating step {self._n_replayed} of {len(self._earlier)}"
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], description=scene.state)
+        elif self._takes_turn():
+            self._say(scene.state)
+
+    def _takes_turn(self) -> bool:
+        """Return whether it is time for another plain line, and note that it is written."""
+        is_due = self._live is None and monotonic() - self._printed > PLAIN_SECONDS
+        if is_due:
+            self._printed = monotonic()
+        return is_due
 
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True, markup=False)
-
-    def _picture(self, width: int, height: int, notes: list[str]) -> Group:
-        """Draw where the search stands."""
-        with self._lock:
-            if self._standing is None:
-                return Group()
-            view = View(
-                self._title,
-                "running" if self._running or self._standing.n_looked_at else "starting workers",
-                self._standing,
-                self._seconds,
-                self._running,
-                self._n_places,
-                notes,
-                self._hint,
-            )
-            return frame(view, width, height)

@@ -10,11 +10,11 @@ COLUMNS = 80  # of plain lines
 
 
 def plain_lines(standing: Standing, seconds: float, *, is_last: bool = False) -> str:
-    """Return where a search stands in lines that fit, `seconds` into its session.
+    """Return where a search stands in lines that fit.
 
     Args:
         standing: What was counted.
-        seconds: Seconds of the session.
+        seconds: Seconds of search, over all sessions.
         is_last: Whether nothing comes after it: then there is no time left.
     """
     counts = f"{standing.n_looked_at} looked at, {standing.n_full} in full, {standing.n_epochs} epochs"

@@ -101,7 +101,7 @@ def _command(folder: Path) -> list[str]:
         if (folder / name).is_file():
             return [sys.executable, str(folder / name)]
     if (folder / EXPERIMENT).is_file():
-        return [sys.executable, "-m", "evocnn.cli.study", str(folder)]
+        return [sys.executable, "-m", "evocnn.cli.search_study", str(folder)]
     message = (
         f"a study must be a folder with {', '.join(SCRIPTS)} or {EXPERIMENT}, but it was '{folder}'; name "
         "one such as experiments/digits"

@@ -93,7 +93,7 @@ def resumed(folder: Path, workers: Workers, data: Path | None, budget: str | Non
     stop = Stop()
     known = open_run(folder)
     new_budget = known.experiment.search.budget if budget is None else parse_budget(budget)
-    with _told_how_to_resume(folder), stop.on_signals(), ProgressDisplay() as display:
+    with _told_how_to_resume(folder), stop.on_signals(), ProgressDisplay(known.records) as display:
         display.announce(known.experiment, folder, workers, new_budget)
         return resume(
             folder,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from evocnn.report.serve.live_page import is_rendering
 from evocnn.report.serve.server import serve
 
 
@@ -20,4 +21,8 @@ def serve_runs(folders: Sequence[Path], port: int) -> None:
         n_runs = "1 run" if len(folders) == 1 else f"{len(folders)} runs"
         typer.echo(f"{n_runs} at {address} , on this machine alone; end with Ctrl-C")
 
-    serve(folders, port, announce)
+    try:
+        serve(folders, port, announce)
+    finally:
+        if is_rendering():
+            typer.echo("ending, once the page that is being drawn is done", err=True)

@@ -1,7 +1,6 @@
-"""What the scripts of `experiments/` and `benchmarks/` share: their options, what is kept, and their figures.
+"""What the scripts of `experiments/` and `benchmarks/` share: their options, what is kept, and how they end.
 
-A script hands `perform` a function that takes what was asked and returns its figures by name. Where a folder
-holds an experiment file alone, `python -m evocnn.cli.study FOLDER` is its script.
+A script hands `perform` a function that takes what was asked and returns its figures by name.
 """
 
 import argparse
@@ -14,19 +13,16 @@ from time import monotonic
 import typer
 
 from evocnn.cli.search import EXIT_INTERRUPTED, resumed, searched
-from evocnn.config import Experiment, load_experiment, to_plain
+from evocnn.config import Experiment, to_plain
 from evocnn.errors import EvocnnError, ExperimentError, ReplayError
 from evocnn.report.figures import FULL, QUICK, Figure, Outcome, write_outcome
-from evocnn.report.front_plot import plot_front
 from evocnn.runs import Run, Workers, open_run
 from evocnn.search import Ending
 from evocnn.store import environment
 from evocnn.store.journal import FILE_NAME
 
-EXPERIMENT = "experiment.toml"
 SECONDS = "seconds.txt"  # of the sessions so far
 WORKERS = Workers(2)  # which all studies are stated for
-QUICK_SHARE, QUICK_LEAST = 4, 8  # of an experiment's budget
 EXIT_FAILED, EXIT_MISTAKE = 1, 2
 
 
@@ -134,72 +130,6 @@ def kept_run(experiment: Experiment, folder: Path, data: Path | None, workers: W
     return found
 
 
-def search_study(file: Path) -> Study:
-    """Return the study of an experiment file: its search, and what its front is like."""
-
-    def study(asked: Asked) -> Mapping[str, Figure]:
-        whole = load_experiment(file)
-        settings = [f"search.budget='{_quick_budget(whole)}'"] if asked.is_quick else []
-        data = asked.data_of(whole.data.source)
-        run = kept_run(load_experiment(file, settings), asked.runs / "run", data, asked.workers)
-        plot_front(run, asked.out / "front.png")
-        asked.write("front.md", front_lines(run))
-        return search_figures(run)
-
-    return study
-
-
-def search_figures(run: Run) -> dict[str, Figure]:
-    """Return what a search found; bit for bit where nothing of the machine decides on its course."""
-    experiment = run.experiment
-    is_exact = experiment.training.cost is not None and experiment.search.budget.seconds is None
-
-    def figure(value: float, share: float, least: float = 0.0) -> Figure:
-        return Figure(value, max(share * abs(value), least), is_exact=is_exact)
-
-    members = run.front.members
-    best = max((one.metrics["validation_accuracy"] for one in members), default=0.0)
-    return {
-        "training_images": Figure(run.manifest["data"]["n_training"], 0),
-        "validation_images": Figure(run.manifest["data"]["n_validation"], 0),
-        "best_validation_accuracy": figure(best, 0.0, 0.02),
-        "hypervolume": figure(run.front.hypervolume, 0.1),
-        "front_size": figure(len(members), 0.75, 3),
-        "looked_at": figure(len(run.candidates), 0.25),
-        "trained_in_full": figure(sum(one.is_full for one in run.candidates), 0.5, 4),
-        "epochs": figure(run.n_epochs, 0.1),
-    }
-
-
-def front_lines(run: Run) -> list[str]:
-    """Return the front as a table in Markdown, best in the first objective first."""
-    names = [objective.name for objective in run.objectives.items]
-    lines = [
-        f"| {' | '.join(name.replace('_', ' ') for name in names)} | network |",
-        "|---" * len(names) + "|---|",
-    ]
-    for member in run.front.members:
-        values = [member.metrics.get(name, float("nan")) for name in names]
-        cells = [f"{value:,.0f}" if value == int(value) and value > 1 else f"{value:.4f}" for value in values]
-        knee = " (the knee)" if member is run.front.knee else ""
-        lines.append(f"| {' | '.join(cells)} | `{escaped(member.text)}`{knee} |")
-    return lines
-
-
-def escaped(text: str) -> str:
-    """Return a chromosome's text as a cell of a table in Markdown."""
-    return text.replace("|", "\\|")
-
-
-def _quick_budget(experiment: Experiment) -> str:
-    """Return a fraction of a budget, in its own unit."""
-    budget = experiment.search.budget
-    if budget.seconds is not None:
-        return f"{max(QUICK_LEAST, round(budget.seconds / QUICK_SHARE))}s"
-    n = max(QUICK_LEAST, (budget.epochs or budget.evaluations or 0) // QUICK_SHARE)
-    return f"{n} epochs" if budget.epochs else str(n)
-
-
 def _end(action: Callable[[], None]) -> None:
     """Do what a script does, and end with the exit codes of `evocnn`."""
     try:
@@ -211,9 +141,3 @@ def _end(action: Callable[[], None]) -> None:
     except EvocnnError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(EXIT_FAILED if isinstance(error, ReplayError) else EXIT_MISTAKE)
-
-
-if __name__ == "__main__":
-    _folder = Path(sys.argv.pop(1)).resolve()
-    sys.argv[0] = str(_folder / EXPERIMENT)
-    perform(search_study(_folder / EXPERIMENT), __doc__)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from evocnn.cli.full_training import trained_models
-from evocnn.cli.study import escaped
 from evocnn.deploy.judgement import judge, probabilities, recorded
 from evocnn.deploy.model import Model
 from evocnn.deploy.terms import full_training, terms_of
 from evocnn.report.figures import Figure
+from evocnn.report.front_table import escaped
 from evocnn.runs import Run, Workers
 from evocnn.store import Record, environment
 

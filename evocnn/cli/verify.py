@@ -7,9 +7,9 @@ import typer
 
 from evocnn.config import Parts
 from evocnn.deploy.model import SUFFIX, load_model
-from evocnn.deploy.terms import MODELS
 from evocnn.errors import DataError, ExperimentError, ReplayError
 from evocnn.runs import Run, open_run
+from evocnn.runs.folder import MODELS
 from evocnn.runs.search import warn_of_changes
 from evocnn.runs.verification import damaged_states, replay, retrain, retrainable, verified_parts
 

@@ -2,20 +2,19 @@
 
 import sys
 from pathlib import Path
-from threading import Lock
 from time import monotonic, sleep
 
 import typer
-from rich.console import Console, Group
+from rich.console import Console
 
-from evocnn.cli.frame import HEIGHT, View, frame
+from evocnn.cli.frame import HEIGHT
 from evocnn.cli.live import has_room, live
 from evocnn.cli.progress import PLAIN_SECONDS
-from evocnn.cli.progress_lines import plain_lines
+from evocnn.cli.scene import Scene
 from evocnn.cli.search import EXIT_INTERRUPTED
 from evocnn.report.front_table import front_table
 from evocnn.report.standing import standing_of
-from evocnn.runs import Follower, open_run
+from evocnn.runs import Follower, News, open_run
 from evocnn.runs.folder import RUNNING
 from evocnn.search import Ending
 
@@ -24,10 +23,13 @@ HINT = "Ctrl-C leaves this view; the search goes on"
 
 
 class Watch:
-    """A run as it was read last, and what was counted of it.
+    """A run as it was read last.
 
     Args:
         folder: The run folder.
+
+    Attributes:
+        scene: What was counted of it.
 
     Raises:
         JournalError: The folder holds no readable run.
@@ -35,16 +37,13 @@ class Watch:
 
     def __init__(self, folder: Path) -> None:
         self._follower = Follower(folder)
-        self._lock = Lock()  # the live view draws in a thread of its own
-        self._news = self._follower.look()
-        experiment = self._news.manifest["experiment"]
+        news = self._follower.look()
+        experiment = news.manifest["experiment"]
         algorithm = experiment.get("search", {}).get("algorithm", "nsga2")
         name = algorithm.get("use") if isinstance(algorithm, dict) else algorithm
-        self.title = f"{experiment['name']}: {name}, seed {experiment.get('seed', 0)}, in {folder}"
-        self._standing = standing_of(self._news.manifest)
-        self._n_places = 0
-        self._elapsed, self._read = 0.0, monotonic()
-        self._count()
+        title = f"{experiment['name']}: {name}, seed {experiment.get('seed', 0)}, in {folder}"
+        self.scene = Scene(title, HINT, standing_of(news.manifest))
+        self._take_in(news)
 
     def poll(self) -> None:
         """Read what is new.
@@ -52,50 +51,22 @@ class Watch:
         Raises:
             JournalError: The folder cannot be read any more.
         """
-        news = self._follower.look()
-        with self._lock:
-            self._news = news
-            self._count()
+        self._take_in(self._follower.look())
 
-    def _count(self) -> None:
-        for record in self._news.records:
-            self._standing.add(record)
-            self._elapsed, self._read = record.elapsed, monotonic()
-        self._n_places = max(self._n_places, len(self._news.running))
+    def _take_in(self, news: News) -> None:
+        self.scene.status = news.status
+        self.scene.add(news.records)
+        self.scene.show_running(news.running)
 
     @property
     def status(self) -> str:
         """The run's status."""
-        return self._news.status
+        return self.scene.status
 
     @property
     def n_told(self) -> int:
         """Candidates that were counted, to see whether there are more."""
-        return self._standing.n_looked_at + self._standing.n_reused
-
-    @property
-    def _seconds(self) -> float:
-        """Seconds of search: since the last record, those of this clock."""
-        return self._elapsed + (monotonic() - self._read if self.status == RUNNING else 0.0)
-
-    def lines(self, *, is_last: bool) -> str:
-        """Return where the run stands, in plain lines."""
-        return plain_lines(self._standing, self._seconds, is_last=is_last)
-
-    def picture(self, width: int, height: int, notes: list[str]) -> Group:
-        """Draw where the run stands."""
-        with self._lock:
-            view = View(
-                self.title,
-                self.status,
-                self._standing,
-                self._seconds,
-                self._news.running,
-                self._n_places,
-                notes,
-                HINT if self.status == RUNNING else "",
-            )
-            return frame(view, width, height)
+        return self.scene.standing.n_looked_at + self.scene.standing.n_reused
 
 
 def watch_run(folder: Path, *, is_once: bool) -> None:
@@ -110,7 +81,7 @@ def watch_run(folder: Path, *, is_once: bool) -> None:
         if is_once or watch.status != RUNNING:
             _show_once(watch, console)
         elif has_room(console):
-            with live(watch.picture, console):
+            with live(watch.scene.picture, console):
                 _poll(watch)
         else:
             _show_lines(watch, console)
@@ -122,9 +93,9 @@ def watch_run(folder: Path, *, is_once: bool) -> None:
 
 def _show_once(watch: Watch, console: Console) -> None:
     if has_room(console):
-        console.print(watch.picture(console.width, HEIGHT, []))
+        console.print(watch.scene.picture(console.width, HEIGHT, []))
     else:
-        _print(console, f"{watch.title}\n{watch.lines(is_last=watch.status != RUNNING)}")
+        _print(console, f"{watch.scene.title}\n{watch.scene.lines(is_last=watch.status != RUNNING)}")
 
 
 def _poll(watch: Watch) -> None:
@@ -135,7 +106,7 @@ def _poll(watch: Watch) -> None:
 
 def _show_lines(watch: Watch, console: Console) -> None:
     """Print lines, seconds apart, where something is new, until the run ends."""
-    _print(console, f"{watch.title}\n{watch.lines(is_last=False)}")
+    _print(console, f"{watch.scene.title}\n{watch.scene.lines(is_last=False)}")
     printed, n_told = monotonic(), watch.n_told
     while watch.status == RUNNING:
         sleep(POLL_SECONDS)
@@ -143,7 +114,7 @@ def _show_lines(watch: Watch, console: Console) -> None:
         is_due = monotonic() - printed > PLAIN_SECONDS
         if watch.n_told > n_told and (is_due or watch.status != RUNNING):
             printed, n_told = monotonic(), watch.n_told
-            _print(console, watch.lines(is_last=watch.status != RUNNING))
+            _print(console, watch.scene.lines(is_last=watch.status != RUNNING))
 
 
 def _conclude(watch: Watch, folder: Path, *, is_once: bool) -> None:

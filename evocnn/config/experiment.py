@@ -161,6 +161,15 @@ class Experiment(Settings):
                     f"{n_founders}; leave some out or raise the population"
                 )
                 raise ExperimentError(message)
+        with mistakes.at("data", "size"):
+            least = self.space.least_kernel
+            if self.data.size is not None and max(self.data.size) < least:
+                size = self.data.size[0] if self.data.size[0] == self.data.size[1] else list(self.data.size)
+                message = (
+                    f"a size must be at least {least}, for the smallest kernel of the space would see little "
+                    f"but padding, but it was {size}; raise it, or allow smaller kernels"
+                )
+                raise ExperimentError(message)
         with mistakes.at("search", "reject"):
             if self.space.backbone is not None and self.search.reject not in (None, "predictor"):
                 message = (

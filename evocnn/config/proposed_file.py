@@ -38,7 +38,7 @@ def proposed_text(seen: Seen, machine: Machine, plan: Plan, file_name: str) -> s
     """
     head = (
         f"Proposed by `evocnn init` for {seen.n_images:,} training images of {len(seen.class_names)} classes "
-        f"and {machine.what}: a search of about {duration(plan.search_seconds)}. Change what you like; a "
+        f"and {machine.what}: a search of about {in_words(plan.search_seconds)}. Change what you like; a "
         "mistake is shown with its line."
     )
     lines = [*_comment(head), f"#   evocnn space {file_name}", f"#   evocnn run {file_name}"]
@@ -61,8 +61,8 @@ def toml_value(value: Any) -> str:
     return f"{value:_}" if isinstance(value, int) else repr(value)
 
 
-def duration(seconds: float) -> str:
-    """Return a time in words."""
+def in_words(seconds: float) -> str:
+    """Return a time in words, as far as a prediction can know it."""
     if seconds < 90:
         return f"{max(1, round(seconds))} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
@@ -160,7 +160,7 @@ def _course(machine: Machine, plan: Plan) -> list[Entry]:
         "are given up after a tenth of that."
     )
     patience = (
-        f"Seconds after which a network is given up; one takes {duration(plan.seconds)} on average, as this "
+        f"Seconds after which a network is given up; one takes {in_words(plan.seconds)} on average, as this "
         "machine's cost model predicts."
     )
     window = (
@@ -168,7 +168,7 @@ def _course(machine: Machine, plan: Plan) -> list[Entry]:
         "machines, raise it."
     )
     budget = (
-        f"As much training as {plan.budget} networks in full: about {duration(plan.search_seconds)} on "
+        f"As much training as {plan.budget} networks in full: about {in_words(plan.search_seconds)} on "
         f"{machine.what}, with nothing else running. Twice as much takes twice as long; a run that has ended "
         f"goes on with `evocnn resume RUN --budget {2 * plan.budget}`."
     )

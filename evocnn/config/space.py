@@ -156,6 +156,13 @@ class SpaceSettings(Settings):
         return self
 
     @property
+    def least_kernel(self) -> int:
+        """Pixels of the smallest kernel that is an allele; 1 where layers have none, or follow a backbone."""
+        alleles = [layer.fields.get("kernel") for layer in self.all_layers if self.backbone is None]
+        kernels = [own.values[0] for own in alleles if isinstance(own, Choice)]
+        return min((kernel for kernel in kernels if isinstance(kernel, int)), default=1)
+
+    @property
     def states_epochs(self) -> bool:
         """Whether a recipe of this space has a number of epochs of its own."""
         stated = [founder.recipe.epochs for founder in self.given_founders]

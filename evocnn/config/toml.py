@@ -11,10 +11,12 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from evocnn.errors import ExperimentError, GeneError, SpaceError, did_you_mean
+from evocnn.store.journal import FILE_NAME as RUN_FILE
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 30  # tables and lists within each other
 MAX_SHOWN = 200  # characters of a wrong value
+MAX_NAMED = 5  # files that are offered
 COMMAND_LINE = 0  # in place of a line, for what was set with --set
 Place = tuple[str | int, ...]
 
@@ -29,7 +31,7 @@ def read_toml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)  # a device never ends
     except OSError as error:
-        message = f"experiment file '{path}' must be readable, but: {error.strerror}; check the path"
+        message = f"experiment file '{path}' must be readable, but: {error.strerror}; {_way_out(path)}"
         raise ExperimentError(message) from error
     if len(data) > MAX_BYTES:
         message = (
@@ -44,6 +46,22 @@ def read_toml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
         message = f"experiment file '{path}' must be TOML in UTF-8, but: {error}; correct it there"
         raise ExperimentError(message) from error
     return values, _lines(text, values)
+
+
+def _way_out(path: Path) -> str:
+    """Return what may have been meant by a path that is no file."""
+    folder = path if path.is_dir() else path.parent
+    if path.is_dir() and (path / RUN_FILE).exists():
+        return f"it holds a run, which goes on with: evocnn resume {path}"
+    try:
+        names = sorted(one.name for one in folder.iterdir() if one.suffix == ".toml" and one.is_file())
+    except OSError:
+        return f"'{folder}' is no folder that can be read either; check the path"
+    if path.is_dir():
+        inside = ", ".join(str(path / name) for name in names[:MAX_NAMED])
+        return f"name a file in it: {inside}" if names else "name a file"
+    near = did_you_mean(path.name, names)
+    return near.removeprefix("; ") if near else "check the path, or make one with evocnn init"
 
 
 def _lines(text: str, values: Mapping[str, Any]) -> dict[Place, int]:

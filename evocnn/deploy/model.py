@@ -23,12 +23,15 @@ from evocnn.deploy.widths import set_widths
 from evocnn.errors import DataError, ExperimentError
 from evocnn.genotype import JSON, Chromosome
 from evocnn.phenotype import build
+from evocnn.runs.folder import MODELS
 from evocnn.store import environment
 from evocnn.store.durable import write_durably
+from evocnn.store.journal import FILE_NAME as RUN_FILE
 from evocnn.training.data import ImageSet
 from evocnn.training.loop import EVALUATION_BATCH
 
 SUFFIX = ".safetensors"
+MOST_NAMED = 5  # models that are offered
 _METADATA_KEY = "evocnn"  # of the file's metadata
 _TABLES = ("name", "seed", "data", "space", "training")  # of an experiment that a model needs
 _VERSIONS = ("evocnn", "commit", "python", "torch", "processor")  # on which weights depend
@@ -180,6 +183,12 @@ def _read(path: Path) -> tuple[str, dict[str, Tensor]]:
     Raises:
         DataError: The file is missing, cannot be read or is no model.
     """
+    if not path.is_file():
+        there = "a folder" if path.is_dir() else "another thing" if path.exists() else "missing"
+        message = (
+            f"model '{path}' must be a file that evocnn train made, but it was {there}; {_way_out(path)}"
+        )
+        raise DataError(message)
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {})[_METADATA_KEY]
@@ -190,6 +199,16 @@ def _read(path: Path) -> tuple[str, dict[str, Tensor]]:
     except (OSError, SafetensorError, ValueError) as error:
         message = f"model '{path}' must be readable, but: {error}; make it anew with evocnn train"
         raise DataError(message) from error
+
+
+def _way_out(path: Path) -> str:
+    """Return which models there are at a path that is none: those of a run, or of a folder of one."""
+    found = sorted(one for place in ("*", "*/*", f"{MODELS}/*/*") for one in path.glob(f"{place}{SUFFIX}"))
+    if found:
+        return f"name one: {', '.join(map(str, found[:MOST_NAMED]))}"
+    if (path / RUN_FILE).exists():
+        return f"this run has none yet; make one with: evocnn train {path}"
+    return "check the path, or make one with: evocnn train RUN"
 
 
 def _digest(weights: Mapping[str, Tensor]) -> str:

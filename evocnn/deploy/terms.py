@@ -7,12 +7,12 @@ from evocnn.config import Parts, build_parts
 from evocnn.deploy.model import SUFFIX
 from evocnn.genotype import Chromosome
 from evocnn.runs import Run
+from evocnn.runs.folder import MODELS
 from evocnn.runs.search import check_data
 from evocnn.store import Record
 from evocnn.training.data import ImageSet, training_subset
 from evocnn.training.evaluator import TrainingEvaluator
 
-MODELS = "models"  # in the run folder
 KEY_LETTERS = 12  # of a chromosome's key in the name of its folder
 
 

@@ -12,7 +12,7 @@ from matplotlib.path import Path
 from evocnn.genotype import LAYERS, Chromosome, Shape
 from evocnn.report.colours import GREY, INK, MUTED, PALE
 
-FEWEST_SLOTS = 8  # what a small network leaves of the width stays empty
+FEWEST_SLOTS = 6  # what a small network leaves of the width stays empty
 HATCHES = ("", "////", "....", "xxxx")  # once the colours are used up
 LARGEST_TYPE, SMALLEST_TYPE, LEAST_TYPE = 8.0, 6.0, 3.5  # points: level, still level, upright at the least
 LETTER, LINE = 0.62, 1.25  # width of a letter and height of a line, as shares of the type's size

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 
 from evocnn.evaluation import Objective, Objectives
 from evocnn.runs import Run
+from evocnn.runs.spending import Spending
 from evocnn.store import GrowingFront, Record
 
 HYPERVOLUME = "hypervolume"
@@ -63,15 +63,12 @@ def charged(run: Run, by: str) -> Iterator[tuple[Record, float, float]]:
         for record in sorted(run.records, key=lambda record: record.elapsed):
             yield record, float(np.nextafter(record.elapsed, 0)), record.elapsed  # it counts at `elapsed`
         return
-    spent = Fraction(0)
-    full_epochs: dict[int | None, int] = {}  # those with which a line of donors began
-    for ticket, record in enumerate(run.records):
-        if record.ticket != ticket:
-            return  # an earlier ticket is still trained; what follows is not charged yet
-        full_epochs[ticket] = full_epochs.get(record.donor, record.epochs)
-        start = spent
-        spent += Fraction(record.n_epochs, full_epochs[ticket] if by == "evaluations" else 1)
-        yield record, float(start), float(spent)
+    spending = Spending()
+    for record in run.records:
+        start = spending.n_trainings if by == "evaluations" else spending.n_epochs
+        spending.add(record)
+        end = spending.n_trainings if by == "evaluations" else spending.n_epochs
+        yield record, float(start), float(end)
 
 
 def best_objective(objectives: Objectives) -> Objective:

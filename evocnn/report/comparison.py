@@ -1,7 +1,7 @@
 """Arms of runs compared at equal cost: what they reached, how sure that is, and what may be claimed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from evocnn.errors import ExperimentError
 from evocnn.report.arm_tests import ArmTest, arm_tests, claims_of
 from evocnn.report.climb import HYPERVOLUME, Climb, best_name, best_objective, climb_of, cost_text
 from evocnn.report.comparable import check_alike, shared_objectives, unlikeness
+from evocnn.runs import Run
 from evocnn.runs.arms import Arm
 from evocnn.runs.folder import RUNNING
 from evocnn.search import Ending
@@ -112,7 +113,7 @@ def compare(arms: Sequence[Arm], by: str = "evaluations") -> Comparison:
     runs = [run for arm in arms for run in arm.runs]
     check_alike(runs)
     objectives, shared_notes = shared_objectives(runs)
-    climbs = [[climb_of(run, objectives, by) for run in arm.runs] for arm in arms]
+    climbs = [[climb_of(_in_order(run, by), objectives, by) for run in arm.runs] for arm in arms]
     flat = [climb for of_arm in climbs for climb in of_arm]
     for climb in flat:
         if climb.spent <= 0:
@@ -149,6 +150,13 @@ def compare(arms: Sequence[Arm], by: str = "evaluations") -> Comparison:
         *_left_out(arms),
     )
     return Comparison(by, costs, objectives.reference_point, compared, tests, notes)
+
+
+def _in_order(run: Run, by: str) -> Run:
+    """Return a run up to the first ticket that is still out: what a smaller budget would have ended with."""
+    if by == "seconds":
+        return run
+    return replace(run, records=tuple(r for place, r in enumerate(run.records) if r.ticket == place))
 
 
 def _truncations(climbs: Sequence[Climb], shortest: Climb, end: float, by: str) -> Iterator[str]:

@@ -8,14 +8,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from evocnn.config.algorithm_names import ALGORITHMS, AlgorithmChoice
+from evocnn.config.search import SearchSettings
 from evocnn.evaluation import TIMED, Status
 from evocnn.genotype.limits import LIMITING
 from evocnn.report.cost_error import cost_error
 from evocnn.report.history.asked import asked_of
 from evocnn.report.history.operator_credit import DRAWN, operator_credit
 from evocnn.report.network import network_entries
-from evocnn.report.wording import metric_text
+from evocnn.report.wording import command, label, metric_text
 from evocnn.runs import Run
+from evocnn.search import Ending
 from evocnn.store import Record
 
 INCIDENTS = ("timed_out", "crashed", "out_of_memory")  # which depend on the machine
@@ -56,6 +59,21 @@ def front_table(run: Run) -> None:
     console.print(f"hypervolume {front.hypervolume:.4g} up to {reference}", highlight=False, markup=False)
 
 
+def front_markdown(run: Run) -> list[str]:
+    """Return the front as a table in Markdown, in lines, best in the first objective first."""
+    names = [objective.name for objective in run.objectives.items]
+    lines = [f"| {' | '.join(map(label, names))} | network |", "|---" * len(names) + "|---|"]
+    for record in run.front.members:
+        knee = " (the knee)" if record is run.front.knee else ""
+        lines.append(f"| {' | '.join(_values(run, record)[: len(names)])} | `{escaped(record.text)}`{knee} |")
+    return lines
+
+
+def escaped(text: str) -> str:
+    """Return a chromosome's text as a cell of a table in Markdown."""
+    return text.replace("|", "\\|")
+
+
 def summary(run: Run) -> list[str]:
     """Return how far a run came and what is to be known of it, a line each."""
     counted = candidate_counts(run)
@@ -64,6 +82,7 @@ def summary(run: Run) -> list[str]:
     if counted:
         n_trained = len(run.candidates) - counted.get(Status.REJECTED, 0)
         lines.append(f"{n_trained} looked at, {n_full(run)} trained in full, {run.n_epochs:,} epochs")
+    lines += nothing_bred(run)
     if "outcome" in run.manifest:
         lines.append(str(run.manifest["outcome"]))
     limited = {kind: n for kind, n in repair_counts(run).items() if kind in LIMITING}
@@ -79,6 +98,24 @@ def summary(run: Run) -> list[str]:
     if error is not None:
         lines.append(f"cost model: {error}")
     return lines
+
+
+def nothing_bred(run: Run) -> list[str]:
+    """Return in a sentence that a search ended before it bred anything; nothing where it did not.
+
+    Nor where nothing was trained in full, for then `why_empty` says what to do.
+    """
+    choice = run.manifest["experiment"].get("search", {}).get("algorithm", SearchSettings().algorithm.name)
+    name = str(choice.get("use") if isinstance(choice, dict) else choice)
+    breeds = name in ALGORITHMS and AlgorithmChoice(name, ALGORITHMS[name]).has_population
+    has_bred = any(record.parents for record in run.records)
+    if not breeds or has_bred or run.status != Ending.FINISHED or not n_full(run):
+        return []
+    sentence = (
+        "nothing was bred: the budget ended while founders were looked at, so this is no more than a random "
+        f"search; let it go on ({command('resume', run)} --budget ...), or set a smaller search.population"
+    )
+    return [sentence]
 
 
 def by_the_clock(run: Run) -> list[str]:

@@ -11,6 +11,7 @@ from evocnn.errors import ExperimentError
 from evocnn.evaluation import Objective, Objectives, Status
 from evocnn.genotype import Fidelity
 from evocnn.report.front_axes import ACCURACY, SIZE, front_axes
+from evocnn.runs.spending import Spending
 from evocnn.search import Budget
 from evocnn.store import Front, GrowingFront, Record
 
@@ -29,6 +30,7 @@ class Standing:
 
     Attributes:
         objectives: As given.
+        budget: As given.
         axes: The objectives across and up of a picture of the front.
         n_looked_at: Candidates that were trained, if only to a rung; duplicates and repeats aside.
         n_full: Of these, trained in full without failure.
@@ -37,6 +39,7 @@ class Standing:
         n_rejected: Candidates that were turned down ahead of training.
         failures: Failed evaluations, by status.
         last_failures: The last of them, the newest last.
+        reached: Networks that were trained without failure up to a share of full training, by that share.
         spent: Epochs where the budget is in epochs, otherwise full trainings.
         spent_now: Of these, in this session.
         points: Of each success the objectives across and up, and whether it was trained in full.
@@ -45,16 +48,17 @@ class Standing:
 
     def __init__(self, objectives: Objectives, budget: Budget) -> None:
         self.objectives = objectives
+        self.budget = budget
         self.axes = front_axes(objectives.items)
         self.n_looked_at = self.n_full = self.n_epochs = self.n_reused = self.n_rejected = 0
         self.failures: Counter[Status] = Counter()
         self.last_failures: deque[Record] = deque(maxlen=MOST_FAILURES)
+        self.reached: Counter[float] = Counter()
         self.spent = self.spent_now = 0.0
         self.points: list[Point] = []
         self.trace: list[tuple[float, float]] = []
-        self._budget = budget
         self._growing = GrowingFront(objectives)
-        self._full_epochs: dict[int, int] = {}  # by ticket: of full training from scratch
+        self._spending = Spending()
         self._saved: dict[int, float] = {}  # by ticket: epochs of full training that were not trained
         self._sources: dict[int, int] = {}  # by ticket that reused an evaluation: that one's
         self._n_told_now = 0  # in this session
@@ -63,8 +67,7 @@ class Standing:
     def add(self, record: Record, *, is_earlier: bool = False) -> None:
         """Count a record; those of an earlier session tell nothing of this one's pace."""
         status, is_repeat = record.evaluation.status, record.replicate > 0
-        full = self._full_epochs.get(-1 if record.donor is None else record.donor, record.epochs)
-        self._full_epochs[record.ticket] = full
+        charged = self._spending.add(record)
         if is_earlier:
             self._elapsed_before = max(self._elapsed_before, record.elapsed)
         if record.reused_from is not None:
@@ -77,7 +80,7 @@ class Standing:
         self.n_looked_at += record.continues is None and not is_repeat
         self.n_full += record.is_full and status is Status.OK and not is_repeat
         self.n_epochs += record.n_epochs
-        spent = record.n_epochs / (1 if self._budget.epochs else full)
+        spent = record.n_epochs if self.budget.epochs else float(charged)
         self.spent += spent
         self.spent_now += spent * (not is_earlier)
         self._n_told_now += not is_earlier
@@ -91,6 +94,7 @@ class Standing:
 
     def _add_success(self, record: Record) -> None:
         stop = Fidelity(record.epochs, record.n_images, record.share).stop
+        self.reached[record.share] += record.replicate == 0
         self._saved[record.ticket] = record.epochs - record.metrics.get("epochs", stop)
         across, up = (axis.raw(record.metrics) for axis in self.axes)
         self.points.append((across, up, record.is_full))
@@ -115,39 +119,36 @@ class Standing:
     @property
     def limit(self) -> int | None:
         """The budget in evaluations or epochs; None where it is a time."""
-        return self._budget.epochs or self._budget.evaluations
+        return self.budget.epochs or self.budget.evaluations
 
     @property
     def unit(self) -> str:
-        """What the budget is counted in."""
-        return "epochs" if self._budget.epochs else "evaluations"
+        """What is spent: epochs where the budget is in epochs, otherwise the work of full trainings."""
+        return "epochs" if self.budget.epochs else "full trainings"
 
     def share(self, seconds: float) -> float:
-        """Return the share of the budget that is spent, `seconds` into this session."""
+        """Return the share of the budget that is spent, `seconds` into the search over all sessions."""
         if self.limit:
             return min(1.0, self.spent / self.limit)
-        return min(1.0, self.elapsed(seconds) / self._budget.seconds) if self._budget.seconds else 0.0
-
-    def elapsed(self, seconds: float) -> float:
-        """Return the seconds of search over all sessions, `seconds` into this one."""
-        return self._elapsed_before + seconds
+        return min(1.0, seconds / self.budget.seconds) if self.budget.seconds else 0.0
 
     def seconds_left(self, seconds: float) -> float | None:
-        """Return the time left, `seconds` into this session; None while it could only be guessed."""
-        if self._budget.seconds:
-            return max(0.0, self._budget.seconds - self.elapsed(seconds))
+        """Return the time left, `seconds` into the search; None while it could only be guessed."""
+        if self.budget.seconds:
+            return max(0.0, self.budget.seconds - seconds)
         spent = self.spent_now
         if (
             self.limit
             and self.spent < self.limit
             and (spent >= ENOUGH_SPENT * self.limit or self._n_told_now >= ENOUGH_TOLD)
         ):
-            return (self.limit - self.spent) * seconds / spent
+            return (self.limit - self.spent) * (seconds - self._elapsed_before) / spent
         return None
 
     def pace(self, seconds: float) -> float | None:
         """Return what is spent in a minute of this session; None before anything is."""
-        return 60 * self.spent_now / seconds if self.spent_now and seconds else None
+        seconds_now = seconds - self._elapsed_before
+        return 60 * self.spent_now / seconds_now if self.spent_now and seconds_now > 0 else None
 
     def best_by_size(self) -> list[Record]:
         """Return the members of the front that are more accurate than all smaller ones, smallest first."""

@@ -15,6 +15,7 @@ from evocnn.store import Front, Journal, Record, front_of, is_locked
 
 RUNNING = "running"
 READINGS = "tests"  # of the manifest: every reading of the test split, first to last
+MODELS = "models"  # in the run folder: networks that were trained in full
 RESUMPTIONS = "resumed_after_tests"  # of the manifest: every time the search went on after a reading
 
 

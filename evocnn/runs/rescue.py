@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evocnn.errors import JournalError, RunLockedError
 from evocnn.genotype import JSON
-from evocnn.runs.folder import RUNNING
+from evocnn.runs.folder import MODELS, RUNNING
 from evocnn.store import Journal, Record, is_locked, locked
 from evocnn.store.durable import write_durably
 from evocnn.store.journal import check_new
@@ -16,7 +16,6 @@ from evocnn.store.rescue import Rescued, rescued
 from evocnn.store.states import FOLDER_NAME
 
 REMADE = ("status", "workers", "rejection", "outcome")  # of the manifest: what resuming writes anew
-MODELS = "models"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from evocnn.errors import JournalError, ReplayError
 from evocnn.genotype import JSON, CostModel
 from evocnn.runs.folder import RESUMPTIONS, RUNNING, Run, open_run
 from evocnn.runs.observer import NOBODY, Observer, Progress
+from evocnn.runs.spending import Spending
 from evocnn.runs.workers import Workers, executor_of
 from evocnn.search import Concluding, Driver, Ending
 from evocnn.store import (
@@ -106,7 +107,8 @@ def resume(
         experiment: The run's experiment, where it was made of objects that cannot be imported.
         workers: As in `run`; they need not be those of the first session.
         data: Where the same images lie now.
-        budget: A new budget, in evaluations, as `500 epochs` or as a time such as `10m`.
+        budget: A new budget, in evaluations, as `500 epochs` or as a time such as `10m`; one that is spent
+            already leaves the run as it is, with a warning.
         observer: As in `run`; it hears evaluations of earlier sessions again first.
 
     Raises:
@@ -122,23 +124,30 @@ def resume(
         return known
     with locked(folder), Journal.open(folder) as journal:
         experiment = _continued(known, experiment or known.experiment, budget)
+        is_spent = Spending.of(known.records).uses_up(experiment.search.budget)
+        if is_spent and budget is not None:
+            warnings.warn(_spent_text(known, budget), stacklevel=2)
+            return known
         stored = known.manifest["data_path"]
         path = Path(data).resolve() if data is not None else None if stored is None else Path(stored)
         parts = parts_of(known, experiment, path, crew)
         warn_of_changes(known)
-        if known.readings:
+        if known.readings and not is_spent:
             _tell_of_readings(known, journal)
         journal.set("experiment", to_plain(experiment.tables))
         journal.set("data_path", None if path is None else str(path))
         _search(experiment, parts, journal, crew, observer)
-    found = open_run(folder)
-    if budget is not None and found.status == Ending.FINISHED and len(found.records) == len(known.records):
-        warnings.warn(
-            f"the budget should be more than the run had spent already, but it was {budget}; nothing was "
-            "trained",
-            stacklevel=2,
-        )
-    return found
+    return open_run(folder)
+
+
+def _spent_text(known: Run, budget: str | int) -> str:
+    """Return that a budget is spent, and by what."""
+    spent = Spending.of(known.records)
+    return (
+        f"the budget should be more than the run had spent already, {float(spent.n_trainings):.4g} full "
+        f"trainings, {spent.n_epochs:,} epochs or {spent.seconds:.0f}s, but it was {budget}; nothing was "
+        "trained or changed: give a larger --budget"
+    )
 
 
 def _continued(known: Run, experiment: Experiment, budget: str | int | None) -> Experiment:

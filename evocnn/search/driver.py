@@ -122,7 +122,7 @@ class Driver:
         self._undispatched: dict[int, float] = {}  # ticket: end on the virtual clock
         self._sources: dict[str, tuple[int, float]] = {}  # identity: its first ticket and that one's end
         self._evaluations: dict[int, Evaluation] = {}
-        self._since: dict[int, float] = {}  # when a ticket was dispatched, in Unix time
+        self._since: dict[int, tuple[float, float]] = {}  # dispatched: in Unix time, in seconds of search
         self._shown: dict[int, str] = {}  # where tickets are evaluated, as it was said last
         self._states = States(journal.path.parent)
         self.seconds_waiting = 0.0
@@ -249,7 +249,7 @@ class Driver:
             costliest = max(ends, key=lambda t: (self._asked[t].cost, -t)) if self._is_blocked else None
             ticket = min(ends, key=lambda t: (ends[t], t)) if costliest is None else costliest
             del self._undispatched[ticket]
-            self._since[ticket] = time()
+            self._since[ticket] = time(), self._elapsed()
             self._executor.submit(ticket, self._with_states(self._asked[ticket].candidate.request))
 
     def _with_states(self, request: EvaluationRequest) -> EvaluationRequest:
@@ -299,9 +299,8 @@ class Driver:
     def _running(self, ticket: int, worker: str) -> Running:
         request, n_epochs = self._asked[ticket].candidate.request, self._asked[ticket].n_epochs
         stop, epochs = request.fidelity.stop, request.fidelity.epochs
-        return Running(
-            ticket, request.genome.text, worker, self._since[ticket], stop - n_epochs, stop, epochs
-        )
+        since, elapsed = self._since[ticket]
+        return Running(ticket, request.genome.text, worker, since, elapsed, stop - n_epochs, stop, epochs)
 
     def _commit(self, ticket: int, evaluation: Evaluation, state: str | None) -> None:
         asked = self._asked[ticket]

@@ -25,6 +25,7 @@ class Running:
         text: One-line form of the genome.
         worker: Where it is trained.
         since: When it was handed to the workers, in seconds of Unix time.
+        elapsed: When that was in seconds of search, over all sessions.
         start: Epochs that it had been trained before.
         stop: Epochs after which this training stops.
         epochs: Epochs of full training.
@@ -34,6 +35,7 @@ class Running:
     text: str
     worker: str
     since: float
+    elapsed: float
     start: int
     stop: int
     epochs: int

@@ -10,11 +10,13 @@ be met: that one, gpu.toml, has another space, longer trainings and no script.
 from collections.abc import Mapping
 from pathlib import Path
 
-from evocnn.cli.study import Asked, front_lines, kept_run, perform, search_figures
+from evocnn.cli.search_study import search_figures
+from evocnn.cli.study import Asked, kept_run, perform
 from evocnn.cli.tested import tested_figures, tested_in_full, tested_lines
 from evocnn.config import load_experiment
 from evocnn.report.figures import Figure
 from evocnn.report.front_plot import plot_front
+from evocnn.report.front_table import front_markdown
 from evocnn.runs.pick import pick
 
 FILE = Path(__file__).parent / "experiment.toml"
@@ -45,7 +47,7 @@ def study(asked: Asked) -> Mapping[str, Figure]:
         run, dict(chosen.values()), data, asked.workers, epochs, all_data=not asked.is_quick
     )
     plot_front(run, asked.out / "front.png")
-    asked.write("front.md", front_lines(run))
+    asked.write("front.md", front_markdown(run))
     asked.write("results.md", tested_lines(tested))
     return search_figures(run) | tested_figures(tested, 0.3 if asked.is_quick else 0.02)
 

@@ -16,11 +16,14 @@ from typing import Any
 import ray
 from ray.cluster_utils import Cluster
 
-from evocnn.cli.study import Asked, front_lines, kept_run, perform, search_figures
+from evocnn.cli.search_study import search_figures
+from evocnn.cli.study import Asked, kept_run, perform
 from evocnn.cli.tested import made_on
 from evocnn.config import load_experiment
 from evocnn.report.figures import Figure
+from evocnn.report.front_table import front_markdown
 from evocnn.runs import Run, Workers
+from evocnn.workers.local_ray import on_loopback
 
 FILE = Path(__file__).parents[1] / "digits" / "experiment.toml"
 N_NODES = 4
@@ -32,8 +35,9 @@ def cluster_of(n_nodes: int) -> Iterator[str]:
     """Run a cluster of nodes of one core each; its address is given."""
     cluster = Cluster()
     try:
-        for _ in range(n_nodes):
-            cluster.add_node(num_cpus=1, include_dashboard=False)
+        with on_loopback():
+            for _ in range(n_nodes):
+                cluster.add_node(num_cpus=1)
         cluster.wait_for_nodes()
         yield cluster.address
     finally:
@@ -76,7 +80,7 @@ def study(asked: Asked) -> Mapping[str, Figure]:
             "|---|---|---|",
             *rows,
             "",
-            *front_lines(runs["four nodes"]),
+            *front_markdown(runs["four nodes"]),
             "",
             made_on(),
         ],

@@ -12,7 +12,8 @@ largest of the three. Then the test split is read, once for each of the two runs
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from evocnn.cli.study import Asked, kept_run, perform, search_figures
+from evocnn.cli.search_study import search_figures
+from evocnn.cli.study import Asked, kept_run, perform
 from evocnn.cli.tested import Tested, tested_figures, tested_in_full, tested_lines
 from evocnn.config import Experiment, load_experiment
 from evocnn.genotype.reference_networks import REFERENCE_NETWORKS

@@ -22,13 +22,14 @@ from typing import Any
 
 from matplotlib.figure import Figure as Picture
 
-from evocnn.cli.study import Asked, escaped, kept_run, perform
+from evocnn.cli.study import Asked, kept_run, perform
 from evocnn.cli.tested import made_on
 from evocnn.config import Experiment, load_experiment
 from evocnn.config.parts import space_of
 from evocnn.genotype import LAYERS, Chromosome, Pool, baseline
 from evocnn.report.colours import BLUE, GREY
 from evocnn.report.figures import Figure
+from evocnn.report.front_table import escaped
 from evocnn.report.picture import write_picture
 from evocnn.runs import Run
 from evocnn.store import Record, selectable

@@ -10,10 +10,12 @@ from deap import tools
 from own_parts import SqueezeExcite, n_layers, narrow_widest
 
 import evocnn
-from evocnn.cli.study import Asked, front_lines, kept_run, perform, search_figures
+from evocnn.cli.search_study import search_figures
+from evocnn.cli.study import Asked, kept_run, perform
 from evocnn.genotype import Conv, Pool
 from evocnn.operators import AddGene, AlterRecipe, DeapCrossover, OnePoint, SwapKind
 from evocnn.report.figures import Figure
+from evocnn.report.front_table import front_markdown
 from evocnn.runs import Workers
 
 COST = {"start": 0.005, "per_flop": 4.2e-11, "per_activation": 2.6e-9, "per_operation": 2.2e-4}
@@ -57,7 +59,7 @@ def study(asked: Asked) -> Mapping[str, Figure]:
     here, alone = Path(__file__).parent, Workers(0)
     by_script = kept_run(EXPERIMENT, asked.runs / "script", None, alone)
     by_file = kept_run(evocnn.load_experiment(here / "experiment.toml"), asked.runs / "file", None, alone)
-    asked.write("front.md", front_lines(by_script))
+    asked.write("front.md", front_markdown(by_script))
     same = [one.key == other.key for one, other in zip(by_script.records, by_file.records, strict=True)]
     return search_figures(by_script) | {"same_networks": Figure(sum(same) / len(same), 0)}
 

@@ -14,12 +14,13 @@ from typing import Any
 
 from scipy.stats import ttest_rel
 
-from evocnn.cli.study import Asked, front_lines, kept_run, perform
+from evocnn.cli.study import Asked, kept_run, perform
 from evocnn.cli.tested import Tested, tested_in_full, tested_lines
 from evocnn.config import Experiment, load_experiment
 from evocnn.errors import ExperimentError
 from evocnn.report.figures import Figure
 from evocnn.report.front_plot import plot_front
+from evocnn.report.front_table import front_markdown
 from evocnn.runs.pick import pick
 
 FILE = Path(__file__).parent / "experiment.toml"
@@ -73,7 +74,7 @@ def study(asked: Asked) -> Mapping[str, Figure]:
             )
             if (arm, seed) == (ARMS[0], 1):
                 plot_front(run, asked.out / "front.png")
-                asked.write("front.md", front_lines(run))
+                asked.write("front.md", front_markdown(run))
     asked.write("results.md", table(tested))
     tolerance = 0.3 if asked.is_quick else 0.05
     figures = {}

@@ -9,9 +9,11 @@ files, and what a search finds in the time. It repeats neither: README.md lists 
 from collections.abc import Mapping
 from pathlib import Path
 
-from evocnn.cli.study import Asked, front_lines, kept_run, perform, search_figures
+from evocnn.cli.search_study import search_figures
+from evocnn.cli.study import Asked, kept_run, perform
 from evocnn.config import load_experiment
 from evocnn.report.figures import Figure
+from evocnn.report.front_table import front_markdown
 
 HERE = Path(__file__).parent
 PAPERS = {"evocnn": "fashion-mnist", "cnn-ga": "cifar10"}  # the folder of the images
@@ -26,7 +28,7 @@ def study(asked: Asked) -> Mapping[str, Figure]:
         settings = [*QUICK, QUICK_FLOPS] if asked.is_quick else []
         experiment = load_experiment(HERE / f"{paper}.toml", settings)
         run = kept_run(experiment, asked.runs / paper, asked.data_of(images), asked.workers)
-        asked.write(f"{paper}.md", front_lines(run))
+        asked.write(f"{paper}.md", front_markdown(run))
         figures |= {f"{paper}.{name}": figure for name, figure in search_figures(run).items()}
     return figures
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
-from evocnn.cli.study import Asked, escaped, kept_run, perform
+from evocnn.cli.study import Asked, kept_run, perform
 from evocnn.cli.tested import Tested, made_on, tested_in_full
 from evocnn.config import Experiment, load_experiment
 from evocnn.errors import ExperimentError
 from evocnn.genotype import LAYERS, Pool
 from evocnn.genotype.chromosome import parse_layers
 from evocnn.report.figures import Figure
+from evocnn.report.front_table import escaped
 from evocnn.runs.pick import pick
 
 FILE = Path(__file__).parent / "experiment.toml"

@@ -45,7 +45,7 @@ def _chosen(sheet: Any) -> str:
 def _place_of_dot(sheet: Any, index: int) -> tuple[float, float]:
     """Return where a member of the front is, in pixels of the viewport."""
     sheet.locator("#plot").scroll_into_view_if_needed()
-    box = sheet.locator("#plot svg a").nth(index).locator(".front, .knee").bounding_box()
+    box = sheet.locator("#plot svg a").nth(index).locator(".front").bounding_box()
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 

@@ -43,9 +43,11 @@ def run(
 
     changes = [*(settings or [])]
     changes += [] if seed is None else [f"seed={seed}"]
-    changes += [] if budget is None else [f"search.budget='{budget}'"]
-    from evocnn.config import load_experiment
+    from evocnn.config import load_experiment, parse_budget
 
+    if budget is not None:
+        parse_budget(budget)  # else it would be told as a mistake of the file
+        changes.append(f"search.budget='{budget}'")
     loaded = load_experiment(experiment, changes)
     run_search(
         loaded, out or Path("runs") / loaded.name, workers_of(workers, gpus_per_worker, ray_address), data

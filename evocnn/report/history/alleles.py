@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import sqrt
 
 import numpy as np
 
@@ -98,11 +99,20 @@ def alleles_of(run: Run) -> AlleleShares:
     ]
     notes = (
         f"Shares are those among the candidates asked in each of {len(pieces)} windows of tickets.",
+        _chance(pieces),
         "On the front they are those of its members at the end of each. Genes of layers count once a layer.",
         "A share that grows was bred from more often; whether it is better by itself, evocnn sweep tells.",
     )
     tickets = tuple((piece[0].ticket, piece[-1].ticket) for piece in pieces)
     return AlleleShares(tickets, tuple(sorted(varying, key=lambda gene: -gene.movement)), notes)
+
+
+def _chance(pieces: Sequence[Sequence[Record]]) -> str:
+    """Return what of the shares may be chance: at 95 %, for a share of a half in windows of this size."""
+    if len(pieces) < 2:
+        return "The candidates are too few yet to see shares change."
+    least = min(map(len, pieces))
+    return f"From window to window they may differ by {1.96 * sqrt(0.5 / least):.2f} by chance alone."
 
 
 def genes_of(genome: JSON) -> list[tuple[str, Value]]:

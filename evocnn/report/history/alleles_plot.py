@@ -24,13 +24,16 @@ def alleles_figure(shares: AlleleShares, most: int = 8) -> Figure:
     shown = shares.genes[:most]
     if not shown:
         return sentence_figure("no gene has taken more than one allele yet")
+    has_front = any(window is not None for gene in shown for window in gene.front)
+    n_columns = 2 if has_front else 1
     figure = Figure(figsize=(9, 1.55 * len(shown) + 0.9), layout="constrained")
-    rows = figure.subplots(len(shown), 2, sharex=True, sharey=True, squeeze=False)
+    rows = figure.subplots(len(shown), n_columns, sharex=True, sharey=True, squeeze=False)
     edges = [shares.tickets[0][0], *(last + 1 for _, last in shares.tickets)]
-    for (left, right), gene in zip(rows, shown, strict=True):
+    for panels, gene in zip(rows, shown, strict=True):
+        left, right = panels[0], panels[-1]
         colours = _colours(gene)
-        _draw_shares(left, edges, gene.asked, colours)
-        _draw_shares(right, edges, gene.front, colours)
+        for axes, windows in zip(panels, (gene.asked, gene.front), strict=False):
+            _draw_shares(axes, edges, windows, colours)
         left.set_title(gene.name, loc="left", fontsize=10, fontweight="bold", parse_math=False)
         handles = [
             Patch(facecolor=colour, label=allele)
@@ -47,8 +50,8 @@ def alleles_figure(shares: AlleleShares, most: int = 8) -> Figure:
         )
         for text in legend.get_texts():
             text.set_parse_math(False)
-        right.set_title("share on the front" if gene is shown[0] else "", loc="right", fontsize=10)
-        left.set_title("share of those asked" if gene is shown[0] else "", loc="right", fontsize=10)
+        for axes, what in zip(panels, ("share of those asked", "share on the front"), strict=False):
+            axes.set_title(what if gene is shown[0] else "", loc="right", fontsize=10)
     for axes in rows[-1]:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("ticket")

@@ -16,7 +16,9 @@ ROW, LANE = 0.42, 0.24  # inches
 TICKET, FIGURE, OPERATORS = 0.65, 1.3, 3.4  # widths of columns
 N_FIGURES = 3  # objectives that have room
 LANES = (BLUE, ORANGE, PINK, OLIVE, SKY, INK)  # green is for the one that is chosen
-LETTER = 0.7 / 72  # inches by point of the type's size: a wide letter
+LETTER = 0.63 / 72  # inches by point of the type's size
+TEXT = 7  # points of a network's text form
+WIDEST = 12.0  # inches; longer text forms are cut
 
 
 def family_figure(family: Family) -> Figure:
@@ -26,7 +28,8 @@ def family_figure(family: Family) -> Figure:
     n_rows = len(members)
     left = 0.3 + LANE * (max(lanes.values()) + 1)
     shown = family.objectives[:N_FIGURES]
-    width = max(_columns(left, len(shown))[-1] + OPERATORS, 7.5)
+    longest = max(len(member.text) for member in members) * TEXT * LETTER
+    width = max(_columns(left, len(shown))[-1] + OPERATORS, 7.5, min(left + longest + 0.2, WIDEST))
     words = fill(
         " ".join([*family.notes, "Rings were drawn anew or given."]), int((width - 0.3) / (8 * LETTER))
     )
@@ -138,9 +141,9 @@ def _write_row(axes: Axes, left: float, y: float, member: Relative, names: Seque
     axes.text(
         ticket,
         lower,
-        _cut(member.text, width - ticket, 7),
+        _cut(member.text, width - ticket, TEXT),
         va="top",
-        fontsize=7,
+        fontsize=TEXT,
         color=DARK,
         parse_math=False,
     )

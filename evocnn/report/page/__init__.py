@@ -19,6 +19,7 @@ from evocnn.report.front_plot import front_figure
 from evocnn.report.history.genealogy_plot import family_figure
 from evocnn.report.page.against import against as held_against
 from evocnn.report.page.cloud import cloud_of
+from evocnn.report.page.glossary import glossary_of
 from evocnn.report.page.layer_picture import layer_picture
 from evocnn.report.page.member import Member, member_of
 from evocnn.report.page.repeating import repeating_of
@@ -59,6 +60,7 @@ def page(run: Run, against: Sequence[Path] = (), script: str = "") -> str:
         .get_template("page.html")
         .render(
             run=run,
+            glossary=glossary_of(run),
             summary=summary_of(run, None if knee is None else tests.get(knee.ticket)),
             front_picture=svg_text(front_figure(run), f"The front of {run.name} over all candidates"),
             cloud=cloud_of(run, trained),

@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 
 from evocnn.evaluation import Objective, Status
 from evocnn.report.front_axes import ACCURACY, SIZE
-from evocnn.report.front_table import candidate_counts, n_full, why_empty
+from evocnn.report.front_table import candidate_counts, n_full, nothing_bred, why_empty
 from evocnn.report.page.trained import Trained
 from evocnn.report.wording import command, counted, duration, label, metric_text, percent
 from evocnn.runs import Run
@@ -118,6 +118,7 @@ def _found(run: Run) -> Iterator[str]:
         )
     else:
         yield f"There is no network to recommend, for {why_empty(run)}."
+    yield from (f"{sentence[0].upper()}{sentence[1:]}." for sentence in nothing_bred(run))
 
 
 def _recommended(run: Run, tested: Trained | None) -> Iterator[str]:

@@ -9,9 +9,9 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from evocnn.runs import Run
+from evocnn.runs.folder import MODELS
 
 ENTRY = "evocnn"  # of a model file's metadata; see evocnn.deploy.model
-MODELS = "models"
 
 
 @dataclass(frozen=True)

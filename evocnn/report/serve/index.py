@@ -2,6 +2,7 @@
 
 import hashlib
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from evocnn.report.climb import best_objective
 from evocnn.report.page import TEMPLATE as PAGE_TEMPLATE
 from evocnn.report.serve.live_run import LiveRun
-from evocnn.report.wording import label, metric_text
+from evocnn.report.standing import Standing
+from evocnn.report.wording import duration, label, metric_text
 
 TEMPLATE = Path(__file__).parent / "template"
 WIDTH, HEIGHT = 100, 30  # of a trace, in its own units
@@ -24,11 +26,11 @@ class Card:
     """What is told of a run at a glance.
 
     Attributes:
-        name: The experiment's name.
+        name: The experiment's name; with its folder where others have the same.
         folder: The run folder.
         status: Its status.
         n_running: Networks that are being trained.
-        share: Share of the budget that is spent; None where the budget is a time.
+        share: Share of the budget that is spent; None where it has none.
         spent: What is spent of it, in words.
         best: Titles and values of the best figures.
         n_front: Members of the front.
@@ -52,10 +54,10 @@ class Card:
     volume: str
 
 
-def card_of(run: LiveRun) -> Card:
-    """Return a run's card."""
+def card_of(run: LiveRun, name: str) -> Card:
+    """Return a run's card, under a name that no other has."""
     standing = run.standing
-    limit, front = standing.limit, standing.front
+    front = standing.front
     best = []
     if front.members:
         objective = best_objective(standing.objectives)
@@ -63,12 +65,12 @@ def card_of(run: LiveRun) -> Card:
         value = pick(objective.raw(member.metrics) for member in front.members)
         best.append((f"Best {label(objective.name)}", metric_text(objective.name, value)))
     return Card(
-        run.name,
+        name,
         str(run.folder),
         run.status,
         run.n_running,
-        standing.share(0.0) if limit else None,
-        f"{standing.spent:,.1f}{f' of {limit:,}' if limit else ''} {standing.unit}",
+        standing.share(run.seconds) if standing.limit or standing.budget.seconds else None,
+        _spent(standing, run.seconds),
         tuple(best),
         len(front.members),
         standing.n_looked_at,
@@ -76,6 +78,14 @@ def card_of(run: LiveRun) -> Card:
         trace_points(standing.trace, standing.spent),
         f"{front.hypervolume:.4g}",
     )
+
+
+def _spent(standing: Standing, seconds: float) -> str:
+    """Return what is spent of the budget, in its own unit."""
+    if standing.budget.seconds:
+        return f"{duration(seconds)} of {duration(standing.budget.seconds)}"
+    of = f" of {standing.limit:,}" if standing.limit else ""
+    return f"{standing.spent:,.1f}{of} {standing.unit}"
 
 
 def trace_points(trace: Sequence[tuple[float, float]], spent: float) -> str:
@@ -105,17 +115,23 @@ def index_page(runs: Sequence[LiveRun], script: str) -> str:
         runs: The runs, in the order of their addresses.
         script: JavaScript that keeps the page up to date.
     """
+    names = Counter(run.name for run in runs)
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         _environment()
         .get_template("index.html")
         .render(
-            cards=[card_of(run) for run in runs],
+            cards=[card_of(run, _name(run, names)) for run in runs],
             style=(PAGE_TEMPLATE / "style.css").read_text(encoding="utf-8"),
             script=script,
             hash=f"sha256-{digest}",
         )
     )
+
+
+def _name(run: LiveRun, names: Counter[str]) -> str:
+    """Return what a run is called among others."""
+    return run.name if names[run.name] == 1 else f"{run.name} in {run.folder}"
 
 
 @cache

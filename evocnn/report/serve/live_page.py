@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from html import escape
 from threading import Thread
+from threading import enumerate as enumerate_threads
 from time import monotonic
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ T = TypeVar("T")
 LOOK_SECONDS = 1.0  # between two looks at what a page is made of
 LEAST_PAUSE = 3.0  # seconds between two renderings
 OUTDATED_SECONDS = 10.0  # since a look, after which a page is looked at anew before it is shown
+RENDERING = "rendering"  # the name of a thread that does
 PAUSE_SHARE = 4.0  # of what a rendering took: a large run's page takes a core for a fifth of the time at most
 
 
@@ -77,7 +79,11 @@ class LivePage:
 
 
 async def in_thread(function: Callable[[], T]) -> T:
-    """Return what a function returns in a thread of its own, which does not keep the program from ending."""
+    """Return what a function returns in a thread of its own.
+
+    The program ends only after it: Python tears down a daemon thread in the middle of what it does, and some
+    libraries that draw then abort the whole process.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -96,8 +102,13 @@ async def in_thread(function: Callable[[], T]) -> T:
         with suppress(RuntimeError):  # the program has ended meanwhile
             loop.call_soon_threadsafe(finish, finished)
 
-    Thread(target=work, daemon=True).start()
+    Thread(target=work, name=RENDERING).start()
     return await future
+
+
+def is_rendering() -> bool:
+    """Return whether a page is being read or rendered, which the end of the program waits for."""
+    return any(thread.name == RENDERING for thread in enumerate_threads())
 
 
 def _apology(reason: str) -> str:

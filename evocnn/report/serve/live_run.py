@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from evocnn.report.search_clock import SearchClock
 from evocnn.report.standing import Standing, standing_of
 from evocnn.runs import Follower, Run
+from evocnn.runs.folder import MODELS, RUNNING
 from evocnn.store import Record
-
-MODELS = "models"  # of a run folder: networks that were trained in full
 
 
 class LiveRun:
@@ -29,6 +29,7 @@ class LiveRun:
         self._news = self._follower.look()
         self._records: dict[int, Record] = {}
         self.standing: Standing = standing_of(self._news.manifest)
+        self._clock = SearchClock()
         self._count()
 
     def look(self) -> None:
@@ -62,6 +63,11 @@ class LiveRun:
         changed = [path.stat().st_mtime_ns for path in (models, *models.glob("*")) if path.exists()]
         return f"{len(self._records)} {self.status} {max(changed, default=0)}"
 
+    @property
+    def seconds(self) -> float:
+        """Seconds of search, over all sessions."""
+        return self._clock.seconds(is_running=self.status == RUNNING)
+
     def run(self) -> Run:
         """Return the run as it was at the last look."""
         records = tuple(self._records[ticket] for ticket in sorted(self._records))
@@ -71,3 +77,5 @@ class LiveRun:
         for record in self._news.records:
             self._records[record.ticket] = record
             self.standing.add(record)
+            self._clock.hear(record)
+        self._clock.hear_running(self._news.running)

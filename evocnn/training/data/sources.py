@@ -79,13 +79,22 @@ def detect(path: Path) -> str:
             return "folder"
     elif path.is_file() and path.suffix == ".npz":
         return "npz"
-    kind = "a folder without them" if path.is_dir() else "another file" if path.exists() else "missing"
     raise DataError(
         f"data path {path} must be a folder with IDX files (train-images-idx3-ubyte[.gz] and so on), "
         "CIFAR-10 or CIFAR-100, a folder that holds one folder of images a class, or a .npz file, but it was "
-        f"{kind}; for other formats write a Python function that returns (images, labels) and name it as "
-        "module:function"
+        f"{_unfit(path)}; for other formats write a Python function that returns (images, labels) and name "
+        "it as module:function"
     )
+
+
+def _unfit(path: Path) -> str:
+    """Return what a path is that no source can read, and what to do about it."""
+    if not path.exists():
+        return "missing; check the path"
+    if not path.is_dir():
+        return "another file"
+    kind = "a folder without them" if any(path.iterdir()) else "an empty folder"
+    return f"{kind}; put images there as {path / 'cat' / '1.jpg'}, {path / 'dog' / '1.jpg'} and so on"
 
 
 def matching(source: Any, path: Path) -> Any:

@@ -76,7 +76,7 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(evocnn: Call, tiny: 
         "digits train: 300 training and 100 validation images, 8x8 grey, 10 classes",
     ]
     line = (
-        r"{0}/4 evaluations · {0} looked at, {0} in full, {0} epochs · [\d.e+]+ a minute{1}\s+"
+        r"{0}/4 full trainings · {0} looked at, {0} in full, {0} epochs · [\d.e+]+ a minute{1}\s+"
         r"(· )?best accuracy 0\.\d{{4}} · hypervolume [\d.e+]+"
     )
     assert re.fullmatch(line.format(1, r" · \d+s left"), "\n".join(lines[2:4]))
@@ -141,8 +141,12 @@ def test_images_of_ones_own(evocnn: Call, tiny: Path, tmp_path: Path) -> None:
         (("run", "TINY", "--set", "space.limits.parameters=1"), "limits must permit some network"),
         (("run", "TINY", "--set", "data.images=9999"), "number of images must lie in"),
         (("run", "TINY", "--data", "nothing"), "data path .*nothing must be a folder with IDX files"),
-        (("run", "nothing.toml"), "'nothing.toml' must be readable, but: No such file or directory; check"),
-        (("run", "."), "'.' must be readable, but: Is a directory; check the path"),
+        (("run", "nothing.toml"), "'nothing.toml' must be readable, but: No such file or directory; "),
+        (("run", "RUN"), "must be readable, but: Is a directory; it holds a run, .*: evocnn resume"),
+        (
+            ("run", "TINY", "--budget", "5x"),
+            "a budget must be a number .*, but it was '5x'; write 200",
+        ),
         (("resume", "RUN", "--budget", "0"), "a budget must be .* '0'; write"),
         (
             ("plot", "RUN", "--out", "front.jpg"),
@@ -263,7 +267,8 @@ def test_a_budget_that_is_spent_evaluates_nothing_and_says_so(evocnn: Call, fini
     for budget in ("3", "4"):
         said = evocnn("resume", finished, "--workers", "0", "--budget", budget)
         assert said.code == 0
-        assert f"the budget should be more than the run had spent already, but it was {budget};" in said.err
+        assert "the budget should be more than the run had spent already, 4 full trainings, " in said.err
+        assert f"but it was {budget}; nothing was trained or changed: give a larger --budget" in said.err
         assert results(finished) == before
 
 
@@ -274,7 +279,7 @@ def test_a_budget_in_time_ends_a_search(evocnn: Call, tiny: Path, tmp_path: Path
     assert found.status == "finished"
     assert found.records
     assert " left" in said.err
-    assert "/4 evaluations" not in said.err
+    assert "/4 full trainings" not in said.err
 
 
 @pytest.mark.filterwarnings("default")
@@ -319,7 +324,7 @@ def test_candidates_that_fail_are_told_and_never_end_a_run(evocnn: Call, tiny: P
         re.MULTILINE,
     )
     assert sorted(told) == ["0", "1", "2", "3"]
-    assert "4/4 evaluations" in said.err
+    assert "4/4 full trainings" in said.err
     assert "4 failed" in said.err
 
 

@@ -119,7 +119,10 @@ def test_a_sheet_is_written_where_asked(evocnn: Call, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("digts",), "options: 'source': a data source must be one of .*; did you mean 'digits'"),
+        (
+            ("digts",),
+            "a source must be a path, .*, but nothing lies at 'digts'; did you mean 'digits'",
+        ),
         (("digits", "--size", "big"), "--size must be a number of pixels or HEIGHTxWIDTH, but it was 'big'"),
         (("digits", "--size", "0"), "options: 'size': a size must be .* but it was 0;"),
         (("digits", "--fit", "cut"), "options: 'fit' must .*, but it was 'cut'"),

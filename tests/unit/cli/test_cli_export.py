@@ -145,6 +145,20 @@ def test_mistakes_of_an_export_are_told(evocnn: Call, model: Path, options: list
     assert message in said.err
 
 
+def test_in_place_of_a_model_a_folder_is_told_with_the_models_in_it(
+    evocnn: Call, model: Path, tmp_path: Path
+) -> None:
+    for folder, message in (
+        (model.parent, f"but it was a folder; name one: {model}"),
+        (tmp_path, "but it was a folder; this run has none yet; make one with: evocnn train"),
+        (tmp_path / "gone.safetensors", "but it was missing; check the path, or make one with: evocnn train"),
+    ):
+        (tmp_path / "run.sqlite").touch()
+        said = evocnn("export", folder)
+        assert said.code == 2
+        assert message in said.err
+
+
 def test_a_folder_without_images_is_told(
     evocnn: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

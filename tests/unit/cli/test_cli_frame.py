@@ -38,7 +38,7 @@ def lines(view: View, width: int = 80, height: int = 24) -> list[str]:
 
 
 def running(ticket: int, worker: str, seconds: float = 0.0) -> Running:
-    return Running(ticket, f"network {ticket} " + "conv16k3 > " * 20, worker, time() - seconds, 0, 1, 10)
+    return Running(ticket, f"network {ticket} " + "conv16k3 > " * 20, worker, time() - seconds, 0.0, 0, 1, 10)
 
 
 def test_the_picture_says_where_a_search_stands(standing: Standing) -> None:
@@ -46,7 +46,7 @@ def test_the_picture_says_where_a_search_stands(standing: Standing) -> None:
     shown = lines(view)
     assert shown[0].startswith("tiny: nsga2, seed 5 ")
     assert shown[0].endswith(" running, 2m 00s")
-    assert shown[1].endswith(" 100% · 4/4 evaluations · 2 a minute")
+    assert shown[1].endswith(" 100% · 4/4 full trainings · 2 a minute")
     best = max(r.metrics["validation_accuracy"] for r in standing.front.members)
     assert any(f"{best:.4f}  #" in line for line in shown)
     assert any(line.endswith(f"hypervolume {standing.front.hypervolume:.4g}") for line in shown)
@@ -70,7 +70,7 @@ def test_nothing_is_cut_or_pushed_out_in_any_size(
     assert len(shown) == height
     assert max(map(len, shown)) <= width
     assert any(line.startswith("failures: 9 crashed") for line in shown)
-    assert "1,234,567 looked at, 4 in full · 1,234,567 from the cache · 1,234,567 rejected" in shown
+    assert "1,234,567 looked at, 4 in full · 1,234,567 seen before · 1,234,567 rejected" in shown
     assert shown[-1].startswith("hh")
     assert shown[-2].startswith("nn")
 
@@ -90,6 +90,26 @@ def test_there_is_a_picture_before_anything_was_found(status: Status | None, run
     assert len(shown) == 24
     assert any("nothing on the front yet" in line for line in shown)
     assert ("#0 crashed: why" in shown) == (status is not None)
+
+
+def test_as_long_as_nothing_is_on_the_front_the_picture_tells_how_far_networks_are(run: Run) -> None:
+    manifest: Any = run.manifest
+    objectives = [{**manifest["objectives"][0], "floor": 0.8}, *manifest["objectives"][1:]]
+    standing = standing_of({**manifest, "objectives": objectives})
+    for ticket, share in enumerate((0.1, 0.1, 0.3)):
+        new = replace(run.records[0], ticket=ticket, key=str(ticket), reused_from=None, share=share)
+        standing.add(new)
+    shown = lines(View("t", "running", standing, 0.0))
+    right = [" ".join(line[48:].split()) for line in shown[4:]]
+    assert right[1:5] == [
+        "trained so far:",
+        f"10% of it {'█' * 15} 2",
+        f"30% of it {'█' * 8} 1",
+        "in full 0",
+    ]
+    assert "validation accuracy at least" in " ".join(right)
+    assert shown[1].startswith("━")
+    assert shown[1].count("┄") > 1  # what is left is told without colours, too
 
 
 def test_what_keeps_no_floor_does_not_flatten_the_front(run: Run) -> None:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from evocnn import load_experiment
+from evocnn.genotype import size
 
 Call = Callable[..., Any]
 
@@ -29,6 +30,7 @@ def test_a_proposal_for_a_folder_of_photographs_runs_as_it_is(
     evocnn: Call, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(size, "_GENES_DRAWN", 1)  # of the estimate that `space` prints: a second or two
     said = evocnn("init", "My pets")
     assert said.code == 0
     assert (
@@ -63,6 +65,8 @@ def test_nothing_is_written_over(evocnn: Call, tmp_path: Path) -> None:
     assert said.code == 2
     assert "must be new, but it is there already; give another with --out" in said.err
     assert (tmp_path / "mine.toml").read_text() == "mine"
+    said = evocnn("init", tmp_path / "gone", "--out", tmp_path / "mine.toml")
+    assert "but nothing lies at" in said.err  # a wrong source is told first
 
 
 @pytest.mark.parametrize(
@@ -70,8 +74,9 @@ def test_nothing_is_written_over(evocnn: Call, tmp_path: Path) -> None:
     [
         ("fashion-mnits", "did you mean 'fashion-mnist'?"),
         ("flat", "must hold at least 2 folders, one a class, but there was none"),
-        ("nowhere/photos", "a data source must be one of"),
-        ("bare", "but it was a folder without them"),
+        ("nowhere/photos", "but nothing lies at 'nowhere/photos'; check the path"),
+        ("flats", "but nothing lies at 'flats'; did you mean 'flat'?"),
+        ("bare", "but it was an empty folder; put images there as bare/cat/1.jpg"),
     ],
 )
 def test_what_is_no_source_of_images_is_told(

@@ -25,6 +25,12 @@ def picture(tmp_path: Path) -> Path:
     return tmp_path / "rates.svg"
 
 
+@pytest.fixture
+def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take fewer steps than are asked for, where the ranges themselves do not matter."""
+    monkeypatch.setattr("evocnn.training.learning_rate_range.N_STEPS", 60)
+
+
 def test_a_chromosome_is_tested_and_the_line_it_gives_bounds_the_allele(
     evocnn: Call, tiny: Path, picture: Path
 ) -> None:
@@ -60,6 +66,7 @@ def test_founders_are_tested_under_each_optimizer_and_one_range_spans_them(
     assert f'learning_rate = {{ low = {low}, high = {high}, scale = "log" }}\n' in said.out
 
 
+@pytest.mark.usefixtures("_few_steps")
 def test_a_network_of_a_run_is_tested_on_the_data_of_the_run(
     evocnn: Call, tiny: Path, tmp_path: Path, picture: Path
 ) -> None:
@@ -75,6 +82,7 @@ def test_a_network_of_a_run_is_tested_on_the_data_of_the_run(
     assert picked["text"].replace(" > ", " · ") in said.out
 
 
+@pytest.mark.usefixtures("_few_steps")
 def test_images_that_tell_nothing_have_no_range(
     evocnn: Call, tiny: Path, tmp_path: Path, picture: Path
 ) -> None:
@@ -124,6 +132,7 @@ def test_ctrl_c_ends_it_with_130(
     assert (said.code, said.err, picture.exists()) == (130, "", False)
 
 
+@pytest.mark.usefixtures("_few_steps")
 def test_a_picture_goes_into_runs_by_default(
     evocnn: Call, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

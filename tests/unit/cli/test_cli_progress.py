@@ -1,6 +1,6 @@
 """What a search says of itself, second by second of a clock of our own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ from evocnn.cli.progress import PLAIN_SECONDS, ProgressDisplay
 from evocnn.cli.progress_lines import plain_lines, short_line
 from evocnn.config import Parts, build_parts
 from evocnn.evaluation import Evaluation, Objectives, Status
+from evocnn.report import search_clock
 from evocnn.report.standing import Standing
 from evocnn.runs import Progress, Workers
 from evocnn.search import Budget
-from evocnn.store import Record
+from evocnn.store import Record, Running
 
 
 class Clock:
@@ -29,6 +30,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(module, "monotonic", clock)
+    monkeypatch.setattr(search_clock, "time", clock)
     return clock
 
 
@@ -39,12 +41,14 @@ def parts(tiny: Path) -> Parts:
 
 @pytest.fixture
 def display(tiny: Path, clock: Clock, parts: Parts) -> Callable[..., ProgressDisplay]:
-    """Return a function of a budget that starts a display."""
+    """Return a function of a budget, and of what earlier sessions recorded, that starts a display."""
 
-    def start(budget: Budget, workers: int = 0) -> ProgressDisplay:
-        display = ProgressDisplay()
+    def start(budget: Budget, workers: int = 0, earlier: Sequence[Record] = ()) -> ProgressDisplay:
+        display = ProgressDisplay(earlier)
         display.announce(load_experiment(tiny), Path("runs/tiny"), Workers(workers), budget)
         display.start(parts)
+        elapsed = max((record.elapsed for record in earlier), default=0.0)
+        display.running((Running(99, "conv8k3", "worker 0", clock.now, elapsed, 0, 1, 10),))
         return display
 
     return start
@@ -75,7 +79,7 @@ def record(parts: Parts) -> Callable[..., Record]:
             "n_epochs": 1,
             "evaluation": Evaluation(status, metrics, reason="[red] :x: why"),
             "state": None,
-            "elapsed": 40.0,
+            "elapsed": 0.0,
         }
         return Record(ticket, **(fields | changes))
 
@@ -98,24 +102,26 @@ def test_rate_and_time_left_follow_from_what_was_evaluated(
     shown.told(Progress(record(0), is_replayed=False))
     clock.now += 30
     shown.told(Progress(record(1, 0.75), is_replayed=False))
-    volume = shown._standing.front.hypervolume
+    volume = shown._scene.standing.front.hypervolume
     assert capsys.readouterr().err.splitlines()[2:] == [
-        "1/10 evaluations · 1 looked at, 1 in full, 1 epochs · 2 a minute · 4m 30s left",
-        f"  best accuracy 0.5000 · hypervolume {0.4 * 2900:.4g}",
-        "2/10 evaluations · 2 looked at, 2 in full, 2 epochs · 2 a minute · 4m 00s left",
-        f"  best accuracy 0.7500 · hypervolume {volume:.4g}",
+        "1/10 full trainings · 1 looked at, 1 in full, 1 epochs · 2 a minute",
+        f"  4m 30s left · best accuracy 0.5000 · hypervolume {0.4 * 2900:.4g}",
+        "2/10 full trainings · 2 looked at, 2 in full, 2 epochs · 2 a minute",
+        f"  4m 00s left · best accuracy 0.7500 · hypervolume {volume:.4g}",
     ]
 
 
 def test_what_an_earlier_session_found_tells_no_pace(
     display: Any, record: Any, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown = display(Budget(evaluations=10))
-    shown.told(Progress(record(0), is_replayed=True))
+    earlier = [record(0, elapsed=40.0)]
+    shown = display(Budget(evaluations=10), earlier=earlier)
+    shown.told(Progress(earlier[0], is_replayed=True))
     clock.now += 30
     shown.told(Progress(record(1, 0.75), is_replayed=False))
-    line = capsys.readouterr().err.splitlines()[2]
-    assert line == "2/10 evaluations · 2 looked at, 2 in full, 2 epochs · 2 a minute · 4m 00s left"
+    line, more = capsys.readouterr().err.splitlines()[-2:]
+    assert line == "2/10 full trainings · 2 looked at, 2 in full, 2 epochs · 2 a minute"
+    assert more.startswith("  4m 00s left · ")
 
 
 def test_no_line_is_wider_than_80_columns_or_broken_without_need(parts: Parts) -> None:
@@ -134,7 +140,7 @@ def test_a_rung_is_shown_as_its_share(parts: Parts, record: Any) -> None:
     assert short_line(standing, 60.0) == "0.1/10 · 1 seen, 0 full"
     standing.add(record(1, n_epochs=10, epochs=10))
     assert plain_lines(standing, 60.0).startswith(
-        "1.1/10 evaluations · 2 looked at, 1 in full, 11 epochs · 1.1 a minute\n  8m 05s left ·"
+        "1.1/10 full trainings · 2 looked at, 1 in full, 11 epochs · 1.1 a minute\n  8m 05s left ·"
     )
 
 
@@ -176,7 +182,7 @@ def test_a_search_that_is_complete_early_ends_without_a_time_left(
             shown.told(Progress(record(ticket), is_replayed=False))
             clock.now += seconds
     *before, last, _ = capsys.readouterr().err.splitlines()
-    assert last.startswith("2/10 evaluations · 2 looked at")
+    assert last.startswith("2/10 full trainings · 2 looked at")
     assert "left" not in last
     assert any("left" in line for line in before)
 
@@ -195,8 +201,8 @@ def test_failures_are_told_as_they_are_and_counted(
     shown.told(Progress(record(0, status=Status.CRASHED), is_replayed=False))
     assert capsys.readouterr().err.splitlines()[2:] == [
         "candidate 0 crashed: [red] :x: why (conv[bold]8)",
-        "1/10 evaluations · 1 looked at, 0 in full, 1 epochs · 2 a minute · 4m 30s left",
-        "  1 failed",
+        "1/10 full trainings · 1 looked at, 0 in full, 1 epochs · 2 a minute",
+        "  4m 30s left · 1 failed",
     ]
 
 
@@ -204,4 +210,20 @@ def test_a_front_without_accuracies_shows_its_size(parts: Parts, record: Any) ->
     items = tuple(item for item in parts.objectives.items if item.name == "parameters")
     standing = Standing(Objectives(items), Budget(evaluations=10))
     standing.add(record(0, evaluation=Evaluation(Status.OK, {"parameters": 100.0})))
-    assert "  1 on the front · hypervolume 2900" in plain_lines(standing, 30.0)
+    assert "  4m 30s left · 1 on the front · hypervolume 2900" in plain_lines(standing, 30.0)
+
+
+def test_what_earlier_sessions_found_is_shown_before_it_is_repeated(
+    display: Any, record: Any, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    earlier = [record(ticket, elapsed=40.0 + ticket) for ticket in range(3)]
+    with display(Budget(evaluations=10), earlier=earlier) as shown:
+        for one in earlier:
+            clock.now += PLAIN_SECONDS + 1
+            shown.told(Progress(one, is_replayed=True))
+    assert capsys.readouterr().err.splitlines()[2:] == [
+        "going on from 3 records: the search repeats its steps up to there, and trains nothing again",
+        "3/10 full trainings · 3 looked at, 3 in full, 3 epochs · best accuracy 0.5000",
+        f"  hypervolume {0.4 * 2900:.4g}",
+        *(f"repeating step {n} of 3" for n in (1, 2, 3)),
+    ]

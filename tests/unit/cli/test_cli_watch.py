@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from time import time
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ def test_a_finished_run_is_shown_once(evocnn: Call, finished: Path) -> None:
     said = evocnn("watch", finished)
     assert said.code == 0
     assert said.out.startswith(
-        f"tiny: nsga2, seed 5, in {finished}\n4/4 evaluations · 4 looked at, 4 in full"
+        f"tiny: nsga2, seed 5, in {finished}\n4/4 full trainings · 4 looked at, 4 in full"
     )
     assert "tiny: finished; 4 ok\n" in said.out
     assert said.out.endswith(f"finished; go on with a larger budget: evocnn resume {finished} --budget ...\n")
@@ -48,7 +49,7 @@ def test_a_finished_run_is_shown_once(evocnn: Call, finished: Path) -> None:
 def test_a_run_whose_process_is_gone_says_how_to_go_on(evocnn: Call, finished: Path) -> None:
     with Journal.open(finished) as journal:
         journal.set("status", "running")
-    write_running(finished, (Running(9, "conv8k3", "worker 0", 0.0, 0, 1, 10),))
+    write_running(finished, (Running(9, "conv8k3", "worker 0", 0.0, 0.0, 0, 1, 10),))
     for arguments in ((), ("--once",)):
         said = evocnn("watch", finished, *arguments)
         assert said.code == 0
@@ -97,12 +98,13 @@ def test_ctrl_c_leaves_the_search_alone(evocnn: Call, finished: Path, clock: Any
 def test_the_picture_of_another_processs_run_tells_what_is_trained(finished: Path, clock: Any) -> None:
     with locked(finished), Journal.open(finished) as journal:
         journal.set("status", "running")
-        write_running(finished, (Running(9, "conv8k3", "worker 0 on a", 0.0, 0, 1, 10),))
+        write_running(finished, (Running(9, "conv8k3", "worker 0 on a", time() - 3, 60.0, 0, 1, 10),))
         watch = Watch(finished)
         console = Console(file=StringIO(), width=80, height=24, force_terminal=True, record=True)
-        console.print(watch.picture(80, 24, []))
+        console.print(watch.scene.picture(80, 24, []))
     text = console.export_text()
     assert "in training: 1" in text
+    assert "running, 1m 0" in text  # as the search counts its time
     assert "#9     epochs 1-1 of 10    conv8k3" in text
     assert "Ctrl-C leaves this view; the search goes on" in text
 

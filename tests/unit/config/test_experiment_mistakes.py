@@ -285,12 +285,27 @@ def test_what_is_no_toml_is_refused(content: bytes, message: str, write: Write) 
 
 
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        ExperimentError, match=r"must be readable, but: No such file or directory; check the path"
+    (tmp_path / "photos.toml").touch()
+    for path, message in (
+        ("nothing-like-it.toml", r"No such file or directory; check the path, or make one with evocnn init"),
+        ("photo.toml", r"No such file or directory; did you mean 'photos.toml'\?"),
+        ("", rf"Is a directory; name a file in it: {tmp_path}/photos.toml"),
+        ("nowhere/photos.toml", r"No such file or directory; '.*nowhere' is no folder that can be read"),
     ):
-        load_experiment(tmp_path / "nothing.toml")
-    with pytest.raises(ExperimentError, match=r"must be readable, but: Is a directory; check the path"):
-        load_experiment(tmp_path)
+        with pytest.raises(ExperimentError, match=rf"must be readable, but: {message}"):
+            load_experiment(tmp_path / path)
+
+
+def test_images_smaller_than_every_kernel_are_refused(tmp_path: Path) -> None:
+    tables = {"name": "mine", "data": {"source": "digits", "size": 2}}
+    for kernel, size, is_right in (([3, 5], 2, False), ([1, 3], 2, True), ([3, 5], [1, 3], True)):
+        own = {**tables, "data": {"source": "digits", "size": size}}
+        own["space"] = {"layers": {"conv": {"filters": 4, "kernel": kernel}}}
+        if is_right:
+            Experiment.from_dict(own)
+            continue
+        with pytest.raises(ExperimentError, match=r"'data.size': a size must be at least 3, .* it was 2;"):
+            Experiment.from_dict(own)
 
 
 @pytest.mark.parametrize("key", ["tables", "folder"])

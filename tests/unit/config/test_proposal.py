@@ -19,7 +19,7 @@ from evocnn.config.proposal import (
     sides_for,
     validation_share,
 )
-from evocnn.config.proposed_file import duration, proposed_text, toml_value
+from evocnn.config.proposed_file import in_words, proposed_text, toml_value
 from evocnn.genotype import CostModel
 from evocnn.training.data.survey import Survey
 
@@ -119,4 +119,4 @@ def test_values_are_read_back_as_they_were(value: object) -> None:
     ("seconds", "text"), [(0.2, "1 seconds"), (89, "89 seconds"), (1200, "20 minutes"), (9000, "2.5 hours")]
 )
 def test_times_are_told_in_words(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert in_words(seconds) == text

@@ -80,7 +80,7 @@ def test_there_is_a_box_for_the_image_each_active_gene_and_the_head() -> None:
         ["image", "3×32×32"],
         ["conv16k3", "16×32×32"],
         ["pool", "16×16×16"],
-        ["flatten", "dense32", "10 classes"],
+        ["flatten dense32", "10 classes"],
     ]
     assert len(boxes(axes)) == 4
     centres = [box.get_x() + box.get_width() / 2 for box in boxes(axes)]

@@ -5,7 +5,14 @@ from dataclasses import asdict, replace
 import pytest
 
 from evocnn.evaluation import Status
-from evocnn.report.front_table import candidate_counts, front_json, front_table
+from evocnn.report.front_table import (
+    candidate_counts,
+    front_json,
+    front_markdown,
+    front_table,
+    nothing_bred,
+    summary,
+)
 from evocnn.report.wording import duration
 from evocnn.runs import Run
 from evocnn.search import RejectionReport
@@ -303,3 +310,36 @@ def test_a_run_in_which_nobody_was_trained_in_full_says_so(
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "status", "n_told"),
+    [
+        ("nsga2", "finished", 1),
+        ({"use": "islands"}, "finished", 1),
+        ("nsga2", "interrupted", 0),
+        ("random", "finished", 0),
+    ],
+    ids=["breeds", "with options", "goes on", "never breeds"],
+)
+def test_a_search_that_ended_among_its_founders_says_so(
+    algorithm: object, status: str, n_told: int, make_record: MakeRecord, make_run: MakeRun
+) -> None:
+    run = make_run(make_record(0, 0.9, 10), make_record(1, 0.8, 9, parents=()), status=status)
+    experiment = {**run.manifest["experiment"], "search": {"algorithm": algorithm}}
+    run = replace(run, manifest={**run.manifest, "experiment": experiment})
+    assert sum(line.startswith("nothing was bred: ") for line in summary(run)) == n_told
+    bred = replace(run, records=(*run.records, make_record(2, 0.8, 8, parents=(0,))))
+    assert not nothing_bred(bred)
+
+
+def test_the_front_in_markdown_escapes_what_would_end_a_cell(
+    make_record: MakeRecord, make_run: MakeRun
+) -> None:
+    run = make_run(make_record(0, 0.9, 1000, 0.1, text="conv8k3 | gap"), make_record(1, 0.5, 10, 0.2))
+    assert front_markdown(run) == [
+        "| validation accuracy | parameters | generalization gap | network |",
+        "|---|---|---|---|",
+        "| 0.9000 | 1,000 | 0.1000 | `conv8k3 \\| gap` (the knee) |",
+        "| 0.5000 | 10 | 0.2000 | `network 1` |",
+    ]

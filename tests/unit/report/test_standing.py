@@ -95,9 +95,9 @@ def test_the_time_left_is_told_once_it_can_be_estimated(
     standing.add(make_record(99, 0.5, 100.0), is_earlier=True)  # tells nothing of this session's pace
     for ticket in range(n_before):
         standing.add(make_record(ticket, 0.5, 100.0))
-        assert standing.seconds_left(ticket + 1.0) is None
+        assert standing.seconds_left(10.0 + ticket + 1.0) is None
     standing.add(make_record(n_before, 0.5, 100.0))
-    assert standing.seconds_left(n_before + 1.0) == pytest.approx(limit - n_before - 2)
+    assert standing.seconds_left(10.0 + n_before + 1.0) == pytest.approx(limit - n_before - 2)
 
 
 def test_a_budget_in_time_counts_earlier_sessions(make_record: MakeRecord) -> None:
@@ -105,7 +105,7 @@ def test_a_budget_in_time_counts_earlier_sessions(make_record: MakeRecord) -> No
     standing.add(make_record(0, 0.5, 100.0, elapsed=20.0), is_earlier=True)
     standing.add(make_record(1, 0.5, 100.0, elapsed=15.0), is_earlier=True)  # committed before, told later
     standing.add(make_record(2, 0.5, 100.0, elapsed=50.0))
-    assert (standing.share(30.0), standing.seconds_left(30.0), standing.limit) == (0.5, 50.0, None)
+    assert (standing.share(50.0), standing.seconds_left(50.0), standing.limit) == (0.5, 50.0, None)
     assert (standing.share(1000.0), standing.seconds_left(1000.0)) == (1.0, 0.0)
 
 
@@ -129,9 +129,9 @@ def test_the_best_by_size_leaves_out_members_that_are_larger_and_no_better(make_
 @pytest.mark.parametrize(
     ("search", "limit", "unit"),
     [
-        ({}, 100, "evaluations"),
+        ({}, 100, "full trainings"),
         ({"search": {"budget": "500 epochs"}}, 500, "epochs"),
-        ({"search": {"budget": {"use": "evocnn.search:Budget"}}}, None, "evaluations"),
+        ({"search": {"budget": {"use": "evocnn.search:Budget"}}}, None, "full trainings"),
     ],
     ids=["default", "epochs", "made in Python"],
 )
@@ -142,3 +142,12 @@ def test_the_manifest_tells_objectives_and_budget(
     standing = standing_of(manifest)
     assert standing.objectives == OBJECTIVES
     assert (standing.limit, standing.unit) == (limit, unit)
+
+
+def test_how_far_networks_came_is_counted_for_each_rung(ten: Standing, make_record: MakeRecord) -> None:
+    ten.add(make_record(0, 0.5, 100.0, share=0.1, n_epochs=1))
+    ten.add(make_record(1, 0.5, 100.0, share=0.1, n_epochs=1))
+    ten.add(make_record(2, 0.6, 100.0, continues=0, n_epochs=2))
+    ten.add(make_record(3, 0.6, 100.0, replicate=1))
+    ten.add(make_record(4, status=Status.CRASHED))
+    assert ten.reached == {0.1: 2, 1.0: 1}

@@ -13,7 +13,7 @@ from evocnn.evaluation import Evaluation, EvaluationRequest, Status
 from evocnn.genotype import CostModel, Shape
 from evocnn.runs import Observer
 from evocnn.runs import search as searching
-from evocnn.store import Record, environment
+from evocnn.store import Journal, Record, environment
 from evocnn.store.journal import FILE_NAME
 from evocnn.training.cost_measurement import constants_file, keep
 from evocnn.training.evaluator import TrainingEvaluator
@@ -134,8 +134,13 @@ def test_a_budget_that_buys_nothing_more_is_told(
     machine(HERE)
     experiment = Experiment.from_dict({**TABLES, "search": {**TABLES["search"], "window": 8, "budget": 8}})
     n = len(run(experiment, tmp_path / "run").records)
+    with Journal.open(tmp_path / "run") as journal:
+        journal.set("tests", [{"reading": 1}])
+        before = journal.manifest()
     with pytest.warns(UserWarning, match="the budget should be more than the run had spent .* it was 3;"):
         assert len(resume(tmp_path / "run", budget=3).records) == n
+    with Journal.open(tmp_path / "run", read_only=True) as journal:
+        assert journal.manifest() == before  # no note that the search went on, no smaller budget
     recwarn.clear()
     assert len(resume(tmp_path / "run", budget=10).records) > n
     assert not [warning for warning in recwarn if "budget" in str(warning.message)]

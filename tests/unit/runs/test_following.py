@@ -9,7 +9,7 @@ import pytest
 from evocnn.runs import Follower, open_run
 from evocnn.store import Journal, Running, locked, write_running
 
-ONE = Running(9, "conv8k3", "worker 0", 0.0, 0, 1, 10)
+ONE = Running(9, "conv8k3", "worker 0", 0.0, 0.0, 0, 1, 10)
 
 
 @pytest.fixture

@@ -6,7 +6,10 @@ import pytest
 
 from evocnn.store import Running, forget_running, read_running, write_running
 
-TWO = (Running(3, "conv8k3", "worker 0", 12.5, 1, 3, 10), Running(4, "ünïcode", "lane 1", 13.0, 0, 1, 10))
+TWO = (
+    Running(3, "conv8k3", "worker 0", 12.5, 2.5, 1, 3, 10),
+    Running(4, "ünïcode", "lane 1", 13.0, 3.0, 0, 1, 10),
+)
 
 
 def test_what_was_written_last_is_read(tmp_path: Path) -> None:

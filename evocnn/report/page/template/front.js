@@ -217,11 +217,10 @@ const evocnn = (() => {
         const place = toY(tested[ticket][0]);
         parts.push(element("svg:path", { class: "test", d: `M${dot.x} ${dot.y}V${place}M${dot.x - 5} ${place - 5}h10v10h-10z` }));
       }
-      parts.push(
-        ticket === data.knee
-          ? element("svg:path", { class: "knee", d: `M${dot.x} ${dot.y - 8}l8 8-8 8-8-8z` })
-          : element("svg:circle", { class: "front", cx: dot.x, cy: dot.y, r: 5.5 }),
-      );
+      parts.push(element("svg:circle", { class: "front", cx: dot.x, cy: dot.y, r: 5.5 }));
+      if (ticket === data.knee) {
+        parts.push(element("svg:path", { class: "knee", d: `M${dot.x} ${dot.y - 11}l11 11-11 11-11-11z` }));
+      }
       const tab = order === 0 ? 0 : -1; // one stop for Tab; the arrow keys do the rest
       return element(
         "svg:a",

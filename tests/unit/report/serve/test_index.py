@@ -1,6 +1,13 @@
-"""The traces of the index page."""
+"""The cards of the index page, and their traces."""
 
-from evocnn.report.serve.index import trace_points
+import shutil
+from pathlib import Path
+from typing import Any
+
+from evocnn.report.serve.index import card_of, index_page, trace_points
+from evocnn.report.serve.live_run import LiveRun
+from evocnn.runs import Run
+from evocnn.store import Journal
 
 
 def test_a_trace_rises_in_steps_within_its_picture() -> None:
@@ -12,3 +19,21 @@ def test_a_trace_rises_in_steps_within_its_picture() -> None:
 def test_where_nothing_was_found_nothing_is_drawn() -> None:
     assert trace_points([], 3.0) == ""
     assert trace_points([(1.0, 0.0)], 3.0) == ""
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(source: Run, tmp_path: Path) -> None:
+    again = Path(shutil.copytree(source.folder, tmp_path / "again"))
+    for folders, n in (([again, source.folder], 2), ([again], 0)):
+        text = index_page([LiveRun(folder) for folder in folders], "")
+        assert sum(f"in {folder}</a></h2>" in text for folder in folders) == n
+
+
+def test_a_budget_in_time_has_a_bar_and_is_told_as_time(source: Run, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(source.folder, tmp_path / "run"))
+    with Journal.open(folder) as journal:
+        experiment: Any = journal.get("experiment")
+        journal.set("experiment", {**experiment, "search": {**experiment["search"], "budget": "2h"}})
+    card = card_of(LiveRun(folder), "mine")
+    seconds = max(record.elapsed for record in source.records)
+    assert card.share == seconds / 7200
+    assert card.spent.endswith("s of 2h 00m")

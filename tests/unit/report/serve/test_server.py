@@ -7,7 +7,7 @@ import socket
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event
+from threading import Event, current_thread
 from typing import Any
 
 import pytest
@@ -97,12 +97,12 @@ def test_the_index_has_a_card_for_each_run_and_follows_them(
         before = (await get("/")).body.decode()
         assert before.count('<li class="card">') == 2
         assert before.count("<polyline") == 1  # the growing one has nothing to draw yet
-        assert "4.0 of 4 evaluations" in before
-        assert "0.0 of 4 evaluations" in before
+        assert "4.0 of 4 full trainings" in before
+        assert "0.0 of 4 full trainings" in before
         growing.grow(4)
         await newer(get, "", (await get("/version")).body.decode())
         after = (await get("/")).body.decode()
-        assert after.count("4.0 of 4 evaluations") == 2
+        assert after.count("4.0 of 4 full trainings") == 2
         assert INJECTED not in after
         assert "&lt;img src=x onerror=alert(1)&gt;" in after
         (script,) = re.findall(r"<script>(.*?)</script>", after, flags=re.DOTALL)
@@ -199,3 +199,12 @@ def test_a_port_that_is_taken_is_told(growing: Any) -> None:
 def test_what_is_no_run_is_refused_ahead_of_all_else(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="must be a run folder"):
         serve([tmp_path], 0, lambda _: None)
+
+
+def test_the_program_ends_only_after_the_page_that_is_being_rendered() -> None:
+    """A daemon thread is torn down in the midst of drawing, which aborts the process now and then."""
+
+    async def use() -> tuple[bool, bool]:
+        return await live_page.in_thread(lambda: (current_thread().daemon, live_page.is_rendering()))
+
+    assert asyncio.run(use()) == (False, True)
