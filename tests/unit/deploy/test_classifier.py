@@ -12,7 +12,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
@@ -113,9 +113,10 @@ def test_the_same_seed_gives_the_same_network_and_another_one_another(stripes: t
         array: Array = model.predict_proba(images)
         return array
 
-    np.testing.assert_array_equal(found(5), found(5))
+    five = found(5)
+    np.testing.assert_array_equal(found(5), five)
     np.testing.assert_array_equal(found(np.random.RandomState(5)), found(np.random.RandomState(5)))
-    assert not np.array_equal(found(5), found(6))
+    assert not np.array_equal(five, found(6))
     assert not np.array_equal(found(None), found(None))
 
 
@@ -152,7 +153,13 @@ def test_a_folder_keeps_a_run_that_commands_can_read(stripes: tuple[Array, Array
 
 def test_other_settings_reach_the_search(stripes: tuple[Array, Array], tmp_path: Path) -> None:
     model = EvoClassifier(
-        "vgg-like", budget="4 epochs", epochs=1, population=3, pick="smallest", folder=tmp_path
+        "vgg-like",
+        budget="4 epochs",
+        epochs=1,
+        population=3,
+        pick="smallest",
+        random_state=3,
+        folder=tmp_path,
     ).fit(*stripes)
     found = model.run_.experiment
     assert (found.search.budget.epochs, found.search.population, found.training.epochs) == (4, 3, 1)
@@ -234,11 +241,9 @@ def test_it_works_within_scikit_learn() -> None:
     images, labels = digits.images[:60], digits.target[:60]
     pipeline = make_pipeline(FunctionTransformer(np.flip, kw_args={"axis": 1}), EvoClassifier(**TINY))
     assert pipeline.fit(images, labels).predict_proba(images[:4]).shape == (4, 3)
-    scores = cross_val_score(EvoClassifier(**TINY), images, labels, cv=2, error_score="raise")
-    assert ((scores >= 0) & (scores <= 1)).all()
-    grid = GridSearchCV(EvoClassifier(**TINY), {"epochs": [1, 3]}, cv=2, error_score="raise")
+    grid = GridSearchCV(EvoClassifier(**TINY), {"epochs": [1, 2]}, cv=2, error_score="raise")
     grid.fit(images, labels)
-    assert grid.best_params_["epochs"] in {1, 3}
+    assert grid.best_params_["epochs"] in {1, 2}
     assert grid.predict(images[:3]).shape == (3,)
 
 
@@ -279,7 +284,6 @@ PARAMETERS = (
 )
 FITTING = (
     "check_estimators_unfitted",
-    "check_estimators_fit_returns_self",
     "check_estimators_overwrite_params",
     "check_estimators_pickle",
     "check_dict_unchanged",

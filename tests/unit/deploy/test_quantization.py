@@ -1,6 +1,8 @@
 """Quantized files: integers inside, figures of both, and no file where too much accuracy is lost."""
 
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from evocnn.deploy import latency as latency_module
 from evocnn.deploy import quantization
-from evocnn.deploy.export import split_images
+from evocnn.deploy.export import export, split_images
 from evocnn.deploy.model import Model
 from evocnn.deploy.predict import open_onnx
 from evocnn.deploy.quantization import N_CALIBRATION, Quantized, accuracy, quantize, weight_bytes
@@ -22,6 +24,17 @@ from evocnn.training.latency import Latency
 @pytest.fixture(scope="module")
 def sides(digits_model: Model) -> tuple[ImageSet, ImageSet]:
     return split_images(digits_model)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _exported_once(
+    digits_model: Model, sides: tuple[ImageSet, ImageSet], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Copy the exported model wherever it is asked for, as it takes torch seconds to write."""
+    path = export(digits_model, "onnx", tmp_path_factory.mktemp("float") / "m.onnx", sides[1]).path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quantization, "export", lambda _, form, to, __: {"onnx": shutil.copy}[form](path, to))
+        yield
 
 
 @pytest.fixture(scope="module")

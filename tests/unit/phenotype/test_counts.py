@@ -71,7 +71,7 @@ def variants(gene: type[LayerGene], **fields: tuple[Any, ...]) -> Iterator[Layer
         yield gene(**dict(zip(fields, values, strict=True)))
 
 
-ODD = {"filters": (4, 6), "kernel": (1, 3, 5), "stride": (1, 2, 3), "normalization": NORMALIZATIONS}
+ODD = {"filters": (4, 6), "kernel": (1, 5), "stride": (1, 3), "normalization": NORMALIZATIONS}
 BLOCK = {"filters": (4, 8), "kernel": (3,), "stride": (1, 2), "normalization": ("batch", "none")}
 ANY = {"filters": (4,), "kernel": (3,), "activation": ACTIVATIONS, "normalization": NORMALIZATIONS}
 VARIANTS = {
@@ -163,7 +163,7 @@ def test_a_head_costs_what_torch_counts(
 # A pool that is computed early stands behind its gene's last convolution, so the order of pools
 # changes no count of convolutions: parameters and FLOPs hold in both.
 @pytest.mark.parametrize("pool_order", ["early", "textbook"])
-@pytest.mark.parametrize("n", [20, pytest.param(200, marks=pytest.mark.slow)])  # 5 shapes, 2 orders
+@pytest.mark.parametrize("n", [12, pytest.param(200, marks=pytest.mark.slow)])  # 5 shapes, 2 orders
 def test_random_networks_cost_what_torch_counts(
     space: SearchSpace, random_chromosomes: Callable[..., list[Chromosome]], n: int, pool_order: str
 ) -> None:

@@ -260,9 +260,8 @@ def test_a_search_in_which_everything_fails_still_ends(toy: Any, journal: Journa
     assert {record.parents for record in outcome.records} == {()}
 
 
-@pytest.mark.parametrize("algorithm", ["generational", "steady"])
 def test_nsga2_finds_more_of_a_known_front_than_random_search(
-    toy: Any, new_journal: Callable[[], Journal], algorithm: str
+    toy: Any, new_journal: Callable[[], Journal]
 ) -> None:
     n_bits = 12  # 4096 strings, 13 of them on the front
     space = toy.BitSpace(n_bits=n_bits)
@@ -270,11 +269,13 @@ def test_nsga2_finds_more_of_a_known_front_than_random_search(
 
     def n_found(name: str, seed: int) -> int:
         records = toy.search(
-            new_journal(), name, space=space, seed=seed, evaluations=400, population=20
+            new_journal(), name, space=space, seed=seed, evaluations=300, population=20
         ).records
         members = front_of(records, toy.OBJECTIVES).members
         return len(best & {member.text for member in members})
 
-    wins = [n_found(algorithm, seed) > n_found("random", seed) for seed in range(8)]
     # An algorithm no better than chance would win all eight once in 256 sets of seeds.
-    assert all(wins)
+    for seed in range(8):
+        by_chance = n_found("random", seed)
+        assert n_found("generational", seed) > by_chance
+        assert n_found("steady", seed) > by_chance

@@ -27,16 +27,13 @@ def order(log: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-@pytest.mark.parametrize("seed", [1, 2])
 def test_any_number_of_workers_gives_the_same_search(
-    toy: Any, new_journal: Callable[[], Journal], algorithm: str, seed: int
+    toy: Any, new_journal: Callable[[], Journal], algorithm: str
 ) -> None:
     def search(executor: Callable[[Any], Executor]) -> tuple[Any, ...]:
         table = toy.Table(fails=lambda text: text.count("1") == 6)
         n = 15 if "rungs" in algorithm else 80
-        outcome = toy.search(
-            new_journal(), algorithm, executor, table=table, seed=seed, window=11, evaluations=n
-        )
+        outcome = toy.search(new_journal(), algorithm, executor, table=table, window=11, evaluations=n)
         front = front_of(outcome.records, toy.OBJECTIVES)
         return outcome.ending, outcome.log, outcome.told, toy.timeless(outcome.records), front
 

@@ -9,6 +9,7 @@ import pytest
 from evocnn.errors import ExperimentError
 from evocnn.genotype import Choice, Choose, Fidelity, Range
 from evocnn.search import Breeding, Budget, Ending, Grid, Planned
+from evocnn.search.algorithms import grid as module
 from evocnn.search.algorithms.grid import estimated_size, walk
 from evocnn.store import Journal
 
@@ -119,8 +120,11 @@ def test_too_large_a_grid_is_refused_with_its_count(toy: Any) -> None:
         made(toy, n_bits=40, limit=10)
 
 
-def test_a_large_grid_is_made_as_it_is_asked(toy: Any, journal: Journal) -> None:
+def test_a_large_grid_is_made_as_it_is_asked(
+    toy: Any, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """2**40 combinations: none beyond what is needed can have been made."""
+    monkeypatch.setattr(module, "N_PROBES", 10)  # of walks that are all alike here
     space = toy.BitSpace(40)
     grid = made(toy, n_bits=40, limit=10**13)
     assert grid.plan(Budget(evaluations=3)) == (

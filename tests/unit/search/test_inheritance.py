@@ -176,16 +176,15 @@ def test_the_states_of_a_population_are_kept(toy: Any, journal: Journal, form: A
     assert kept >= {by_ticket[ticket].identity for ticket in needed}
 
 
-@pytest.mark.parametrize("executor", [SerialExecutor, scattered])
 @pytest.mark.parametrize("form", FORMS)
 def test_after_a_crash_the_journal_becomes_that_of_an_uninterrupted_run(
-    toy: Any, new_journal: MakeJournal, form: Any, executor: Callable[[Any], Executor]
+    toy: Any, new_journal: MakeJournal, form: Any
 ) -> None:
     def search(journal: Journal, after: int | None = None) -> Any:
         return toy.search(
             journal,
             algorithm_of(form, toy),
-            lambda table: toy.Recorder(executor(table), crash_after=after),
+            lambda table: toy.Recorder(scattered(table), crash_after=after),
             table=Legacy(toy.Table(lambda text: text.count("1") == 6)),
             evaluations=25,
         )
@@ -210,7 +209,7 @@ def test_a_larger_budget_goes_on_as_one_long_search(toy: Any, new_journal: MakeJ
     whole = search(new_journal(), 30)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # no state is missing
-        for first in range(12, 28, 2):
+        for first in (12, 17, 22, 27):
             journal = new_journal()
             search(journal, first)
             assert toy.timeless(search(journal, 30).records) == toy.timeless(whole.records)

@@ -22,6 +22,7 @@ MakeSpace = Callable[..., SearchSpace]
 FIDELITY = Fidelity(epochs=2, n_images=100)
 OBJECTIVES = Objectives((Objective("luck", 1.0), Objective("parameters", -1.0, log=True)))
 SEGMENTS = ("layers", "head", "recipe")
+N_PROPOSALS = 2  # for the surrogate to choose from; breeding 32, the default, takes its time
 TIGHT = Limits(parameters=3_000, flops=500_000, depth=6)
 
 
@@ -59,8 +60,9 @@ def algorithm_of(
     breeding = breeding_of(space, rates, evolve)
     if name == "random":
         return RandomSearch(breeding)
-    form = {"generational": GenerationalNSGA2, "steady": SteadyStateNSGA2}[name]
-    return form(breeding, OBJECTIVES, 8, Rungs((1.0,)))
+    if name == "generational":
+        return GenerationalNSGA2(breeding, OBJECTIVES, 8, Rungs((1.0,)))
+    return SteadyStateNSGA2(breeding, OBJECTIVES, 8, Rungs((1.0,)), proposals=N_PROPOSALS)
 
 
 @pytest.fixture
@@ -147,12 +149,11 @@ def test_a_whole_search_leaves_held_segments_alone(
     held = {name: value for name, value in values.items() if name not in evolve}
     space = make_space(held=Held(**held))
     algorithm = algorithm_of("steady", space, evolve=evolve)
-    records = toy.search(journal, algorithm, space=space, table=Counted(space), evaluations=30).records
+    records = toy.search(journal, algorithm, space=space, table=Counted(space), evaluations=20).records
     genomes = [space.from_json(record.genome) for record in records]
     assert all(getattr(genome, name) == value for genome in genomes for name, value in held.items())
     assert any(record.operators for record in records)
-    n_heads = 24  # that differ, of the 40 that alleles give: an activation of no layers is none
-    assert len({genome.key for genome in genomes}) == (n_heads if evolve == ("head",) else 30)
+    assert len({genome.key for genome in genomes}) == 20
 
 
 @pytest.mark.parametrize("rates", RATES)
@@ -170,7 +171,7 @@ def test_after_a_crash_rates_go_on_where_they_were(
         )
 
     whole = search(new_journal())
-    for after in (5, 31, 52):
+    for after in (5, 40):
         journal = new_journal()
         assert search(journal, crash_after=after).ending is None
         second = search(journal)
@@ -198,7 +199,7 @@ def test_credit_is_given_to_operators_whose_offspring_survive(
     rates = breeding._variation.rates  # type: ignore[attr-defined]
     learned: list[tuple[tuple[str, ...], bool]] = []
     rates.learn = lambda operators, *, succeeded: learned.append((tuple(operators), succeeded))
-    algorithm = SteadyStateNSGA2(breeding, OBJECTIVES, 8, Rungs((1.0,)))
+    algorithm = SteadyStateNSGA2(breeding, OBJECTIVES, 8, Rungs((1.0,)), proposals=N_PROPOSALS)
     outcome = toy.search(journal, algorithm, space=tight, table=Counted(tight))
     by_ticket = {record.ticket: record for record in outcome.records}
     told = [by_ticket[ticket] for ticket in outcome.told]

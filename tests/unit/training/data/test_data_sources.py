@@ -143,12 +143,19 @@ def test_paths_are_recognized(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("folder", "a folder without them"), ("toy.csv", "another file"), ("absent", "missing")],
+    [
+        ("folder", "a folder without them; put images there as .*cat/1.jpg"),
+        ("empty", "an empty folder; put images there as"),
+        ("toy.csv", "another file"),
+        ("absent", "missing; check the path"),
+    ],
 )
 def test_other_paths_are_refused(tmp_path: Path, name: str, kind: str) -> None:
     (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "notes.txt").touch()
+    (tmp_path / "empty").mkdir()
     (tmp_path / "toy.csv").touch()
-    with pytest.raises(DataError, match=rf"{name} must be a folder with IDX .* or a \.npz .* it was {kind};"):
+    with pytest.raises(DataError, match=rf"{name} must be a folder with IDX .* or a \.npz .* it was {kind}"):
         detect(tmp_path / name)
 
 
