@@ -268,7 +268,6 @@ def study(asked: Asked) -> Mapping[str, Figure]:
         "evaluations": Figure(len(quiet.records), 0),
         "driver_kills": Figure(len(deaths), 0),
         "worker_kills": Figure(len(kills), 0),
-        "wrong_journals": Figure(0, 0),  # this script stops at the first
         "resume_seconds_median": Figure(round(median(own), 1), None, "s"),
         "resume_seconds_most": Figure(round(max(own), 1), None, "s"),
     }

@@ -30,7 +30,7 @@ EXIT_INTERRUPTED = 130
 app = typer.Typer(
     help="Evolve convolutional networks for your images and show the Pareto front.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

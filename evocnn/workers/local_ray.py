@@ -17,9 +17,10 @@ from ray._private import node, ray_constants
 from ray._raylet import persist_port  # type: ignore[attr-defined]
 
 LOOPBACK = "127.0.0.1"
-PORTS = range(20_000, 32_000)  # above those of Ray's workers, below those that Linux hands out by itself
+PORTS = range(20_000, 32_000)  # above those of Ray's workers, below those that Linux hands out unless told
 AGENT = "dashboard_agent_listen_port"  # the one whose port can be told by a file alone
 NONE = -1  # its port where it serves nothing
+BEFORE = node.Node, ray_constants.ENABLE_RAY_CLUSTER
 
 
 class _LocalNode(node.Node):  # type: ignore[misc]
@@ -49,12 +50,11 @@ def on_loopback() -> Iterator[None]:
     Ray listens on all interfaces, except where it is told that machines here never form clusters, as on
     macOS and Windows; that also keeps it from taking 127.0.0.1 in an address for another interface.
     """
-    before = node.Node, ray_constants.ENABLE_RAY_CLUSTER
     node.Node, ray_constants.ENABLE_RAY_CLUSTER = _LocalNode, False
     try:
         yield
     finally:
-        node.Node, ray_constants.ENABLE_RAY_CLUSTER = before
+        node.Node, ray_constants.ENABLE_RAY_CLUSTER = BEFORE
 
 
 def _free_ports(n: int) -> list[int]:

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 import ray
+from ray._private import ray_constants
 
 from evocnn.errors import WorkerError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status
 from evocnn.genotype import Fidelity
-from evocnn.workers import ray_executor
+from evocnn.workers import local_ray, ray_executor
 from evocnn.workers.ray_cluster import connect
 from evocnn.workers.ray_executor import RayExecutor
 
@@ -154,6 +155,22 @@ def test_two_workers_share_one_gpu(cluster: RayExecutor) -> None:
     assert ray.cluster_resources()["CPU"] == 2
     assert [slot.n_gpus for slot in cluster._slots] == [0.5, 0.5]
     assert [slot.n_lanes for slot in cluster._slots] == [1, 1]
+
+
+def test_a_local_cluster_has_nothing_in_it_but_what_trains(cluster: RayExecutor) -> None:
+    """Fails where Ray calls otherwise what `_LocalNode` overrides or sets, or is not restored."""
+    started = ray._private.worker._global_node
+    beside = {
+        ray_constants.PROCESS_TYPE_DASHBOARD,
+        ray_constants.PROCESS_TYPE_MONITOR,
+        ray_constants.PROCESS_TYPE_LOG_MONITOR,
+    }
+    assert ray_constants.PROCESS_TYPE_RAYLET in started.all_processes
+    assert not beside & started.all_processes.keys()
+    ports = {started.metrics_agent_port, started.metrics_export_port, started.runtime_env_agent_port}
+    assert len(ports & {*local_ray.PORTS}) == 3
+    assert ray._private.node.Node is not type(started)
+    assert local_ray.BEFORE[1] == ray_constants.ENABLE_RAY_CLUSTER
 
 
 def test_no_candidate_harms_another(executor: RayExecutor, tools: Any, tmp_path: Path) -> None:

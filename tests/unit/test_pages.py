@@ -4,6 +4,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import evocnn
 import evocnn.problems
 import evocnn.testing
 from evocnn.cli.main import app
-from evocnn.config import Experiment
+from evocnn.config import Experiment, load_experiment
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("experiments/*/README.md")])
@@ -68,9 +69,25 @@ def test_every_name_that_a_page_imports_is_in_the_reference() -> None:
     assert missing == set()
 
 
-@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/questions/*.md")), ids=lambda page: page.stem)
-def test_tables_of_a_question_page_are_part_of_an_experiment(page: Path) -> None:
-    for _, kind, block in BLOCK.findall(page.read_text(encoding="utf-8")):
-        if kind == "toml":
-            space = {"preset": "tiny", **tomllib.loads(block).get("space", {})}
-            Experiment.from_dict({"name": "page", "data": {"source": "digits"}, "space": space})
+def test_settings_that_a_page_shows_are_those_of_the_experiment_beside_them() -> None:
+    n_settings = 0
+    for page in PAGES:
+        for _, *rest in commands_in(page):
+            settings = [given for option, given in pairwise(rest) if option == "--set"]
+            files = [ROOT / word for word in rest if word.endswith(".toml") and (ROOT / word).exists()]
+            if settings and files:
+                load_experiment(files[0], settings)
+                n_settings += len(settings)
+    assert n_settings
+
+
+def test_tables_of_question_pages_are_parts_of_experiments() -> None:
+    n_tables = 0
+    for page in ROOT.glob("docs/questions/*.md"):
+        for _, kind, block in BLOCK.findall(page.read_text(encoding="utf-8")):
+            if kind == "toml":
+                given = tomllib.loads(block)
+                space = {"preset": "tiny", **given.get("space", {})}
+                Experiment.from_dict({"name": "page", "data": {"source": "digits"}, **given, "space": space})
+                n_tables += 1
+    assert n_tables

@@ -11,6 +11,8 @@ import sys
 import termios
 from pathlib import Path
 
+import pytest
+
 HEAVY = ("torch", "ray", "matplotlib", "sklearn", "deap", "numpy")
 SEEN = f"print('seen:', *(name for name in {HEAVY!r} if name in __import__('sys').modules))"
 WAIT = 120  # seconds; only against hanging
@@ -50,6 +52,16 @@ def in_terminal(*arguments: str | Path) -> tuple[int, str]:
     finally:
         os.close(leader)
     return process.wait(WAIT), written.decode()
+
+
+def test_a_shell_completes_commands_and_waits_for_no_heavy_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_EVOCNN_COMPLETE", "complete_bash")  # as what --install-completion writes does
+    monkeypatch.setenv("COMP_WORDS", "evocnn re")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    said = python(
+        f"import sys\nsys.argv = ['evocnn']\nfrom evocnn.cli.main import main\ntry: main()\nfinally: {SEEN}"
+    )
+    assert said.split() == ["resume", "rescue", "report", "reproduce", "seen:"]
 
 
 def test_the_package_is_imported_without_torch_and_ray() -> None:

@@ -32,8 +32,14 @@ def _exported_once(
 ) -> Iterator[None]:
     """Copy the exported model wherever it is asked for, as it takes torch seconds to write."""
     path = export(digits_model, "onnx", tmp_path_factory.mktemp("float") / "m.onnx", sides[1]).path
+
+    def copied(model: Model, form: str, to: Path, images: ImageSet) -> None:
+        assert (model, form) == (digits_model, "onnx")
+        assert images is sides[1]
+        shutil.copy(path, to)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quantization, "export", lambda _, form, to, __: {"onnx": shutil.copy}[form](path, to))
+        patch.setattr(quantization, "export", copied)
         yield
 
 

@@ -71,7 +71,7 @@ def variants(gene: type[LayerGene], **fields: tuple[Any, ...]) -> Iterator[Layer
         yield gene(**dict(zip(fields, values, strict=True)))
 
 
-ODD = {"filters": (4, 6), "kernel": (1, 5), "stride": (1, 3), "normalization": NORMALIZATIONS}
+ODD = {"filters": (4, 6), "kernel": (1, 3, 5), "stride": (2, 3), "normalization": NORMALIZATIONS}
 BLOCK = {"filters": (4, 8), "kernel": (3,), "stride": (1, 2), "normalization": ("batch", "none")}
 ANY = {"filters": (4,), "kernel": (3,), "activation": ACTIVATIONS, "normalization": NORMALIZATIONS}
 VARIANTS = {

@@ -1,8 +1,12 @@
 """The evaluator: figures, their repetition, saved states, and what is refused."""
 
+import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -103,6 +107,20 @@ def test_the_same_request_gives_the_same_bits(found: Evaluation, three_threads: 
     evaluator(asking(replicate=5))  # whatever was trained in between
     torch.rand(7)
     assert figures(evaluator(asking(epochs=3))) == figures(first) == figures(found)
+
+
+def test_another_process_gives_the_same_bits(found: Evaluation, tmp_path: Path) -> None:
+    code = (
+        "import pickle, sys, torch\n"
+        "torch.set_num_threads(2)\n"
+        "evaluator, request = pickle.load(open(sys.argv[1], 'rb'))\n"
+        "pickle.dump(evaluator(request), open(sys.argv[2], 'wb'))\n"
+    )
+    asked, answered = tmp_path / "asked", tmp_path / "answered"
+    asked.write_bytes(pickle.dumps((evaluator_of(), asking(epochs=3))))
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "7"}
+    subprocess.run([sys.executable, "-c", code, str(asked), str(answered)], check=True, env=environment)
+    assert figures(pickle.loads(answered.read_bytes())) == figures(found)
 
 
 def test_a_replicate_starts_from_other_weights(found: Evaluation) -> None:
