@@ -103,7 +103,7 @@ def check_equal(folder: Path, quiet: evocnn.Run) -> None:
     found = evocnn.open_run(folder)
     assert found.status == quiet.status, f"{folder} must be {quiet.status}, but was {found.status}"
     assert without_times(found.records) == without_times(quiet.records), f"{folder}: another journal"
-    front, expected = (without_times(run.front.records) for run in (found, quiet))
+    front, expected = (without_times(run.front.members) for run in (found, quiet))
     assert front == expected, f"{folder}: another front"
 
 
