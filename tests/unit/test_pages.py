@@ -27,7 +27,7 @@ COMMANDS: Any = get_command(app)
 def commands_in(page: Path) -> Iterator[list[str]]:
     """Yield the words of each line of a block that begins with `evocnn`."""
     for _, kind, block in BLOCK.findall(page.read_text(encoding="utf-8")):
-        for line in block.splitlines() if kind in ("", "sh") else ():
+        for line in block.replace("\\\n", " ").splitlines() if kind in ("", "sh") else ():
             if found := re.match(r"(?:\$ |\.venv/bin/| )*evocnn (?=[a-z])", line):
                 yield shlex.split(line[found.end() :], comments=True)
 
