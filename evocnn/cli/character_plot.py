@@ -15,14 +15,15 @@ N_LABEL = 8  # columns of the numbers beside a plot
 RUNG, FULL, FRONT = 1, 2, 3
 MARKS = {0: " ", RUNG: "·", FULL: "o", FRONT: "●"}
 STYLES = {0: "", RUNG: "dim", FULL: "", FRONT: "bold cyan"}
+FEW = 4  # points, below which all others span the axes, too
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def scatter(standing: Standing, width: int, n_rows: int) -> list[Text]:
     """Return the front, with all candidates behind it, in so many columns and rows.
 
-    The axes span what was trained in full and keeps floors and ceilings, or everything as long as nothing
-    does: one that failed to learn would flatten all others.
+    The axes span what was trained in full and keeps floors and ceilings: one that failed to learn would
+    flatten all others. As long as that is little, they span all that keeps these, or simply all.
     """
     across, up = standing.axes
     heading = Text(f"{_words(up)} over {_words(across)}{' (log)' if across.log else ''}", "bold")
@@ -37,7 +38,8 @@ def scatter(standing: Standing, width: int, n_rows: int) -> list[Text]:
     xs, ys, kinds = _scaled(across, values[:, 0]), _scaled(up, values[:, 1]), values[:, 2].astype(int)
     is_kept = [not across.violation(x) and not up.violation(y) for x, y, _ in points]
     spanning = (kinds >= FULL) & is_kept
-    spanning = spanning if spanning.any() else kinds > 0
+    if spanning.sum() < FEW:
+        spanning = np.array(is_kept) if any(is_kept) else kinds > 0
     n_columns, n_cells = width - N_LABEL - 1, n_rows - 3
     columns, (left, right) = _cells(xs, spanning, n_columns)
     rows, (low, high) = _cells(ys, spanning, n_cells)

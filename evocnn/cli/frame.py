@@ -11,7 +11,7 @@ from rich.text import Text
 from evocnn.cli.character_plot import rise, scatter
 from evocnn.cli.progress_lines import short_line
 from evocnn.report.standing import Standing
-from evocnn.report.wording import duration
+from evocnn.report.wording import bounds, duration, label
 from evocnn.store import Record, Running
 
 WIDTH, HEIGHT = 80, 24  # the least that a picture needs; below it, one line
@@ -116,13 +116,8 @@ def _awaited(standing: Standing, width: int, n_rows: int) -> list[Text]:
         n, words = standing.reached[share], "in full" if share == 1 else f"{share:.0%} of it"
         bar = "█" * round(room * n / most)
         lines.append(Text(f"{words:>8} ").append(f"{bar:<{room}}", "cyan").append(f" {n:>6,}"))
-    bounds = [
-        f"{one.name.replace('_', ' ')} {word} {bound:g}"
-        for one in standing.objectives.items
-        for word, bound in (("at least", one.floor), ("at most", one.ceiling))
-        if bound is not None
-    ]
-    wanted = f"On the front comes what is trained in full{''.join(f', {bound}' for bound in bounds)}."
+    kept = [f", {label(one.name)} {bound}" for one in standing.objectives.items for bound in bounds(one)]
+    wanted = f"On the front comes what is trained in full{''.join(kept)}."
     lines += [Text(), *(_line(line, width, DIM) for line in wrap(wanted, width))]
     return [*lines, *(Text() for _ in range(n_rows))][:n_rows]
 

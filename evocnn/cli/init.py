@@ -14,6 +14,7 @@ from evocnn.config.data import DataSettings
 from evocnn.config.proposal import Machine, Plan, Seen, plan_of
 from evocnn.config.proposed_file import in_words, proposed_text
 from evocnn.errors import ExperimentError
+from evocnn.report.wording import command
 from evocnn.store import environment
 from evocnn.training.cost_measurement import machine_cost_model
 from evocnn.training.data import load
@@ -129,4 +130,4 @@ def _say(seen: Seen, plan: Plan, out: Path) -> None:
         f"proposed: {used} at {shown_size(*plan.size)}, {plan.epochs} epochs, a budget of {plan.budget} "
         f"trainings: about {in_words(plan.search_seconds)} on this machine"
     )
-    typer.echo(f"wrote {out}; look at its space: evocnn space {out}   search: evocnn run {out}")
+    typer.echo(f"wrote {out}; look at its space: {command('space', out)}   search: {command('run', out)}")

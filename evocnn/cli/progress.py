@@ -16,7 +16,7 @@ from evocnn.cli.scene import Scene
 from evocnn.config import Experiment, Parts
 from evocnn.evaluation import Status
 from evocnn.report.standing import Standing
-from evocnn.report.wording import counted
+from evocnn.report.wording import command, counted
 from evocnn.runs import Progress as Told
 from evocnn.runs import Workers
 from evocnn.runs.folder import RUNNING
@@ -68,7 +68,7 @@ class ProgressDisplay:
         crew = "this process" if workers.count == 0 else f"{n}Ray workers"
         self._budget = budget
         self._title = f"{experiment.name}: {experiment.search.algorithm.name}, seed {experiment.seed}, {crew}"
-        self._hint = f"Ctrl-C finishes what runs; later: evocnn resume {folder}"
+        self._hint = f"Ctrl-C finishes what runs; later: {command('resume', folder)}"
         self._say(f"{self._title}, into {folder}")
 
     def start(self, parts: Parts) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from evocnn.cli.search import EXIT_INTERRUPTED
+from evocnn.cli.study import EXPERIMENT
 from evocnn.errors import ExperimentError
 from evocnn.report.figures import (
     FULL,
@@ -22,7 +23,6 @@ from evocnn.report.figures import (
 from evocnn.report.wording import duration
 
 SCRIPTS = ("run.py", "benchmark.py")
-EXPERIMENT = "experiment.toml"
 EXIT_DIFFERS = 1
 
 

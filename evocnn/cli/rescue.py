@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from evocnn.report.wording import command
 from evocnn.runs.rescue import rescue
 
 
@@ -19,5 +20,5 @@ def rescue_run(folder: Path, out: Path) -> None:
     if found.lost_entries:
         typer.echo(f"of the manifest, this was lost: {', '.join(found.lost_entries)}")
     if n_lost:
-        typer.echo(f"the other {n_lost} are trained again by: evocnn resume {out}")
-    typer.echo(f"see it: evocnn show {out}")
+        typer.echo(f"the other {n_lost} are trained again by: {command('resume', out)}")
+    typer.echo(f"see it: {command('show', out)}")

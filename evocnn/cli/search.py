@@ -12,6 +12,7 @@ import typer
 from evocnn.cli.progress import ProgressDisplay
 from evocnn.config import Experiment, parse_budget
 from evocnn.report.front_table import front_table
+from evocnn.report.wording import command
 from evocnn.runs import Observer, Run, Workers, open_run, resume, run
 from evocnn.runs.search import FINAL
 from evocnn.search import Ending
@@ -109,7 +110,7 @@ def _told_how_to_resume(folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo(f"interrupted; go on with: evocnn resume {folder}", err=True)
+        typer.echo(f"interrupted; go on with: {command('resume', folder)}", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
@@ -123,7 +124,8 @@ def _conclude(found: Run) -> None:
             "exhausted: a hundred candidates in a row had all been evaluated before; widen the space to go on"
         )
     end_if_interrupted(found)
-    typer.echo(f"see it again: evocnn show {found.folder}   as a picture: evocnn plot {found.folder}")
+    shown, drawn = (command(verb, found.folder) for verb in ("show", "plot"))
+    typer.echo(f"see it again: {shown}   as a picture: {drawn}")
 
 
 def end_if_interrupted(found: Run) -> None:
@@ -133,5 +135,5 @@ def end_if_interrupted(found: Run) -> None:
         typer.Exit: It was.
     """
     if found.status == Ending.INTERRUPTED:
-        typer.echo(f"interrupted; go on with: evocnn resume {found.folder}")
+        typer.echo(f"interrupted; go on with: {command('resume', found.folder)}")
         raise typer.Exit(EXIT_INTERRUPTED)

@@ -8,14 +8,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from evocnn.cli.study import Asked, Study, kept_run, perform
+from evocnn.cli.study import EXPERIMENT, Asked, Study, kept_run, perform
 from evocnn.config import Experiment, load_experiment
 from evocnn.report.figures import Figure
 from evocnn.report.front_plot import plot_front
 from evocnn.report.front_table import front_markdown, n_full
 from evocnn.runs import Run
 
-EXPERIMENT = "experiment.toml"
 QUICK_SHARE, QUICK_LEAST = 4, 8  # of an experiment's budget
 
 

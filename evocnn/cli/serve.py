@@ -1,16 +1,18 @@
 """Showing runs in a browser from the command line, while they go on."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 
-from evocnn.report.serve.live_page import is_rendering
+from evocnn.cli.search import EXIT_INTERRUPTED
+from evocnn.report.serve.live_page import renderings
 from evocnn.report.serve.server import serve
 
 
 def serve_runs(folders: Sequence[Path], port: int) -> None:
-    """Serve runs as live pages on this machine until Ctrl-C.
+    """Serve runs as live pages on this machine until Ctrl-C; the second does not wait for a page's end.
 
     Raises:
         JournalError: A folder holds no readable run.
@@ -24,5 +26,10 @@ def serve_runs(folders: Sequence[Path], port: int) -> None:
     try:
         serve(folders, port, announce)
     finally:
-        if is_rendering():
-            typer.echo("ending, once the page that is being drawn is done", err=True)
+        if threads := renderings():
+            typer.echo("ending, once the page that is being drawn is done; Ctrl-C again drops it", err=True)
+            try:
+                for thread in threads:
+                    thread.join()
+            except KeyboardInterrupt:
+                os._exit(EXIT_INTERRUPTED)  # or Python would wait for the threads once more

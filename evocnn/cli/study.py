@@ -21,6 +21,7 @@ from evocnn.search import Ending
 from evocnn.store import environment
 from evocnn.store.journal import FILE_NAME
 
+EXPERIMENT = "experiment.toml"  # in the folder of a study that needs no script of its own
 SECONDS = "seconds.txt"  # of the sessions so far
 WORKERS = Workers(2)  # which all studies are stated for
 EXIT_FAILED, EXIT_MISTAKE = 1, 2

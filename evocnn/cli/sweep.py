@@ -12,6 +12,7 @@ from evocnn.config import Experiment
 from evocnn.errors import ExperimentError
 from evocnn.report.picture import check_ending
 from evocnn.report.sweep import plot_sweep, sweep_of, sweep_table
+from evocnn.report.wording import command
 from evocnn.runs import Workers, open_run
 
 SEEDS = 3  # trainings of each value, where nobody says how many
@@ -63,7 +64,7 @@ def run_sweep(
         plot_sweep(sweep, plot)
         typer.echo(f"wrote {plot}")
     end_if_interrupted(found)
-    typer.echo(f"see it again: evocnn sweep {found.folder}")
+    typer.echo(f"see it again: {command('sweep', found.folder)}")
 
 
 def _check_goes_on(options: Mapping[str, object]) -> None:

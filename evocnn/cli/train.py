@@ -18,6 +18,7 @@ from evocnn.deploy.terms import FullTraining, Terms, full_training, terms_of
 from evocnn.errors import DataError
 from evocnn.report.confusion import plot_confusion, show_confusion, write_confusion
 from evocnn.report.learning_curves import plot_learning_curves, write_learning_curves
+from evocnn.report.wording import command
 from evocnn.runs import Workers, open_run
 from evocnn.runs.pick import pick
 
@@ -68,7 +69,7 @@ def run_train(
         written += _conclude_test(run.folder, home, done, judgements)
     for path in [*(trainings[seed].path for seed in done), *written]:
         typer.echo(f"wrote {path}" if not is_done or path in written else f"model {path}")
-    typer.echo(f"use it elsewhere: evocnn export {trainings[min(done)].path}")
+    typer.echo(f"use it elsewhere: {command('export', trainings[min(done)].path)}")
 
 
 def _judged(

@@ -13,7 +13,8 @@ from evocnn.cli.progress import PLAIN_SECONDS
 from evocnn.cli.scene import Scene
 from evocnn.cli.search import EXIT_INTERRUPTED
 from evocnn.report.front_table import front_table
-from evocnn.report.standing import standing_of
+from evocnn.report.standing import algorithm_of, standing_of
+from evocnn.report.wording import command
 from evocnn.runs import Follower, News, open_run
 from evocnn.runs.folder import RUNNING
 from evocnn.search import Ending
@@ -39,9 +40,8 @@ class Watch:
         self._follower = Follower(folder)
         news = self._follower.look()
         experiment = news.manifest["experiment"]
-        algorithm = experiment.get("search", {}).get("algorithm", "nsga2")
-        name = algorithm.get("use") if isinstance(algorithm, dict) else algorithm
-        title = f"{experiment['name']}: {name}, seed {experiment.get('seed', 0)}, in {folder}"
+        algorithm = algorithm_of(news.manifest)
+        title = f"{experiment['name']}: {algorithm}, seed {experiment.get('seed', 0)}, in {folder}"
         self.scene = Scene(title, HINT, standing_of(news.manifest))
         self._take_in(news)
 
@@ -86,7 +86,7 @@ def watch_run(folder: Path, *, is_once: bool) -> None:
         else:
             _show_lines(watch, console)
     except KeyboardInterrupt:
-        typer.echo(f"the search goes on; watch it again: evocnn watch {folder}", err=True)
+        typer.echo(f"the search goes on; watch it again: {command('watch', folder)}", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
     _conclude(watch, folder, is_once=is_once)
 
@@ -124,9 +124,10 @@ def _conclude(watch: Watch, folder: Path, *, is_once: bool) -> None:
     if not is_once:
         front_table(open_run(folder))
     if watch.status == Ending.INTERRUPTED:
-        typer.echo(f"its process is gone; go on with: evocnn resume {folder}")
+        typer.echo(f"its process is gone; go on with: {command('resume', folder)}")
     else:
-        typer.echo(f"{watch.status}; go on with a larger budget: evocnn resume {folder} --budget ...")
+        more = command("resume", folder, "--budget", "...")
+        typer.echo(f"{watch.status}; go on with a larger budget: {more}")
 
 
 def _print(console: Console, text: str) -> None:

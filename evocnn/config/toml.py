@@ -4,7 +4,9 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from pydantic import ValidationError
@@ -52,7 +54,7 @@ def _way_out(path: Path) -> str:
     """Return what may have been meant by a path that is no file."""
     folder = path if path.is_dir() else path.parent
     if path.is_dir() and (path / RUN_FILE).exists():
-        return f"it holds a run, which goes on with: evocnn resume {path}"
+        return f"it holds a run, which goes on with: evocnn resume {quote(str(path))}"
     try:
         names = sorted(one.name for one in folder.iterdir() if one.suffix == ".toml" and one.is_file())
     except OSError:
@@ -60,8 +62,8 @@ def _way_out(path: Path) -> str:
     if path.is_dir():
         inside = ", ".join(str(path / name) for name in names[:MAX_NAMED])
         return f"name a file in it: {inside}" if names else "name a file"
-    near = did_you_mean(path.name, names)
-    return near.removeprefix("; ") if near else "check the path, or make one with evocnn init"
+    near = get_close_matches(path.name, [name for name in names if name != path.name], n=1)
+    return f"did you mean '{folder / near[0]}'?" if near else "check the path, or make one with evocnn init"
 
 
 def _lines(text: str, values: Mapping[str, Any]) -> dict[Place, int]:

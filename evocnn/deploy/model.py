@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from evocnn.config import Experiment
 from evocnn.config.parts import space_of
+from evocnn.config.toml import MAX_NAMED
 from evocnn.config.user_code import refusing_code
 from evocnn.deploy.description import DESCRIPTION, Description, Input, Normalization, Origin
 from evocnn.deploy.widths import set_widths
@@ -31,7 +33,6 @@ from evocnn.training.data import ImageSet
 from evocnn.training.loop import EVALUATION_BATCH
 
 SUFFIX = ".safetensors"
-MOST_NAMED = 5  # models that are offered
 _METADATA_KEY = "evocnn"  # of the file's metadata
 _TABLES = ("name", "seed", "data", "space", "training")  # of an experiment that a model needs
 _VERSIONS = ("evocnn", "commit", "python", "torch", "processor")  # on which weights depend
@@ -184,7 +185,7 @@ def _read(path: Path) -> tuple[str, dict[str, Tensor]]:
         DataError: The file is missing, cannot be read or is no model.
     """
     if not path.is_file():
-        there = "a folder" if path.is_dir() else "another thing" if path.exists() else "missing"
+        there = "a folder" if path.is_dir() else "another file" if path.exists() else "missing"
         message = (
             f"model '{path}' must be a file that evocnn train made, but it was {there}; {_way_out(path)}"
         )
@@ -205,9 +206,9 @@ def _way_out(path: Path) -> str:
     """Return which models there are at a path that is none: those of a run, or of a folder of one."""
     found = sorted(one for place in ("*", "*/*", f"{MODELS}/*/*") for one in path.glob(f"{place}{SUFFIX}"))
     if found:
-        return f"name one: {', '.join(map(str, found[:MOST_NAMED]))}"
+        return f"name one: {', '.join(map(str, found[:MAX_NAMED]))}"
     if (path / RUN_FILE).exists():
-        return f"this run has none yet; make one with: evocnn train {path}"
+        return f"this run has none yet; make one with: evocnn train {quote(str(path))}"
     return "check the path, or make one with: evocnn train RUN"
 
 

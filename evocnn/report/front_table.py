@@ -9,14 +9,15 @@ from rich.table import Table
 from rich.text import Text
 
 from evocnn.config.algorithm_names import ALGORITHMS, AlgorithmChoice
-from evocnn.config.search import SearchSettings
 from evocnn.evaluation import TIMED, Status
+from evocnn.evaluation.metrics import UNTRAINED
 from evocnn.genotype.limits import LIMITING
 from evocnn.report.cost_error import cost_error
 from evocnn.report.history.asked import asked_of
 from evocnn.report.history.operator_credit import DRAWN, operator_credit
 from evocnn.report.network import network_entries
-from evocnn.report.wording import command, label, metric_text
+from evocnn.report.standing import algorithm_of
+from evocnn.report.wording import bounds, command, label, metric_text, percent
 from evocnn.runs import Run
 from evocnn.search import Ending
 from evocnn.store import Record
@@ -82,7 +83,7 @@ def summary(run: Run) -> list[str]:
     if counted:
         n_trained = len(run.candidates) - counted.get(Status.REJECTED, 0)
         lines.append(f"{n_trained} looked at, {n_full(run)} trained in full, {run.n_epochs:,} epochs")
-    lines += nothing_bred(run)
+    lines += [*nothing_bred(run), *promising_but_stopped(run)]
     if "outcome" in run.manifest:
         lines.append(str(run.manifest["outcome"]))
     limited = {kind: n for kind, n in repair_counts(run).items() if kind in LIMITING}
@@ -105,15 +106,38 @@ def nothing_bred(run: Run) -> list[str]:
 
     Nor where nothing was trained in full, for then `why_empty` says what to do.
     """
-    choice = run.manifest["experiment"].get("search", {}).get("algorithm", SearchSettings().algorithm.name)
-    name = str(choice.get("use") if isinstance(choice, dict) else choice)
+    name = algorithm_of(run.manifest)
     breeds = name in ALGORITHMS and AlgorithmChoice(name, ALGORITHMS[name]).has_population
     has_bred = any(record.parents for record in run.records)
     if not breeds or has_bred or run.status != Ending.FINISHED or not n_full(run):
         return []
+    more = command("resume", run.folder, "--budget", "...")
     sentence = (
         "nothing was bred: the budget ended while founders were looked at, so this is no more than a random "
-        f"search; let it go on ({command('resume', run)} --budget ...), or set a smaller search.population"
+        f"search; let it go on ({more}), or set a smaller search.population"
+    )
+    return [sentence]
+
+
+def promising_but_stopped(run: Run) -> list[str]:
+    """Return in a sentence which network was stopped early although it beat the whole front; or nothing."""
+    objective = run.objectives.items[0]
+    stopped = [r for r in run.candidates if r.evaluation.status is Status.OK and not r.is_full]
+    if objective.name in UNTRAINED or not stopped or not run.front.members:
+        return []
+
+    def worth(record: Record) -> float:
+        return objective.weight * record.metrics[objective.name]
+
+    best, reached = max(stopped, key=worth), max(run.front.members, key=worth)
+    if worth(best) <= worth(reached):
+        return []
+    value, front = (metric_text(objective.name, one.metrics[objective.name]) for one in (best, reached))
+    more, pick = command("resume", run.folder, "--budget", "..."), command("train", run.folder, "--pick")
+    sentence = (
+        f"network {best.ticket} had {label(objective.name)} {value} after {percent(best.share)} of its "
+        f"training, better than all of the front ({front}), and was not trained on: let the search go on "
+        f"({more}), or train it as it is ({pick} {best.ticket})"
     )
     return [sentence]
 
@@ -183,21 +207,15 @@ def why_empty(run: Run) -> str:
         return "the front is empty: nothing has been evaluated yet"
     if not any(record.evaluation.status is Status.OK for record in run.records):
         return "the front is empty: no candidate trained without failure"
-    go_on = f"evocnn resume {run.folder}"
+    go_on, more = command("resume", run.folder), command("resume", run.folder, "--budget", "...")
     if run.status in ("running", "interrupted"):
         return f"the front is empty so far; {'wait' if run.status == 'running' else f'go on with: {go_on}'}"
     if not n_full(run):
         return (
             "the front is empty: no candidate has been trained in full yet; go on with a larger budget: "
-            f"{go_on} --budget ..., lower search.population, or set search.rungs = [1]"
+            f"{more}, lower search.population, or set search.rungs = [1]"
         )
-    bounds = [
-        f"{o.name} {word} {bound:g}"
-        for o in run.objectives.items
-        for word, bound in (("at least", o.floor), ("at most", o.ceiling))
-        if bound is not None
-    ]
-    rules = ", ".join(bounds) or "nothing"
+    rules = ", ".join(f"{o.name} {bound}" for o in run.objectives.items for bound in bounds(o)) or "nothing"
     return (
         f"the front is empty: no network that trained without failure kept all of: {rules}; train longer "
         "(training.epochs, --budget), or set objectives.NAME.floor or ceiling, which follow from the data "

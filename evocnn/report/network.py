@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from evocnn.evaluation import Status
+from evocnn.report.wording import command
 from evocnn.runs import Run
 from evocnn.store import Record
 
@@ -74,12 +75,13 @@ def _lines(run: Run, record: Record) -> Iterator[str]:
         yield f"made of {_tickets(record.parents)} by {', '.join(record.operators)}"
     if entries["donors"]:
         yield f"started from the weights of {_tickets(entries['donors'])}"
-    yield f"mark it in the plot:      evocnn plot {quote(str(run.folder))} --pick {record.ticket}"
+    pick = "--pick", str(record.ticket)
+    yield f"mark it in the plot:      {command('plot', run.folder, *pick)}"
     if len(parts) > 1:
         founders = quote(f"space.founders={json.dumps([record.text], ensure_ascii=False)}")
         yield f"begin a search with it:   evocnn run EXPERIMENT.toml --set {founders}"
-        yield f"test its learning rate:   evocnn lr-range {quote(str(run.folder))} --pick {record.ticket}"
-        yield f"train it in full:         evocnn train {quote(str(run.folder))} --pick {record.ticket}"
+        yield f"test its learning rate:   {command('lr-range', run.folder, *pick)}"
+        yield f"train it in full:         {command('train', run.folder, *pick)}"
 
 
 def _standing(run: Run, record: Record) -> str:

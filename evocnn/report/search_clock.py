@@ -22,10 +22,9 @@ class SearchClock:
         self._elapsed = max(self._elapsed, record.elapsed)
 
     def hear_running(self, running: Sequence[Running]) -> None:
-        """Take in what is trained."""
-        if running:
-            last = max(running, key=lambda one: one.since)
-            self._origin = last.since - last.elapsed
+        """Take in what is trained; where that is nothing, time passes again with the next training."""
+        last = max(running, key=lambda one: one.since, default=None)
+        self._origin = None if last is None else last.since - last.elapsed
 
     def seconds(self, *, is_running: bool) -> float:
         """Return the seconds of search, up to now while it runs."""

@@ -34,14 +34,11 @@ class Standing:
         axes: The objectives across and up of a picture of the front.
         n_looked_at: Candidates that were trained, if only to a rung; duplicates and repeats aside.
         n_full: Of these, trained in full without failure.
-        n_epochs: Epochs, as they are charged to the budget.
         n_reused: Candidates that had been evaluated before.
         n_rejected: Candidates that were turned down ahead of training.
         failures: Failed evaluations, by status.
         last_failures: The last of them, the newest last.
         reached: Networks that were trained without failure up to a share of full training, by that share.
-        spent: Epochs where the budget is in epochs, otherwise full trainings.
-        spent_now: Of these, in this session.
         points: Of each success the objectives across and up, and whether it was trained in full.
         trace: What was spent and the hypervolume from there on, a pair for each change.
     """
@@ -50,11 +47,10 @@ class Standing:
         self.objectives = objectives
         self.budget = budget
         self.axes = front_axes(objectives.items)
-        self.n_looked_at = self.n_full = self.n_epochs = self.n_reused = self.n_rejected = 0
+        self.n_looked_at = self.n_full = self.n_reused = self.n_rejected = 0
         self.failures: Counter[Status] = Counter()
         self.last_failures: deque[Record] = deque(maxlen=MOST_FAILURES)
         self.reached: Counter[float] = Counter()
-        self.spent = self.spent_now = 0.0
         self.points: list[Point] = []
         self.trace: list[tuple[float, float]] = []
         self._growing = GrowingFront(objectives)
@@ -62,14 +58,14 @@ class Standing:
         self._saved: dict[int, float] = {}  # by ticket: epochs of full training that were not trained
         self._sources: dict[int, int] = {}  # by ticket that reused an evaluation: that one's
         self._n_told_now = 0  # in this session
-        self._elapsed_before = 0.0  # seconds of earlier sessions
+        self._spent_before = self._elapsed_before = 0.0  # in earlier sessions
 
     def add(self, record: Record, *, is_earlier: bool = False) -> None:
         """Count a record; those of an earlier session tell nothing of this one's pace."""
         status, is_repeat = record.evaluation.status, record.replicate > 0
-        charged = self._spending.add(record)
+        self._spending.add(record)
         if is_earlier:
-            self._elapsed_before = max(self._elapsed_before, record.elapsed)
+            self._spent_before, self._elapsed_before = self.spent, self._spending.seconds
         if record.reused_from is not None:
             self._sources[record.ticket] = record.reused_from
             self.n_reused += 1
@@ -79,10 +75,6 @@ class Standing:
             return
         self.n_looked_at += record.continues is None and not is_repeat
         self.n_full += record.is_full and status is Status.OK and not is_repeat
-        self.n_epochs += record.n_epochs
-        spent = record.n_epochs if self.budget.epochs else float(charged)
-        self.spent += spent
-        self.spent_now += spent * (not is_earlier)
         self._n_told_now += not is_earlier
         if record.continues is not None:
             self._saved.pop(self._sources.get(record.continues, record.continues), None)
@@ -105,6 +97,21 @@ class Standing:
     def front(self) -> Front:
         """The Pareto front so far."""
         return self._growing.front
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs, as they are charged to the budget."""
+        return self._spending.n_epochs
+
+    @property
+    def spent(self) -> float:
+        """Epochs where the budget is in epochs, otherwise full trainings."""
+        return float(self._spending.n_epochs if self.budget.epochs else self._spending.n_trainings)
+
+    @property
+    def spent_now(self) -> float:
+        """What of it was spent in this session."""
+        return self.spent - self._spent_before
 
     @property
     def n_failed(self) -> int:
@@ -174,3 +181,10 @@ def budget_of(manifest: Mapping[str, Any]) -> Budget:
     with suppress(ExperimentError):
         return parse_budget(search["budget"])
     return Budget()
+
+
+def algorithm_of(manifest: Mapping[str, Any]) -> str:
+    """Return the name of a run's algorithm, given its manifest."""
+    search = manifest["experiment"].get("search", {})
+    choice = search.get("algorithm", SearchSettings().algorithm.name)
+    return str(choice.get("use") if isinstance(choice, dict) else choice)

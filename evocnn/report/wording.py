@@ -1,8 +1,9 @@
 """Names, figures and commands as people read them."""
 
+from pathlib import Path
 from shlex import quote
 
-from evocnn.runs import Run
+from evocnn.evaluation import Objective
 
 FRACTIONS = ("accuracy", "gap")  # endings of the names of metrics that lie between 0 and 1
 
@@ -38,6 +39,15 @@ def duration(seconds: float) -> str:
     return f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"
 
 
-def command(verb: str, run: Run, *options: str) -> str:
-    """Return a command of evocnn for a run, as a shell reads it."""
-    return " ".join(["evocnn", verb, quote(str(run.folder)), *options])
+def bounds(objective: Objective) -> list[str]:
+    """Return the bounds of an objective, `at least 0.5000` and `at most 20,000`, as far as there are any."""
+    return [
+        f"{word} {metric_text(objective.name, bound)}"
+        for word, bound in (("at least", objective.floor), ("at most", objective.ceiling))
+        if bound is not None
+    ]
+
+
+def command(verb: str, path: Path, *options: str) -> str:
+    """Return a command of evocnn for a run folder or another path, as a shell reads it."""
+    return " ".join(["evocnn", verb, quote(str(path)), *options])

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 
 from packaging.requirements import Requirement
 
@@ -243,7 +244,7 @@ def check_data(path: Path, summary: str, notes: Sequence[str], error: str) -> Fi
         error: Why nothing could be read; empty where something could.
     """
     if error:
-        return Finding(Level.WRONG, "data", error, f"see what is there: evocnn data {path}")
+        return Finding(Level.WRONG, "data", error, f"see what is there: evocnn data {quote(str(path))}")
     if notes:
         text = f"{summary}; {'; '.join(notes)}"
         return Finding(Level.WARNING, "data", text, "mend these files, or go on without them")

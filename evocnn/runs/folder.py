@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 from evocnn.config import Experiment
 from evocnn.errors import ExperimentError, JournalError
 from evocnn.evaluation import Objective, Objectives
+from evocnn.runs.spending import Spending
 from evocnn.search import Ending, RejectionReport
 from evocnn.store import Front, Journal, Record, front_of, is_locked
 
@@ -77,10 +78,15 @@ class Run:
         found: list[dict[str, Any]] = self.manifest.get(RESUMPTIONS, [])
         return found
 
+    @cached_property
+    def spending(self) -> Spending:
+        """What the records were charged together."""
+        return Spending.of(self.records)
+
     @property
     def n_epochs(self) -> int:
         """Epochs that were trained, as they are charged to the budget."""
-        return sum(record.n_epochs for record in self.records)
+        return self.spending.n_epochs
 
     @property
     def rejection(self) -> RejectionReport | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import isfinite, nan
 from operator import ge, gt, le, lt
+from shlex import quote
 from typing import NamedTuple
 
 from evocnn.config.toml import set_value
@@ -51,7 +52,7 @@ def pick(run: Run, text: str) -> Record:
         return _by_conditions(run, [_condition(part) for part in text.split(",")])
     found = _by_ticket_or_key(run, text)
     if found is None:
-        listing = f"; evocnn show {run.folder} lists the front"
+        listing = f"; evocnn show {quote(str(run.folder))} lists the front"
         if text.isdecimal():
             raise ExperimentError(f"a picked number must be a ticket of the run, but it was {text}{listing}")
         message = (

@@ -13,7 +13,6 @@ from evocnn.errors import JournalError, ReplayError
 from evocnn.genotype import JSON, CostModel
 from evocnn.runs.folder import RESUMPTIONS, RUNNING, Run, open_run
 from evocnn.runs.observer import NOBODY, Observer, Progress
-from evocnn.runs.spending import Spending
 from evocnn.runs.workers import Workers, executor_of
 from evocnn.search import Concluding, Driver, Ending
 from evocnn.store import (
@@ -107,8 +106,8 @@ def resume(
         experiment: The run's experiment, where it was made of objects that cannot be imported.
         workers: As in `run`; they need not be those of the first session.
         data: Where the same images lie now.
-        budget: A new budget, in evaluations, as `500 epochs` or as a time such as `10m`; one that is spent
-            already leaves the run as it is, with a warning.
+        budget: A new budget, in evaluations, as `500 epochs` or as a time such as `10m`; one that a run
+            which has ended spent already leaves it as it is, with a warning.
         observer: As in `run`; it hears evaluations of earlier sessions again first.
 
     Raises:
@@ -123,8 +122,11 @@ def resume(
     if known.status in FINAL and not is_asked_more:
         return known
     with locked(folder), Journal.open(folder) as journal:
+        with suppress(OSError):  # left by a search that was killed; from here on others see this one at work
+            forget_running(folder)
         experiment = _continued(known, experiment or known.experiment, budget)
-        is_spent = Spending.of(known.records).uses_up(experiment.search.budget)
+        # Of a search that was cut short, trainings that are charged already may be missing.
+        is_spent = known.status in FINAL and known.spending.uses_up(experiment.search.budget)
         if is_spent and budget is not None:
             warnings.warn(_spent_text(known, budget), stacklevel=2)
             return known
@@ -142,7 +144,7 @@ def resume(
 
 def _spent_text(known: Run, budget: str | int) -> str:
     """Return that a budget is spent, and by what."""
-    spent = Spending.of(known.records)
+    spent = known.spending
     return (
         f"the budget should be more than the run had spent already, {float(spent.n_trainings):.4g} full "
         f"trainings, {spent.n_epochs:,} epochs or {spent.seconds:.0f}s, but it was {budget}; nothing was "

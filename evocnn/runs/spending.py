@@ -33,15 +33,13 @@ class Spending:
             spending.add(record)
         return spending
 
-    def add(self, record: Record) -> Fraction:
-        """Count a record, and return what it was charged, in full trainings."""
+    def add(self, record: Record) -> None:
+        """Count a record."""
         full = self._full_epochs.get(record.donor, record.epochs)
         self._full_epochs[record.ticket] = full
-        charged = Fraction(record.n_epochs, full)
-        self.n_trainings += charged
+        self.n_trainings += Fraction(record.n_epochs, full)
         self.n_epochs += record.n_epochs
         self.seconds = max(self.seconds, record.elapsed)
-        return charged
 
     def uses_up(self, budget: Budget) -> bool:
         """Return whether nothing is left of a budget."""

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any, Self
 
 from evocnn.errors import JournalError
@@ -217,7 +218,7 @@ class Journal:
         folder = self.path.parent
         return JournalError(
             f"journal '{self.path}' must hold all that was committed, as it was, but {what}; restore it from "
-            f"a copy, or save what is whole: evocnn rescue {folder} --out NEW"
+            f"a copy, or save what is whole: evocnn rescue {quote(str(folder))} --out NEW"
         )
 
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
@@ -247,7 +248,7 @@ def check_new(folder: Path) -> None:
     if path.exists():
         message = (
             f"run folder '{folder}' must be new, but it held a run; continue with `evocnn resume "
-            f"{folder}` or give another --out"
+            f"{quote(str(folder))}` or give another --out"
         )
         raise JournalError(message)
 
@@ -285,5 +286,5 @@ def unreadable(path: Path, error: Exception) -> JournalError:
     """Return what is said of a journal that SQLite cannot read."""
     return JournalError(
         f"journal '{path}' must be readable, but SQLite said: {error}; restore it from a copy, or save what "
-        f"can be read: evocnn rescue {path.parent} --out NEW"
+        f"can be read: evocnn rescue {quote(str(path.parent))} --out NEW"
     )

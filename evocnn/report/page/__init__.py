@@ -27,7 +27,7 @@ from evocnn.report.page.search import topics_of
 from evocnn.report.page.summary import summary_of
 from evocnn.report.page.trained import trained_models
 from evocnn.report.picture import svg_text
-from evocnn.report.wording import command, label, metric_text
+from evocnn.report.wording import label, metric_text
 from evocnn.runs import Run
 from evocnn.store import Record
 
@@ -125,5 +125,5 @@ def _environment() -> Environment:
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     environment.filters |= {"label": label, "figure": lambda value, name: metric_text(name, value)}
-    environment.globals |= {"command": command, "layer_picture": layer_picture}
+    environment.globals["layer_picture"] = layer_picture
     return environment

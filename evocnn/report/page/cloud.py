@@ -53,7 +53,7 @@ def cloud_of(run: Run, trained: Sequence[Trained] = ()) -> dict[str, Any]:
             str(one.ticket): [one.accuracy, *one.interval] for one in trained if one.accuracy is not None
         },
         "commands": {
-            verb: command(verb, run, "--pick", "TICKET")
+            verb: command(verb, run.folder, "--pick", "TICKET")
             for verb in ("show", *(["train"] if "data" in run.manifest else []))
         },
     }

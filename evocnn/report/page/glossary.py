@@ -41,7 +41,8 @@ class Glossary:
 
     Attributes:
         words: Of the page.
-        layers: How the text form of each kind of layer begins; of the kinds in the run alone.
+        layers: How the text form of each kind of layer begins; of the kinds in the run alone, and without
+            genes of the run's own, which are described where they were written.
         head: What stands behind the first bar of a text form.
         recipe: What stands behind the second.
     """
@@ -68,7 +69,7 @@ def glossary_of(run: Run) -> Glossary:
     kinds = set(_kinds(run))
     if not kinds:
         return Glossary(WORDS, (), (), ())
-    layers = tuple((gene.code, _summary(gene)) for gene in LAYERS if gene.name() in kinds)
+    layers = tuple((gene.code_of(), _summary(gene)) for gene in LAYERS if gene.name() in kinds)
     return Glossary(WORDS, layers, tuple(_entries(Head)), tuple(_entries(Recipe)))
 
 
@@ -82,7 +83,7 @@ def _kinds(run: Run) -> Iterator[str]:
 
 def _summary(gene: type[Gene]) -> str:
     """Return the first sentence of a gene's description."""
-    return (getdoc(gene) or "").partition("\n")[0].replace("`", "'")
+    return _plain((getdoc(gene) or "").partition("\n")[0])
 
 
 def _entries(gene: type[Gene]) -> Iterator[tuple[str, str]]:
@@ -90,4 +91,9 @@ def _entries(gene: type[Gene]) -> Iterator[tuple[str, str]]:
     _, _, attributes = (getdoc(gene) or "").partition("Attributes:\n")
     for name, text in re.findall(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", attributes, re.MULTILINE):
         prefix = next(field.metadata.get("prefix") for field in fields(gene) if field.name == name) or ""
-        yield prefix.strip() or name, " ".join(text.replace("`", "").split())
+        yield prefix.strip() or name, _plain(text)
+
+
+def _plain(text: str) -> str:
+    """Return a text in one line, what is code in quotation marks."""
+    return " ".join(text.replace("`", "'").split())

@@ -107,14 +107,14 @@ def _figures(run: Run, record: Record) -> tuple[Measured, ...]:
 
 def _commands(run: Run, record: Record) -> tuple[tuple[str, str], ...]:
     pick = ("--pick", str(record.ticket))
-    shown = [("Show it in the terminal", command("show", run, *pick))]
+    shown = [("Show it in the terminal", command("show", run.folder, *pick))]
     if "data" in run.manifest:
         shown = [
-            ("Train it in full, then test it once", command("train", run, *pick)),
+            ("Train it in full, then test it once", command("train", run.folder, *pick)),
             *shown,
             (
                 "Draw it for a paper",
-                command("plot", run, "--what", "architecture", *pick, "--out", "network.svg"),
+                command("plot", run.folder, "--what", "architecture", *pick, "--out", "network.svg"),
             ),
         ]
     return tuple(shown)

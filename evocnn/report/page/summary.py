@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from shlex import quote
 from typing import Any
 
 from scipy.stats import binomtest
 
 from evocnn.evaluation import Objective, Status
 from evocnn.report.front_axes import ACCURACY, SIZE
-from evocnn.report.front_table import candidate_counts, n_full, nothing_bred, why_empty
+from evocnn.report.front_table import candidate_counts, n_full, nothing_bred, promising_but_stopped, why_empty
 from evocnn.report.page.trained import Trained
-from evocnn.report.wording import command, counted, duration, label, metric_text, percent
+from evocnn.report.wording import bounds, command, counted, duration, label, metric_text, percent
 from evocnn.runs import Run
 from evocnn.runs.folder import RUNNING
 from evocnn.search import Ending
@@ -80,13 +79,8 @@ def _asked(run: Run) -> Iterator[str]:
 
 def _wanted(objective: Objective) -> str:
     """Return one objective with its bounds."""
-    bounds = [
-        f"{word} {metric_text(objective.name, bound)}"
-        for word, bound in (("at least", objective.floor), ("at most", objective.ceiling))
-        if bound is not None
-    ]
     wish = "as high as possible" if objective.weight > 0 else "as low as possible"
-    return f"{label(objective.name)} {wish}{''.join(f', {bound}' for bound in bounds)}"
+    return f"{label(objective.name)} {wish}{''.join(f', {bound}' for bound in bounds(objective))}"
 
 
 def _found(run: Run) -> Iterator[str]:
@@ -118,7 +112,8 @@ def _found(run: Run) -> Iterator[str]:
         )
     else:
         yield f"There is no network to recommend, for {why_empty(run)}."
-    yield from (f"{sentence[0].upper()}{sentence[1:]}." for sentence in nothing_bred(run))
+    remarks = [*nothing_bred(run), *promising_but_stopped(run)]
+    yield from (f"{sentence[0].upper()}{sentence[1:]}." for sentence in remarks)
 
 
 def _recommended(run: Run, tested: Trained | None) -> Iterator[str]:
@@ -188,16 +183,19 @@ def _commands(run: Run, tested: Trained | None) -> Iterator[tuple[str, str]]:
     if knee is not None and "data" in run.manifest:
         pick = ("--pick", str(knee.ticket))
         if tested is None:
-            yield "Train the recommended network in full and test it once", command("train", run, *pick)
+            yield (
+                "Train the recommended network in full and test it once",
+                command("train", run.folder, *pick),
+            )
         else:
-            model = quote(str(run.folder / tested.name))
-            yield "Write the tested network as a file for other programs", f"evocnn export {model}"
-        yield "See it in the terminal", command("show", run, *pick)
+            model = command("export", run.folder / tested.name)
+            yield "Write the tested network as a file for other programs", model
+        yield "See it in the terminal", command("show", run.folder, *pick)
     if "data" in run.manifest and run.status != RUNNING:
         if run.status == Ending.INTERRUPTED:
-            yield "Let the search go on", command("resume", run)
+            yield "Let the search go on", command("resume", run.folder)
         else:
-            yield "Let the search go on with a larger budget", command("resume", run, "--budget", "N")
+            yield "Let the search go on with a larger budget", command("resume", run.folder, "--budget", "N")
 
 
 def _image_text(data: dict[str, Any]) -> str:

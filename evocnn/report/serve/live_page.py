@@ -106,9 +106,9 @@ async def in_thread(function: Callable[[], T]) -> T:
     return await future
 
 
-def is_rendering() -> bool:
-    """Return whether a page is being read or rendered, which the end of the program waits for."""
-    return any(thread.name == RENDERING for thread in enumerate_threads())
+def renderings() -> list[Thread]:
+    """Return the threads that read or render a page, for which the end of the program waits."""
+    return [thread for thread in enumerate_threads() if thread.name == RENDERING]
 
 
 def _apology(reason: str) -> str:

@@ -68,23 +68,32 @@ def detect(path: Path) -> str:
     """Return the source that can read a path: "idx", "cifar-10", "cifar-100", "folder" or "npz".
 
     Raises:
-        DataError: The path holds none of these.
+        DataError: The path holds none of these, or cannot be read.
     """
+    try:
+        if (found := _held(path)) is not None:
+            return found
+        unfit = _unfit(path)
+    except OSError as error:
+        message = f"data path {path} must be readable, but: {error.strerror}; let it be read, or give another"
+        raise DataError(message) from error
+    raise DataError(
+        f"data path {path} must be a folder with IDX files (train-images-idx3-ubyte[.gz] and so on), "
+        "CIFAR-10 or CIFAR-100, a folder that holds one folder of images a class, or a .npz file, but it was "
+        f"{unfit}; for other formats write a Python function that returns (images, labels) and name "
+        "it as module:function"
+    )
+
+
+def _held(path: Path) -> str | None:
+    """Return the source that can read a path, if any."""
     if path.is_dir():
         if holds_idx(path):
             return "idx"
         if (found := cifar_form(path)) is not None:
             return found[0].source
-        if holds_classes(path):
-            return "folder"
-    elif path.is_file() and path.suffix == ".npz":
-        return "npz"
-    raise DataError(
-        f"data path {path} must be a folder with IDX files (train-images-idx3-ubyte[.gz] and so on), "
-        "CIFAR-10 or CIFAR-100, a folder that holds one folder of images a class, or a .npz file, but it was "
-        f"{_unfit(path)}; for other formats write a Python function that returns (images, labels) and name "
-        "it as module:function"
-    )
+        return "folder" if holds_classes(path) else None
+    return "npz" if path.is_file() and path.suffix == ".npz" else None
 
 
 def _unfit(path: Path) -> str:

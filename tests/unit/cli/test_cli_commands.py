@@ -145,7 +145,7 @@ def test_images_of_ones_own(evocnn: Call, tiny: Path, tmp_path: Path) -> None:
         (("run", "RUN"), "must be readable, but: Is a directory; it holds a run, .*: evocnn resume"),
         (
             ("run", "TINY", "--budget", "5x"),
-            "a budget must be a number .*, but it was '5x'; write 200",
+            "(?<=error: )a budget must be a number .*, but it was '5x'; write 200",
         ),
         (("resume", "RUN", "--budget", "0"), "a budget must be .* '0'; write"),
         (

@@ -60,10 +60,11 @@ def test_nothing_is_cut_or_pushed_out_in_any_size(
     width: int, height: int, n_workers: int, standing: Standing
 ) -> None:
     reason = "RuntimeError: " + "x" * 300
-    failed = [replace(standing.front.members[0], ticket=900 + n, reused_from=None) for n in range(9)]
+    costly = replace(standing.front.members[0], reused_from=None, epochs=1_234_567, n_epochs=1_234_567)
+    failed = [replace(costly, ticket=900 + n) for n in range(9)]
     for record in failed:
         standing.add(replace(record, evaluation=Evaluation(Status.CRASHED, reason=reason)))
-    standing.n_looked_at = standing.n_reused = standing.n_rejected = standing.n_epochs = 1_234_567
+    standing.n_looked_at = standing.n_reused = standing.n_rejected = 1_234_567
     crew = tuple(running(n, f"worker {n} GPU 0 on node-{n}", n) for n in range(n_workers))
     view = View("t" * 300, "running", standing, 123_456.0, crew, n_workers, ["n" * 300] * 9, "h" * 300)
     shown = lines(view, width, height)
@@ -124,6 +125,17 @@ def test_what_keeps_no_floor_does_not_flatten_the_front(run: Run) -> None:
     shown = lines(View("t", "running", standing, 0.0))
     assert any(line.startswith("    0.91│●") for line in shown)
     assert sum("o" in line.partition("│")[2][:30] for line in shown[5:15]) == 0
+
+
+def test_the_first_on_the_front_does_not_push_out_those_trained_in_part(run: Run) -> None:
+    standing = standing_of(run.manifest)
+    for ticket, accuracy in enumerate((0.6, 0.95, 0.9)):
+        metrics = {"validation_accuracy": accuracy, "parameters": 100.0 * (ticket + 1)}
+        new = replace(run.records[0], ticket=ticket, key=str(ticket), reused_from=None)
+        share = 1.0 if ticket == 0 else 0.1
+        standing.add(replace(new, share=share, evaluation=Evaluation(Status.OK, metrics)))
+    shown = lines(View("t", "running", standing, 0.0))
+    assert any(line.startswith("    0.95│") for line in shown)
 
 
 def test_a_machine_is_named_where_there_are_several(standing: Standing) -> None:

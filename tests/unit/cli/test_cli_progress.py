@@ -10,6 +10,7 @@ from evocnn import load_experiment
 from evocnn.cli import progress as module
 from evocnn.cli.progress import PLAIN_SECONDS, ProgressDisplay
 from evocnn.cli.progress_lines import plain_lines, short_line
+from evocnn.cli.scene import Scene
 from evocnn.config import Parts, build_parts
 from evocnn.evaluation import Evaluation, Objectives, Status
 from evocnn.report import search_clock
@@ -124,12 +125,12 @@ def test_what_an_earlier_session_found_tells_no_pace(
     assert more.startswith("  4m 00s left · ")
 
 
-def test_no_line_is_wider_than_80_columns_or_broken_without_need(parts: Parts) -> None:
+def test_no_line_is_wider_than_80_columns_or_broken_without_need(parts: Parts, record: Any) -> None:
     standing = Standing(parts.objectives, Budget(epochs=123_456))
-    standing.n_looked_at, standing.n_full, standing.n_epochs = 12_345, 1_234, 54_321
-    assert plain_lines(standing, 60.0) == "0/123456 epochs · 12345 looked at, 1234 in full, 54321 epochs"
-    standing.spent = standing.spent_now = 54_321.0
+    standing.add(record(0, share=0.1, n_epochs=54_321))
+    standing.n_looked_at, standing.n_full = 12_345, 1_234
     first, second = plain_lines(standing, 60.0).splitlines()
+    assert first == "54321/123456 epochs · 12345 looked at, 1234 in full, 54321 epochs"
     assert second == "  5.43e+04 a minute · 1m 16s left"
     assert len(first) <= 80 < len(f"{first} · 5.43e+04 a minute")
 
@@ -153,8 +154,9 @@ def test_a_budget_of_epochs_is_shown_in_epochs(parts: Parts, record: Any) -> Non
 
 def test_the_line_of_a_small_terminal_fits_into_80_columns(parts: Parts, record: Any) -> None:
     standing = Standing(parts.objectives, Budget(evaluations=200))
-    standing.n_looked_at, standing.n_full, standing.spent, standing.spent_now = 411, 44, 122.4, 20.0
-    standing.add(record(0, 0.975, elapsed=0.0), is_earlier=True)
+    standing.add(record(0, 0.975, n_epochs=1_034, epochs=10), is_earlier=True)
+    standing.add(record(1, share=0.1, n_epochs=200, epochs=10))
+    standing.n_looked_at, standing.n_full = 412, 45
     line = short_line(standing, 60.0)
     assert line.startswith("123.4/200 · 412 seen, 45 full · 3m 50s left · accuracy 0.9750 · hypervolume")
     assert len(line) <= 80
@@ -227,3 +229,21 @@ def test_what_earlier_sessions_found_is_shown_before_it_is_repeated(
         f"  hypervolume {0.4 * 2900:.4g}",
         *(f"repeating step {n} of 3" for n in (1, 2, 3)),
     ]
+
+
+def test_a_picture_tells_what_is_repeated_until_something_is_trained(
+    display: Any, record: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenes: list[Scene] = []
+
+    def kept(*arguments: Any) -> Scene:
+        scenes.append(Scene(*arguments))
+        return scenes[-1]
+
+    monkeypatch.setattr(module, "Scene", kept)
+    earlier = [record(0)]
+    shown = display(Budget(evaluations=10), earlier=earlier)
+    shown.told(Progress(earlier[0], is_replayed=True))
+    assert scenes[0].state == "repeating step 1 of 1"
+    shown.running((Running(1, "conv8k3", "worker 0", 1000.0, 40.0, 0, 1, 10),))
+    assert scenes[0].state == "running"

@@ -47,13 +47,14 @@ def test_a_finished_run_is_shown_once(evocnn: Call, finished: Path) -> None:
 
 
 def test_a_run_whose_process_is_gone_says_how_to_go_on(evocnn: Call, finished: Path) -> None:
-    with Journal.open(finished) as journal:
+    folder = finished.rename(finished.parent / "My pets")
+    with Journal.open(folder) as journal:
         journal.set("status", "running")
-    write_running(finished, (Running(9, "conv8k3", "worker 0", 0.0, 0.0, 0, 1, 10),))
+    write_running(folder, (Running(9, "conv8k3", "worker 0", 0.0, 0.0, 0, 1, 10),))
     for arguments in ((), ("--once",)):
-        said = evocnn("watch", finished, *arguments)
+        said = evocnn("watch", folder, *arguments)
         assert said.code == 0
-        assert said.out.endswith(f"its process is gone; go on with: evocnn resume {finished}\n")
+        assert said.out.endswith(f"its process is gone; go on with: evocnn resume '{folder}'\n")
 
 
 def test_lines_come_where_something_is_new_until_the_run_ends(

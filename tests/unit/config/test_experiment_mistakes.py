@@ -1,5 +1,6 @@
 """Every mistake gives one line: file and line, key, value, what is allowed, the nearest name."""
 
+import errno
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -288,12 +289,24 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     (tmp_path / "photos.toml").touch()
     for path, message in (
         ("nothing-like-it.toml", r"No such file or directory; check the path, or make one with evocnn init"),
-        ("photo.toml", r"No such file or directory; did you mean 'photos.toml'\?"),
+        ("photo.toml", rf"No such file or directory; did you mean '{tmp_path}/photos.toml'\?"),
         ("", rf"Is a directory; name a file in it: {tmp_path}/photos.toml"),
         ("nowhere/photos.toml", r"No such file or directory; '.*nowhere' is no folder that can be read"),
     ):
         with pytest.raises(ExperimentError, match=rf"must be readable, but: {message}"):
             load_experiment(tmp_path / path)
+
+
+def test_a_file_that_may_not_be_read_is_not_offered_in_its_own_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, mode: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self), mode)
+
+    (tmp_path / "photos.toml").touch()
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ExperimentError, match="Permission denied; check the path, or make one"):
+        load_experiment(tmp_path / "photos.toml")
 
 
 def test_images_smaller_than_every_kernel_are_refused(tmp_path: Path) -> None:

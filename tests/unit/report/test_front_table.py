@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from evocnn.report.front_table import (
     front_markdown,
     front_table,
     nothing_bred,
+    promising_but_stopped,
     summary,
 )
 from evocnn.report.wording import duration
@@ -112,7 +114,7 @@ def test_an_empty_front_says_what_was_not_kept(
     assert head == "mine: finished; 2 ok"
     assert reason == (
         "the front is empty: no network that trained without failure kept all of: "
-        "validation_accuracy at least 0.3, parameters at least 5, parameters at most 2000; "
+        "validation_accuracy at least 0.3000, parameters at least 5, parameters at most 2,000; "
         "train longer (training.epochs, --budget), or set objectives.NAME.floor or ceiling, which "
         "follow from the data where they are not given"
     )
@@ -179,8 +181,9 @@ def test_the_json_has_these_keys_and_no_others(example: Run) -> None:
 def test_an_interrupted_run_without_a_front_says_how_to_go_on(
     make_record: MakeRecord, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    front_table(make_run(make_record(0, 0.9, 10, share=0.1), status="interrupted"))
-    assert "the front is empty so far; go on with: evocnn resume runs/mine" in capsys.readouterr().out
+    run = make_run(make_record(0, 0.9, 10, share=0.1), status="interrupted")
+    front_table(replace(run, folder=Path("My pets")))
+    assert "the front is empty so far; go on with: evocnn resume 'My pets'\n" in capsys.readouterr().out
 
 
 def test_with_many_objectives_networks_stand_below_the_table(
@@ -331,6 +334,23 @@ def test_a_search_that_ended_among_its_founders_says_so(
     assert sum(line.startswith("nothing was bred: ") for line in summary(run)) == n_told
     bred = replace(run, records=(*run.records, make_record(2, 0.8, 8, parents=(0,))))
     assert not nothing_bred(bred)
+
+
+def test_a_network_that_was_stopped_ahead_of_a_poor_front_is_named(
+    make_record: MakeRecord, make_run: MakeRun
+) -> None:
+    poor, good = make_record(0, 0.42, 130), make_record(1, 0.95, 900, share=0.1)
+    (said,) = promising_but_stopped(make_run(poor, good))
+    assert said.startswith(
+        "network 1 had validation accuracy 0.9500 after 10.0 % of its training, better than all of the front "
+        "(0.4200), and was not trained on: let the search go on (evocnn resume "
+    )
+    assert said.endswith(" --pick 1)")
+    assert said in summary(make_run(poor, good))
+    worse = replace(good, evaluation=poor.evaluation)
+    failed = replace(good, evaluation=replace(good.evaluation, status=Status.DIVERGED, metrics={}))
+    assert promising_but_stopped(make_run(poor, worse)) == promising_but_stopped(make_run(poor, failed)) == []
+    assert promising_but_stopped(make_run(good)) == []
 
 
 def test_the_front_in_markdown_escapes_what_would_end_a_cell(

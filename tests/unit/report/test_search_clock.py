@@ -1,6 +1,7 @@
 """How long a search has worked: the same for the process that searches and for one that watches it."""
 
 from collections.abc import Callable
+from time import time
 
 import pytest
 
@@ -30,4 +31,14 @@ def test_it_counts_from_what_is_trained_whenever_somebody_begins_to_listen(
 def test_while_workers_start_no_time_passes(make_record: Callable[..., Record]) -> None:
     clock = SearchClock()
     clock.hear(make_record(0, 0.5, 9, elapsed=30.0))
+    assert clock.seconds(is_running=True) == 30.0
+
+
+def test_the_time_between_two_sessions_is_none(make_record: Callable[..., Record]) -> None:
+    """The process was killed, and another began two hours later: its workers start."""
+    clock = SearchClock()
+    clock.hear(make_record(0, 0.5, 9, elapsed=30.0))
+    clock.hear_running([trained(time() - 7_230.0, 0.0)])
+    assert clock.seconds(is_running=True) >= 7_230.0
+    clock.hear_running([])
     assert clock.seconds(is_running=True) == 30.0

@@ -11,9 +11,10 @@ from evocnn import Experiment, Run, resume, run
 from evocnn.errors import EvocnnError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status
 from evocnn.genotype import CostModel, Shape
-from evocnn.runs import Observer
+from evocnn.runs import Follower, Observer
 from evocnn.runs import search as searching
-from evocnn.store import Journal, Record, environment
+from evocnn.runs.folder import READINGS, RUNNING
+from evocnn.store import Journal, Record, Running, environment, write_running
 from evocnn.store.journal import FILE_NAME
 from evocnn.training.cost_measurement import constants_file, keep
 from evocnn.training.evaluator import TrainingEvaluator
@@ -28,6 +29,7 @@ TABLES: dict[str, Any] = {
     "training": {"epochs": 1},
     "search": {"population": 6, "window": 4, "budget": 20},
 }
+SMALL = Experiment.from_dict({**TABLES, "search": {"population": 3, "window": 2, "budget": 6}})
 
 
 @pytest.fixture(autouse=True)
@@ -144,3 +146,70 @@ def test_a_budget_that_buys_nothing_more_is_told(
     recwarn.clear()
     assert len(resume(tmp_path / "run", budget=10).records) > n
     assert not [warning for warning in recwarn if "budget" in str(warning.message)]
+
+
+def test_a_search_that_was_killed_ahead_of_its_last_word_ends_at_its_budget(
+    machine: Callable[[CostModel], None], tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    machine(HERE)
+    found = run(SMALL, tmp_path / "run")
+    with Journal.open(found.folder) as journal:
+        journal.set("status", RUNNING)
+    recwarn.clear()
+    assert resume(found.folder, budget=6).status == "finished"
+    assert not recwarn.list
+
+
+def test_what_a_cut_search_had_charged_already_is_trained_after_readings_too_and_noted(
+    machine: Callable[[CostModel], None], tmp_path: Path
+) -> None:
+    """The records spend the budget by themselves, but one that was asked ahead of the last is not there."""
+    machine(HERE)
+    whole = run(SMALL, tmp_path / "whole")
+    trained = [record.ticket for record in whole.records if record.reused_from is None]
+    cut, budget = tmp_path / "cut", len(trained) - 1
+    cut.mkdir()
+    tables = whole.manifest["experiment"]
+    tables["search"]["budget"] = budget
+    manifest = {**whole.manifest, "status": "interrupted", READINGS: [{"reading": 1}]}
+    with Journal.create(cut, manifest) as journal:
+        for record in whole.records:
+            if record.ticket != trained[2]:
+                journal.commit(record)
+    with pytest.warns(UserWarning, match="the search goes on after the test split of this run has been read"):
+        found = resume(cut)
+    assert (found.status, len(found.resumptions)) == ("finished", 1)
+    assert trained[2] in {record.ticket for record in found.records}
+
+
+def test_what_is_only_repeated_after_readings_is_not_noted_as_going_on(
+    machine: Callable[[CostModel], None], tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    machine(HERE)
+    found = run(SMALL, tmp_path / "run")
+    with Journal.open(found.folder) as journal:
+        journal.set(READINGS, [{"reading": 1}])
+    recwarn.clear()
+    again = resume(found.folder, SMALL)
+    assert (again.records, again.resumptions) == (found.records, [])
+    assert not recwarn.list
+
+
+def test_whoever_watches_sees_nothing_of_a_killed_session_once_the_next_has_begun(
+    machine: Callable[[CostModel], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(HERE)
+    folder = run(SMALL, tmp_path / "run").folder
+    with Journal.open(folder) as journal:
+        journal.set("status", RUNNING)
+    write_running(folder, (Running(9, "conv8k3", "worker 0", 0.0, 0.0, 0, 1, 10),))
+    seen: list[object] = []
+    build = searching.build_parts
+
+    def look(*arguments: Any, **options: Any) -> Any:
+        seen.append(Follower(folder).look().running)
+        return build(*arguments, **options)
+
+    monkeypatch.setattr(searching, "build_parts", look)
+    resume(folder)
+    assert seen == [()]

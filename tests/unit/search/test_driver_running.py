@@ -1,12 +1,16 @@
 """What the driver says is being trained."""
 
 from collections.abc import Callable
+from itertools import count
 from time import time
 from typing import Any
+
+import pytest
 
 from evocnn.evaluation import EvaluationRequest
 from evocnn.genotype import Fidelity
 from evocnn.search import Budget, Driver
+from evocnn.search import driver as module
 from evocnn.store import Journal, Running
 from evocnn.workers import SerialExecutor, SimulatedExecutor
 
@@ -65,3 +69,17 @@ def test_what_the_journal_answers_is_not_trained(toy: Any, new_journal: Callable
         executor = SerialExecutor(toy.Table())
         driver_of(toy, journal, executor, ["00", "01", "10", "11"], on_running=told.append).run()
     assert len(told) == 4
+
+
+def test_the_time_of_a_training_counts_earlier_sessions(
+    toy: Any, new_journal: Callable[[], Journal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "monotonic", map(float, count()).__next__)
+    journal = new_journal()
+    told: list[tuple[Running, ...]] = []
+    for n in (1, 2):
+        executor = SerialExecutor(toy.Table())
+        driver_of(toy, journal, executor, ["00", "01"], on_running=told.append, n_evaluations=n).run()
+    ends = [record.elapsed for record in journal.records()]
+    ((first,), (second,)) = told
+    assert 0 < first.elapsed < ends[0] < second.elapsed < ends[1]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from evocnn.report.history.alleles import N_RANGES, OTHER, alleles_of
+from evocnn.report.history.alleles_plot import alleles_figure
 from evocnn.report.history.diversity import diversity_of
 from evocnn.runs import Run
 from evocnn.store import Record
@@ -46,6 +47,7 @@ def test_shares_of_alleles_are_told_by_window_and_on_the_front(
     assert kernel.front[0] == (0.5, 0.5)
     assert kernel.movement == pytest.approx(0.3)
     assert genes["optimizer (recipe)"].movement == pytest.approx(0.75)
+    assert "From window to window they may differ by 0.31 by chance alone." in found.notes
     assert [gene.movement for gene in found.genes] == sorted((g.movement for g in found.genes), reverse=True)
 
 
@@ -56,6 +58,8 @@ def test_fields_of_several_kinds_of_layers_are_one_gene_and_an_empty_front_has_n
     found = alleles_of(make_run(make_record(0, 0.1, 10, genome=genome(conv(8, 3), other))))
     (kernel,) = (gene for gene in found.genes if "kernel" in gene.name)
     assert (kernel.name, kernel.asked, kernel.front) == ("kernel (layers)", ((0.5, 0.5),), (None,))
+    titles = {axes.get_title(loc="right") for axes in alleles_figure(found).axes}
+    assert titles == {"share of those asked", ""}  # and no empty column beside it
 
 
 def test_many_numbers_are_put_into_ranges_and_rare_words_together(

@@ -44,7 +44,7 @@ def test_head_and_recipe_are_told_as_text_forms_write_them(
     assert dict(found.recipe)["lr="] == "Peak learning rate."
     assert dict(found.recipe)["wd="].startswith("Decay of weights")
     assert dict(found.recipe)["schedule"].startswith("Course of the learning rate")  # words stand alone
-    assert dict(found.head)["pooling"].startswith("gap, the mean over all positions")
+    assert dict(found.head)["pooling"].startswith("'gap', the mean over all positions")
     assert len(found.recipe) == len(fields(Recipe))
     assert len(found.head) == len(fields(Head))
 

@@ -28,12 +28,20 @@ def test_runs_of_one_name_are_told_apart_by_their_folders(source: Run, tmp_path:
         assert sum(f"in {folder}</a></h2>" in text for folder in folders) == n
 
 
-def test_a_budget_in_time_has_a_bar_and_is_told_as_time(source: Run, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(source.folder, tmp_path / "run"))
+def with_budget(source: Run, folder: Path, budget: str) -> LiveRun:
+    shutil.copytree(source.folder, folder)
     with Journal.open(folder) as journal:
         experiment: Any = journal.get("experiment")
-        journal.set("experiment", {**experiment, "search": {**experiment["search"], "budget": "2h"}})
-    card = card_of(LiveRun(folder), "mine")
+        journal.set("experiment", {**experiment, "search": {**experiment["search"], "budget": budget}})
+    return LiveRun(folder)
+
+
+def test_a_budget_in_time_has_a_bar_and_is_told_as_time(source: Run, tmp_path: Path) -> None:
+    card = card_of(with_budget(source, tmp_path / "run", "2h"), "mine")
     seconds = max(record.elapsed for record in source.records)
     assert card.share == seconds / 7200
     assert card.spent.endswith("s of 2h 00m")
+
+
+def test_a_budget_that_is_no_text_has_no_bar(source: Run, tmp_path: Path) -> None:
+    assert card_of(with_budget(source, tmp_path / "run", "a class of one's own"), "mine").share is None

@@ -205,6 +205,8 @@ def test_the_program_ends_only_after_the_page_that_is_being_rendered() -> None:
     """A daemon thread is torn down in the midst of drawing, which aborts the process now and then."""
 
     async def use() -> tuple[bool, bool]:
-        return await live_page.in_thread(lambda: (current_thread().daemon, live_page.is_rendering()))
+        return await live_page.in_thread(
+            lambda: (current_thread().daemon, current_thread() in live_page.renderings())
+        )
 
     assert asyncio.run(use()) == (False, True)

@@ -1,3 +1,4 @@
+import errno
 import gzip
 import re
 import struct
@@ -157,6 +158,18 @@ def test_other_paths_are_refused(tmp_path: Path, name: str, kind: str) -> None:
     (tmp_path / "toy.csv").touch()
     with pytest.raises(DataError, match=rf"{name} must be a folder with IDX .* or a \.npz .* it was {kind}"):
         detect(tmp_path / name)
+
+
+@pytest.mark.parametrize("asked", ["is_file", "iterdir"])
+def test_a_folder_that_may_not_be_read_is_told(
+    asked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, asked, refuse)
+    with pytest.raises(DataError, match="must be readable, but: Permission denied; let it be read"):
+        detect(tmp_path)
 
 
 def test_every_published_set_has_checksums_and_addresses() -> None:
