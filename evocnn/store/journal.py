@@ -96,10 +96,8 @@ class Journal:
         """
         path = folder / FILE_NAME
         if not path.is_file():
-            message = (
-                f"'{folder}' must be a run folder, but it held no {FILE_NAME}; give the folder that "
-                "`evocnn run` wrote"
-            )
+            found = f"it held no {FILE_NAME}" if folder.exists() else "nothing is there"
+            message = f"'{folder}' must be a run folder, but {found}; give the folder that `evocnn run` wrote"
             raise JournalError(message)
         with ExitStack() as unless_done:
             try:

@@ -97,8 +97,9 @@ def alleles_of(run: Run) -> AlleleShares:
         for gene in shares
         if len(gene.alleles) > 1
     ]
+    spread = f" in each of {len(pieces)} windows of tickets" if len(pieces) > 1 else ""
     notes = (
-        f"Shares are those among the candidates asked in each of {len(pieces)} windows of tickets.",
+        f"Shares are those among the candidates asked{spread}.",
         _chance(pieces),
         "On the front they are those of its members at the end of each. Genes of layers count once a layer.",
         "A share that grows was bred from more often; whether it is better by itself, evocnn sweep tells.",

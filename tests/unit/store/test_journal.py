@@ -155,8 +155,8 @@ def test_a_failed_create_leaves_nothing_that_blocks_the_next(
 
 
 def test_open_says_where_there_is_no_run(tmp_path: Path) -> None:
-    for folder in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(JournalError, match=r"must be a run folder, but it held no run\.sqlite; give"):
+    for folder, found in ((tmp_path, r"it held no run\.sqlite"), (tmp_path / "missing", "nothing is there")):
+        with pytest.raises(JournalError, match=f"must be a run folder, but {found}; give"):
             Journal.open(folder)
     assert list(tmp_path.iterdir()) == []
 

@@ -240,7 +240,7 @@ const evocnn = (() => {
   function described(index) {
     const { x, y } = settled();
     const ticket = data.tickets[index];
-    const kind = ticket === data.knee ? ", the knee" : isMember(ticket) ? ", on the front" : data.full[index] ? "" : ", given up early";
+    const kind = ticket === data.knee ? ", the knee" : isMember(ticket) ? ", on the front" : data.full[index] ? "" : ", not trained in full";
     const wanted = data.metrics.filter((one) => one.weight || one.name === x || one.name === y);
     const half = data.intervals[ticket] ?? {};
     const lines = wanted.map(({ name, label }) => {
@@ -306,7 +306,7 @@ const evocnn = (() => {
     const made = parents.length
       ? `made of ${parents.join(", ")} by ${data.operators[index].join(", ")}`
       : data.operators[index].join(", ") || "drawn anew, or continued from its first rung";
-    const standing = isMember(ticket) ? "on the front" : `not on the front; ${data.full[index] ? "trained in full" : "given up early, with the figures that it had then"}`;
+    const standing = isMember(ticket) ? "on the front" : `not on the front; ${data.full[index] ? "trained in full" : "not trained in full, with the figures that it had last"}`;
     return [
       element("h3", {}, `Network ${ticket}`),
       element("p", {}, `${standing}; ${made}.`),
