@@ -39,7 +39,8 @@ def test_the_lines_of_python_run(
 
 
 def test_lines_fit_their_width_and_links_lead_somewhere() -> None:
-    lines = [line for line in PAGE.splitlines() if not line.startswith("|")]
+    read = re.sub(r"<!-- .*? -->", "", PAGE)
+    lines = [line for line in read.splitlines() if not line.startswith("|")]
     assert all(len(line) <= 120 for line in lines)
     for target in re.findall(r"\]\(([^)#:]+)\)", PAGE):
         assert (Path(__file__).parents[3] / "docs" / target).exists(), target
