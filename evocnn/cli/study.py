@@ -58,6 +58,22 @@ class Asked:
         named = None if self.data is None else self.data / name
         return named if named is not None and named.exists() else self.data
 
+    def given_data(self, name: str, what: str) -> Path:
+        """Return where data lie that cannot be downloaded.
+
+        Args:
+            name: Of their folder, as in `data_of`.
+            what: What they are, for the error.
+
+        Raises:
+            ExperimentError: Nobody said where they are.
+        """
+        found = self.data_of(name)
+        if found is None:
+            message = f"--data must name the folder of {what}, but it was left out; give it"
+            raise ExperimentError(message)
+        return found
+
     def write(self, name: str, lines: Sequence[str]) -> None:
         """Write a table or a text."""
         self.out.mkdir(parents=True, exist_ok=True)

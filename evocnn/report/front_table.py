@@ -19,6 +19,7 @@ from evocnn.report.network import network_entries
 from evocnn.report.standing import algorithm_of
 from evocnn.report.wording import bounds, command, label, metric_text, percent
 from evocnn.runs import Run
+from evocnn.runs.folder import RUNNING
 from evocnn.search import Ending
 from evocnn.store import Record
 
@@ -120,10 +121,14 @@ def nothing_bred(run: Run) -> list[str]:
 
 
 def promising_but_stopped(run: Run) -> list[str]:
-    """Return in a sentence which network was stopped early although it beat the whole front; or nothing."""
+    """Return in a sentence which network was stopped early although it beat the whole front; or nothing.
+
+    While the search runs, such a network may still be trained on.
+    """
     objective = run.objectives.items[0]
     stopped = [r for r in run.candidates if r.evaluation.status is Status.OK and not r.is_full]
-    if objective.name in UNTRAINED or not stopped or not run.front.members:
+    is_final = run.status != RUNNING and objective.name not in UNTRAINED
+    if not is_final or not stopped or not run.front.members:
         return []
 
     def worth(record: Record) -> float:

@@ -14,7 +14,6 @@ from typing import Any
 
 from evocnn.cli.study import Asked, perform
 from evocnn.cli.tested import made_on
-from evocnn.errors import ExperimentError
 from evocnn.problems import Problem, nasbench201
 from evocnn.report.comparison import Comparison, compare
 from evocnn.report.comparison_plot import plot_comparison
@@ -32,15 +31,8 @@ SEEDS, QUICK_SEEDS = 20, 3
 
 
 def problem_of(asked: Asked) -> Problem:
-    """Return the problem.
-
-    Raises:
-        ExperimentError: Nobody said where the table is.
-    """
-    folder = asked.data_of("nasbench201")
-    if folder is None:
-        message = f"--data must name the folder of {TABLE}, but it was left out; give it"
-        raise ExperimentError(message)
+    """Return the problem."""
+    folder = asked.given_data("nasbench201", TABLE)
     return nasbench201(folder if folder.is_file() else folder / TABLE, OBJECTIVES, DEVICE)
 
 

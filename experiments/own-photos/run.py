@@ -17,7 +17,6 @@ from scipy.stats import ttest_rel
 from evocnn.cli.study import Asked, kept_run, perform
 from evocnn.cli.tested import Tested, tested_in_full, tested_lines
 from evocnn.config import Experiment, load_experiment
-from evocnn.errors import ExperimentError
 from evocnn.report.figures import Figure
 from evocnn.report.front_plot import plot_front
 from evocnn.report.front_table import front_markdown
@@ -54,15 +53,8 @@ def experiment_of(arm: str, seed: int, asked: Asked) -> Experiment:
 
 
 def study(asked: Asked) -> Mapping[str, Figure]:
-    """Search, train and test whatever is missing; return test accuracies and sizes.
-
-    Raises:
-        ExperimentError: Nobody said where the photographs are.
-    """
-    if asked.data is None:
-        message = "--data must name the folder of photographs, but it was left out; give it"
-        raise ExperimentError(message)
-    data = asked.data_of("sign-digits")
+    """Search, train and test whatever is missing; return test accuracies and sizes."""
+    data = asked.given_data("sign-digits", "photographs")
     tested: dict[str, list[Tested]] = {arm: [] for arm in ARMS}
     for seed in range(1, (QUICK_SEEDS if asked.is_quick else SEEDS) + 1):
         for arm in ARMS:

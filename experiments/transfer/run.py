@@ -20,7 +20,6 @@ from evocnn.cli.study import Asked, kept_run, perform
 from evocnn.cli.tested import Tested, made_on, tested_in_full
 from evocnn.config import Experiment
 from evocnn.config.toml import read_toml
-from evocnn.errors import ExperimentError
 from evocnn.report.figures import Figure
 from evocnn.report.front_table import escaped
 from evocnn.runs.pick import pick
@@ -35,7 +34,7 @@ FOUNDERS = {  # the pretrained network as it is, with a new head: frozen or trai
 VALIDATION = 0.2
 ARMS = ("backbone", "scratch")
 SEEDS, QUICK_SEEDS = 3, 1
-WEIGHTS = Path("pretrained") / "digit_recognizer_mnist_cnn.pth"
+WEIGHTS = "digit_recognizer_mnist_cnn.pth"
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,8 @@ def experiment_of(setting: Setting, arm: str, seed: int, weights: Path) -> Exper
 
 def tested_of(setting: Setting, arm: str, seed: int, asked: Asked) -> Tested:
     """Return the network of the best validation accuracy of a search, trained once more and tested."""
-    assert asked.data is not None  # noqa: S101 - `study` has looked
-    experiment = experiment_of(setting, arm, seed, asked.data / WEIGHTS)
+    weights = asked.given_data("pretrained", "images and pretrained network") / WEIGHTS
+    experiment = experiment_of(setting, arm, seed, weights)
     data = asked.data_of(setting.data)
     run = kept_run(experiment, asked.runs / setting.name / arm / str(seed), data, asked.workers)
     record = pick(run, "best-accuracy")
@@ -100,14 +99,7 @@ def tested_of(setting: Setting, arm: str, seed: int, asked: Asked) -> Tested:
 
 
 def study(asked: Asked) -> Mapping[str, Figure]:
-    """Run what is missing, write the table, and return the mean accuracies.
-
-    Raises:
-        ExperimentError: Nobody said where the images are.
-    """
-    if asked.data is None:
-        message = "--data must name the folder of images and pretrained network, but it was left out; give it"
-        raise ExperimentError(message)
+    """Run what is missing, write the table, and return the mean accuracies."""
     settings, n_seeds = (QUICK, QUICK_SEEDS) if asked.is_quick else (SETTINGS, SEEDS)
     found: Found = {
         setting: {

@@ -17,7 +17,6 @@ from typing import Any
 from evocnn.cli.study import Asked, kept_run, perform
 from evocnn.cli.tested import Tested, made_on, tested_in_full
 from evocnn.config import Experiment, load_experiment
-from evocnn.errors import ExperimentError
 from evocnn.genotype import LAYERS, Pool
 from evocnn.genotype.chromosome import parse_layers
 from evocnn.report.figures import Figure
@@ -53,14 +52,7 @@ class Answer:
 
 
 def study(asked: Asked) -> Mapping[str, Figure]:
-    """Search, sweep, train and test whatever is missing; return layers, sizes and test accuracies.
-
-    Raises:
-        ExperimentError: Nobody said where the photographs are.
-    """
-    if asked.data is None:
-        message = "--data must name the folder of photographs, but it was left out; give it"
-        raise ExperimentError(message)
+    """Search, sweep, train and test whatever is missing; return layers, sizes and test accuracies."""
     pairs, n_seeds = (PAIRS[:1], QUICK_SEEDS) if asked.is_quick else (PAIRS, SEEDS)
     answers = {
         arm: [[answer_of(pair, arm, seed, asked) for seed in range(1, n_seeds + 1)] for pair in pairs]
@@ -72,8 +64,7 @@ def study(asked: Asked) -> Mapping[str, Figure]:
 
 def pair_of(pair: Sequence[str], asked: Asked) -> Path:
     """Return a folder with two of the classes, which are links to those of the data."""
-    data, folder = asked.data_of("sign-digits"), asked.runs / "images" / "-".join(pair)
-    assert data is not None  # noqa: S101 - `study` has looked
+    data, folder = asked.given_data("sign-digits", "photographs"), asked.runs / "images" / "-".join(pair)
     folder.mkdir(parents=True, exist_ok=True)
     for name in pair:
         if not (folder / name).exists():

@@ -351,6 +351,7 @@ def test_a_network_that_was_stopped_ahead_of_a_poor_front_is_named(
     failed = replace(good, evaluation=replace(good.evaluation, status=Status.DIVERGED, metrics={}))
     assert promising_but_stopped(make_run(poor, worse)) == promising_but_stopped(make_run(poor, failed)) == []
     assert promising_but_stopped(make_run(good)) == []
+    assert promising_but_stopped(make_run(poor, good, status="running")) == []
 
 
 def test_the_front_in_markdown_escapes_what_would_end_a_cell(

@@ -13,18 +13,6 @@ MakeRecord = Callable[..., Record]
 MakeRun = Callable[..., Run]
 
 
-def genome(*layers: dict[str, Any], **recipe: Any) -> dict[str, Any]:
-    return {"layers": [*layers], "head": {"pooling": "gap"}, "recipe": recipe}
-
-
-def conv(filters: int, kernel: int = 3) -> dict[str, Any]:
-    return {"gene": "conv", "filters": filters, "kernel": kernel}
-
-
-def pool(kind: str = "max") -> dict[str, Any]:
-    return {"gene": "pool", "kind": kind}
-
-
 @pytest.mark.parametrize(
     ("first", "second", "expected"),
     [
@@ -46,7 +34,12 @@ def test_the_distance_is_edits_over_the_longer(
 def test_architectures_are_distinct_whatever_their_recipes(
     make_record: MakeRecord, make_run: MakeRun
 ) -> None:
-    genomes = [genome(conv(8), rate=0.1), genome(conv(8), rate=0.2), genome(conv(8), pool())]
+    conv, head = {"gene": "conv", "filters": 8}, {"pooling": "gap"}
+    genomes: list[dict[str, Any]] = [
+        {"layers": [conv], "head": head, "recipe": {"rate": 0.1}},
+        {"layers": [conv], "head": head, "recipe": {"rate": 0.2}},
+        {"layers": [conv, {"gene": "pool"}], "head": head, "recipe": {}},
+    ]
     records = [make_record(n, 0.5, 10, genome=each) for n, each in enumerate(genomes)]
     repeat = make_record(3, 0.5, 10, genome=genomes[2], continues=2)
     found = diversity_of(make_run(*records, repeat))
