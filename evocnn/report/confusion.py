@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evocnn.report.csv_file import write_csv
 from evocnn.report.picture import write_picture
+from evocnn.store.csv_file import write_csv
 
 Confusion = npt.NDArray[np.int64]  # images of a class (row) taken for another (column)
 MOST_IN_TABLE = 12  # classes; the confusions of more are told by the greatest of each class

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from evocnn.report.colours import BLUE, ORANGE
-from evocnn.report.csv_file import write_csv
 from evocnn.report.picture import write_picture
+from evocnn.store.csv_file import write_csv
 
 Curves = Mapping[str, Sequence[float]]  # one value an epoch, by name
 COLOURS = {"training": ORANGE, "validation": BLUE}

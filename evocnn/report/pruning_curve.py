@@ -7,8 +7,8 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from evocnn.report.colours import BLUE
-from evocnn.report.csv_file import write_csv
 from evocnn.report.picture import write_picture
+from evocnn.store.csv_file import write_csv
 
 
 class PruningPoint(NamedTuple):

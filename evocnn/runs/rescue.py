@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +10,13 @@ from evocnn.errors import JournalError, RunLockedError
 from evocnn.genotype import JSON
 from evocnn.runs.folder import MODELS, RUNNING
 from evocnn.store import Journal, Record, is_locked, locked
+from evocnn.store.csv_file import write_csv
 from evocnn.store.durable import write_durably
 from evocnn.store.journal import check_new
 from evocnn.store.rescue import Rescued, rescued
 from evocnn.store.states import FOLDER_NAME
 
+TABLE = "evaluations.csv"  # of rows that can be read and not resumed
 REMADE = ("status", "workers", "rejection", "outcome")  # of the manifest: what resuming writes anew
 
 
@@ -41,7 +43,8 @@ def rescue(folder: str | Path, out: str | Path) -> Rescue:
     """Save all that is whole of a run into a new run folder; the old one is left as it is.
 
     Every row that is whole is kept, also after one that is lost: a search that is resumed answers tickets
-    from the journal one by one, and trains those anew that are missing. Symbolic links are not followed.
+    from the journal one by one, and trains those anew that are missing. Symbolic links are not followed. Of
+    a run that no longer says what it is, nothing can be resumed: what is whole is written as a table.
 
     Args:
         folder: The run folder.
@@ -50,12 +53,21 @@ def rescue(folder: str | Path, out: str | Path) -> Rescue:
     Raises:
         RunLockedError: A process works on the run.
         JournalError: What the run is cannot be read any more, or the new folder cannot be written.
+        DataError: Nor can the table be written.
     """
     folder, out = Path(folder), Path(out)
     if is_locked(folder):
         message = f"run '{folder}' must be at rest to be rescued, but a process works on it; stop it first"
         raise RunLockedError(message)
     found = rescued(folder)
+    if lost := _lost(found):
+        write_csv(out / TABLE, _table(found.records))
+        message = (
+            f"the manifest of '{folder}' must say what the run is, but its entries {', '.join(lost)} were "
+            f"damaged; restore the folder from a copy; '{out / TABLE}' holds the {len(found.records)} "
+            "evaluations that are whole"
+        )
+        raise JournalError(message)
     manifest = _manifest(folder, found)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -70,19 +82,25 @@ def rescue(folder: str | Path, out: str | Path) -> Rescue:
     return Rescue(out, found.n_committed, found.records, found.lost_entries, n_states)
 
 
-def _manifest(folder: Path, found: Rescued) -> dict[str, JSON]:
-    """Return the manifest of the new run: one to be resumed, if anything is lost.
-
-    Raises:
-        JournalError: An entry that nothing makes up for is lost.
-    """
+def _lost(found: Rescued) -> list[str]:
+    """Return the entries of the manifest that are damaged and that nothing makes up for."""
     needed = {"experiment", "objectives", "context"} - found.manifest.keys()
-    if lost := sorted(needed | {name for name in found.lost_entries if name not in REMADE}):
-        message = (
-            f"the manifest of '{folder}' must say what the run is, but its entries {', '.join(lost)} were "
-            "damaged; restore the folder from a copy"
-        )
-        raise JournalError(message)
+    return sorted(needed | {name for name in found.lost_entries if name not in REMADE})
+
+
+def _table(records: Sequence[Record]) -> Iterator[Sequence[object]]:
+    """Yield evaluations as rows of a table, its titles first."""
+    names = sorted({name for record in records for name in record.metrics})
+    yield "ticket", "network", "epochs", "share", "replicate", "status", "reason", "seconds", *names
+    for record in records:
+        came = record.evaluation
+        terms = record.ticket, record.text, record.epochs, record.share, record.replicate
+        figures = [record.metrics.get(name, "") for name in names]
+        yield *terms, came.status.value, came.reason, came.seconds, *figures
+
+
+def _manifest(folder: Path, found: Rescued) -> dict[str, JSON]:
+    """Return the manifest of the new run: one to be resumed, if anything is lost."""
     is_whole = len(found.records) == found.n_committed
     status = found.manifest.get("status", RUNNING) if is_whole else RUNNING
     origin: JSON = {

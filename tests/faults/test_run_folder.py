@@ -4,6 +4,7 @@ Searches are real but for training: a network's figures follow from its key, wit
 says how to take its protection out so that it fails.
 """
 
+import csv
 import multiprocessing
 import os
 import re
@@ -290,6 +291,25 @@ def test_what_was_rescued_is_resumed_to_the_run_that_nothing_happened_to(
     assert without_times(found) == without_times(quiet)
     assert [member.ticket for member in found.front.members] == [m.ticket for m in quiet.front.members]
     assert len(trained) == n_lost
+
+
+def test_a_run_that_no_longer_says_what_it_is_leaves_a_table(
+    copied: Path, quiet: Run, tmp_path: Path
+) -> None:
+    """To see it fail: write no table in `rescue`."""
+    with closing(sqlite3.connect(copied / "run.sqlite", isolation_level=None)) as file:
+        file.execute("UPDATE manifest SET value = '{}' WHERE name = 'objectives'")
+        file.execute("UPDATE evaluations SET metrics = '{}' WHERE ticket = 1")
+    with pytest.raises(JournalError, match=r"its entries objectives were damaged; .*evaluations.csv'"):
+        rescue(copied, tmp_path / "out")
+    with (tmp_path / "out/evaluations.csv").open(newline="") as table:
+        rows = {int(row["ticket"]): row for row in csv.DictReader(table)}
+    known = {record.ticket: record for record in quiet.records}
+    assert known.keys() - rows.keys() == {1}
+    for ticket, row in rows.items():
+        record = known[ticket]
+        assert (row["network"], float(row["share"])) == (record.text, record.share)
+        assert float(row["validation_accuracy"]) == record.metrics["validation_accuracy"]
 
 
 def test_rows_of_another_seed_are_named_by_resume_and_verify(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evocnn.errors import DataError
-from evocnn.report.csv_file import write_csv
+from evocnn.store.csv_file import write_csv
 
 
 def test_rows_come_back_with_their_commas_and_letters(tmp_path: Path) -> None:

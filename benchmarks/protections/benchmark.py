@@ -1,0 +1,178 @@
+"""Claim: every fault of the table is met by a protection, and a test fails where it is taken out.
+
+    evocnn reproduce benchmarks/protections [--quick]
+
+In a copy of the sources each protection of `protections.toml` is taken out, alone, and the test that stands
+beside it is run; before, all of those tests pass. Every test of `tests/faults` stands there. Goes on after an
+interruption. Needs `pip install 'evocnn[dev]'`, and root for full and read-only disks: tests that are skipped
+say nothing, and are told.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from evocnn.cli.study import Asked, perform
+from evocnn.errors import ExperimentError
+from evocnn.report.figures import Figure
+from evocnn.report.front_table import escaped
+from evocnn.store import environment
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+QUICK = 3  # protections
+LEFT_OUT = shutil.ignore_patterns(".*", "runs", "dist", "*.egg-info", "__pycache__")
+PASSED, FAILED = 0, 1  # exit codes of pytest
+LIMIT = 900  # seconds of a test: one that never ends has failed
+OUTCOMES = {PASSED: "passes", FAILED: "fails"}
+SKIPPED, ENDLESS = "is skipped", "does not end"
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What keeps a fault from doing harm, and what shows that it does.
+
+    Attributes:
+        fault: What happens.
+        test: The pytest identifier of the test that makes it happen.
+        file: Where the protection is, below `evocnn/`.
+        take: Its text.
+        put: What stands in its place where it is taken out.
+    """
+
+    fault: str
+    test: str
+    file: str
+    take: str
+    put: str
+
+    @property
+    def name(self) -> str:
+        """A file name for what came out."""
+        return re.sub(r"\W+", "-", f"{self.test.rpartition('::')[2]} {self.file} {self.take}")[:200]
+
+
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Take out what has not been taken out yet, and return how many were missed by their test."""
+    with (HERE / "protections.toml").open("rb") as file:
+        protections = [Protection(**one) for one in tomllib.load(file)["protection"]]
+    forgotten = without_protection(protections)
+    if asked.is_quick:
+        protections = [one for one in protections if "test_hostile_files" in one.test][:QUICK]
+    tree = asked.runs.resolve() / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
+    whole = outcome(tree, sorted({one.test for one in protections}))
+    if whole != OUTCOMES[PASSED]:
+        message = f"tests must pass while their protections are there, but what came out is: {whole}"
+        raise ExperimentError(f"{message}; run them with pytest, and see which")
+    found = [(one, kept_outcome(one, tree, asked.runs)) for one in protections]
+    asked.write("results.md", report(found, forgotten).splitlines())
+    counts = Counter(came for _, came in found)
+    return {
+        "protections": Figure(len(found), 0 if asked.is_quick else len(found)),
+        "unnoticed": Figure(counts[OUTCOMES[PASSED]], 0),
+        "skipped": Figure(counts[SKIPPED]),
+        "tests_without_protection": Figure(len(forgotten), 0),
+    }
+
+
+def without_protection(protections: Sequence[Protection]) -> list[str]:
+    """Return the tests of `tests/faults` beside which no protection stands."""
+    known = {one.test for one in protections}
+    return [
+        test
+        for path in sorted((ROOT / "tests" / "faults").glob("test_*.py"))
+        for name in re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if (test := f"tests/faults/{path.name}::{name}") not in known
+    ]
+
+
+def kept_outcome(protection: Protection, tree: Path, kept: Path) -> str:
+    """Return what came out of a test without its protection, from an earlier session if there was one."""
+    file = kept / f"{protection.name}.txt"
+    if not file.exists():
+        file.write_text(outcome_without(protection, tree), encoding="utf-8")
+    return file.read_text(encoding="utf-8")
+
+
+def outcome_without(protection: Protection, tree: Path) -> str:
+    """Return what comes out of a test without its protection.
+
+    Raises:
+        ExperimentError: The protection is not there to be taken out.
+    """
+    path = tree / "evocnn" / protection.file
+    source = path.read_text(encoding="utf-8")
+    if (n := source.count(protection.take)) != 1:
+        message = f"{asdict(protection)} must be in {protection.file} once, but it was {n} times"
+        raise ExperimentError(f"{message}; correct protections.toml")
+    path.write_text(source.replace(protection.take, protection.put), encoding="utf-8")
+    try:
+        return outcome(tree, [protection.test])
+    finally:
+        path.write_text(source, encoding="utf-8")
+
+
+def outcome(tree: Path, tests: Sequence[str]) -> str:
+    """Return what comes out of some tests."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "--tb=line", "-p", "no:cacheprovider", "-m", ""]
+    variables = {**os.environ, "PYTHONPATH": str(tree)}
+    limit = LIMIT * (1 + len(tests) // 10)
+    try:
+        ended = subprocess.run(
+            [*command, *tests],
+            cwd=tree,
+            env=variables,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=limit,
+        )
+    except subprocess.TimeoutExpired:
+        return ENDLESS
+    last = ended.stdout.strip().rpartition("\n")[2]
+    if ended.returncode == PASSED and " passed" not in last:
+        return SKIPPED
+    return OUTCOMES.get(ended.returncode, f"ends with {ended.returncode}: {last or ended.stderr[-200:]}")
+
+
+def report(found: Sequence[tuple[Protection, str]], forgotten: Sequence[str]) -> str:
+    """Return the results as Markdown."""
+    where = environment()
+    rows = "\n".join(
+        f"| {one.fault} | `{one.file}` | {escaped(in_words(one))} | {one.test.rpartition('::')[2]} | {came} |"
+        for one, came in found
+    )
+    counts = Counter(came for _, came in found)
+    told = ", ".join(f"{n} {came}" for came, n in counts.most_common())
+    return f"""# What protects, taken out
+
+| fault | file | what is taken out | test | without it the test |
+|---|---|---|---|---|
+{rows}
+
+Of {len(found)} tests without their protection: {told}. With all protections in place all of them pass. Tests
+of `tests/faults` beside which no protection stands: {len(forgotten)}.
+
+Command: `evocnn reproduce benchmarks/protections`
+Machine: {where["processor"]}, {where["cores"]} cores; Python {where["python"]}, Ray {where["ray"]}, torch
+{where["torch"]}, commit {where["commit"]}.
+"""
+
+
+def in_words(protection: Protection) -> str:
+    """Return what is taken out in one line, and what is put there if anything."""
+    take, put = (" ".join(text.split()) for text in (protection.take, protection.put))
+    return f"`{take}`" + (f" for `{put}`" if put else "")
+
+
+if __name__ == "__main__":
+    perform(study, __doc__)
