@@ -44,7 +44,7 @@ def arms_of(folders: Iterable[str | Path]) -> tuple[Arm, ...]:
         JournalError: A run cannot be read.
     """
     groups: list[tuple[Path | None, dict[str, Any], list[Run]]] = []
-    for path, home in _distinct(folders):
+    for path, home in run_folders(folders):
         run = open_run(path)
         own = {key: value for key, value in (_meant(run) or _stated(run)).items() if key not in ASIDE}
         found = next((runs for place, meant, runs in groups if (place, meant) == (home, own)), None)
@@ -89,8 +89,12 @@ def _unlike(tables: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     return {key: values for key, values in found.items() if any(value != values[0] for value in values)}
 
 
-def _distinct(folders: Iterable[str | Path]) -> Iterator[tuple[Path, Path | None]]:
-    """Yield each run folder once, and the folder below which it was found; None where it was named."""
+def run_folders(folders: Iterable[str | Path]) -> Iterator[tuple[Path, Path | None]]:
+    """Yield each run folder once, and the folder below which it was found; None where it was named.
+
+    Raises:
+        ExperimentError: There is no run in one of the folders.
+    """
     seen: set[Path] = set()
     for folder in map(Path, folders):
         is_run = (folder / FILE_NAME).is_file()

@@ -98,7 +98,8 @@ def report(
 @app.command(rich_help_panel=PANEL)
 def serve(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Run folders, such as runs/digits.")
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run folders, or folders of runs, such as runs."),
     ],
     *,
     port: Annotated[

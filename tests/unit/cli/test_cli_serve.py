@@ -1,6 +1,7 @@
 """The command that serves runs, as a process of its own."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from urllib.request import urlopen
 import pytest
 
 from evocnn.cli import serve as module
+from evocnn.cli.main import EXIT_MISTAKE
 
 Call = Callable[..., Any]
 
@@ -34,13 +36,24 @@ def test_runs_are_served_until_ctrl_c(finished: Path) -> None:
 
 def test_what_is_no_run_is_told(evocnn: Call, tmp_path: Path) -> None:
     said = evocnn("serve", tmp_path)
-    assert said.code == 1
-    assert "must be a run folder" in said.err
+    assert said.code == EXIT_MISTAKE
+    assert "must be a run or a folder of runs" in said.err
+
+
+def test_a_folder_of_runs_stands_for_all_of_them(
+    finished: Path, evocnn: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("b/c", "a"):
+        shutil.copytree(finished, tmp_path / "runs" / name)
+    served: list[Path] = []
+    monkeypatch.setattr(module, "serve", lambda folders, *_: served.extend(folders))
+    evocnn("serve", tmp_path / "runs", tmp_path / "runs/a")
+    assert served == [tmp_path / "runs/a", tmp_path / "runs/b/c"]
 
 
 @pytest.mark.parametrize("is_hasty", [False, True])
 def test_ctrl_c_waits_for_the_page_that_is_drawn_and_the_second_does_not(
-    is_hasty: bool, evocnn: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    is_hasty: bool, evocnn: Call, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float | None] = []
 
@@ -59,9 +72,9 @@ def test_ctrl_c_waits_for_the_page_that_is_drawn_and_the_second_does_not(
     monkeypatch.setattr(module, "serve", interrupted)
     monkeypatch.setattr(module, "renderings", lambda: [Drawing()])
     monkeypatch.setattr(os, "_exit", leave)
-    said = evocnn("serve", tmp_path)
+    said = evocnn("serve", finished)
     assert said.code == (1130 if is_hasty else 130)
     assert waited == [None]
     assert said.err == "ending, once the page that is being drawn is done; Ctrl-C again drops it\n"
     monkeypatch.setattr(module, "renderings", list)
-    assert evocnn("serve", tmp_path).err == ""
+    assert evocnn("serve", finished).err == ""
