@@ -254,6 +254,14 @@ def test_a_flipped_bit_is_named_or_changes_nothing_and_the_rest_can_be_rescued(
     assert np.median(n_saved) >= len(quiet.records) - 2  # of most only a row is lost, or two
 
 
+def test_a_schema_that_is_no_utf_8_is_named(copied: Path) -> None:
+    """Found by fuzzing. To see it fail: catch no UnicodeDecodeError in `Journal._read`."""
+    path = copied / "run.sqlite"
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE evaluations", b"CREATE \xffABLE evaluations"))
+    with pytest.raises(JournalError, match="must be readable, but SQLite said: 'utf-8' codec can't decode"):
+        open_run(copied)
+
+
 def test_a_journal_that_was_cut_short_is_named_and_the_rest_can_be_rescued(
     copied: Path, quiet: Run, tmp_path: Path
 ) -> None:
