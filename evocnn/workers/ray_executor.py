@@ -29,14 +29,14 @@ from evocnn.workers.uninterrupted import uninterrupted
 START_SECONDS = 180.0  # a cluster that starts no worker within this time has no room for one
 LOOK_SECONDS = 2.0  # between two looks whether the head of the cluster is there
 LOST_SECONDS = 15.0  # it is lost after these; after 60 Ray ends the process without a word
-MAX_DEATHS = 2  # a candidate that kills this many workers is recorded as crashed
+MAX_DEATHS = 2  # a candidate that kills this many workers, alone on each, is recorded as crashed
 NODE_DIED = "its node has died"  # in Ray's message of an actor that ended with its machine
 N_THREADS = 32  # of a worker with a GPU: each waits for a lane's candidate, so at least as many as lanes
 
 
 @dataclass
 class _Slot:
-    """A worker with what it is doing: starting while it has no lanes."""
+    """A worker with what it is doing: while it has no lanes, it starts, or is asked whether it lives."""
 
     actor: Any
     n_gpus: float
@@ -45,7 +45,13 @@ class _Slot:
     n_lanes: int = 0
     place: str = ""  # its GPU and its machine, as it told when it had started
     running: dict[Any, int] = field(default_factory=dict)  # object reference: ticket
-    is_retrying: bool = False
+    has_answered: bool = False  # in this look
+    alone: Any = None  # the object reference of a candidate that is tried again
+
+    @property
+    def is_retrying(self) -> bool:
+        """Whether a candidate is tried again, alone."""
+        return self.alone in self.running
 
     @property
     def n_idle(self) -> int:
@@ -97,9 +103,10 @@ class _Worker:
 class RayExecutor:
     """Workers of a Ray cluster, a local one unless an address is given.
 
-    Candidates whose worker died wait for the next worker that has nothing to do, each to be alone on it:
-    only a worker that was alive when it took the candidate can be killed by it, and only one that had no
-    other is known to be. They wait for no worker of their own: it may never start where a machine has left.
+    Candidates whose worker died wait for the next worker that has nothing to do, each to be alone on it, and
+    that worker is asked first whether it lives: only one that did when it took the candidate can be killed by
+    it, and only one that had no other is known to be. So the first death counts for nothing, and those of
+    such trials do. They wait for no worker of their own: it may never start where a machine has left.
 
     Args:
         evaluator: Evaluates each request; put into the object store once.
@@ -163,7 +170,7 @@ class RayExecutor:
         self._evaluator = ray.put(evaluator)
         self._requests: dict[int, EvaluationRequest] = {}
         self._retries: deque[int] = deque()
-        self._deaths: dict[int, int] = {}  # of workers on which a ticket was alone
+        self._deaths: dict[int, int] = {}  # of workers on which a ticket was tried again
         self._failed_starts = 0
         self._slots = [self._start(n_gpus) for n_gpus in self._plan.gpus]
 
@@ -236,10 +243,13 @@ class RayExecutor:
         actor = remote.options(**options).remote([self._evaluator], sys.path, candidate_bytes)
         return _Slot(actor, n_gpus, actor.start.remote(), monotonic())
 
-    def _give(self, slot: _Slot, ticket: int) -> None:
+    def _give(self, slot: _Slot, ticket: int) -> Any:
+        """Hand a ticket's request to a worker and return the object reference of what it will come to."""
         if not slot.running:
             slot.since = monotonic()
-        slot.running[slot.actor.evaluate.remote(self._requests[ticket])] = ticket
+        reference = slot.actor.evaluate.remote(self._requests[ticket])
+        slot.running[reference] = ticket
+        return reference
 
     def _finish(self, slot: _Slot, reference: Any) -> list[tuple[int, Evaluation]]:
         """Take what a reference resolved to: lanes, an evaluation, or the worker's death."""
@@ -257,10 +267,11 @@ class RayExecutor:
             return []
         finished = []
         if slot.n_lanes:
-            slot.since, slot.is_retrying = monotonic(), False
+            slot.since = monotonic()
             finished = [self._returned(slot.running.pop(reference), result)]
         else:
             (slot.n_lanes, slot.place), self._failed_starts = result, 0
+            slot.has_answered = True
             self._tell_plan()
         return finished
 
@@ -278,20 +289,23 @@ class RayExecutor:
         raise error
 
     def _retry(self) -> None:
-        """Give what waits for another trial to workers that have nothing else to do."""
+        """Give what waits for another trial to workers that have nothing else to do, once they answered."""
         for slot in self._slots:
             if self._retries and slot.n_lanes and not slot.running:
-                slot.is_retrying = True
-                self._give(slot, self._retries.popleft())
+                if slot.has_answered:
+                    slot.alone = self._give(slot, self._retries.popleft())
+                else:
+                    slot.starting, slot.n_lanes, slot.since = slot.actor.start.remote(), 0, monotonic()
+            slot.has_answered = False
 
     def _bury(
         self, slot: _Slot, cause: str, status: Status = Status.CRASHED, *, is_node_lost: bool = False
     ) -> list[tuple[int, Evaluation]]:
         """Replace a dead worker; its candidates are tried again, each alone, or recorded as failed.
 
-        A death counts against a candidate that was alone on the worker, unless the machine died, too.
+        A death counts against a candidate that was tried again, unless the machine died, too.
         """
-        if not slot.n_lanes and not is_node_lost:
+        if not slot.place and not is_node_lost:  # it has never started
             self._failed_starts += 1
             if self._failed_starts > len(self._slots) + 1:
                 message = (
@@ -300,7 +314,7 @@ class RayExecutor:
                 raise WorkerError(message)
         self._replace(slot)
         tickets = list(slot.running.values())
-        if len(tickets) == 1 and not is_node_lost:
+        if slot.is_retrying and not is_node_lost:
             self._deaths[tickets[0]] = self._deaths.get(tickets[0], 0) + 1
             if self._deaths[tickets[0]] == MAX_DEATHS:
                 reason = f"killed {MAX_DEATHS} workers: {cause}"

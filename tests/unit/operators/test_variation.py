@@ -232,6 +232,7 @@ def broken(*arguments: object) -> Any:
     raise KeyError(message)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
@@ -257,11 +258,13 @@ def broken(*arguments: object) -> Any:
 def test_a_mutation_that_returns_nonsense_is_named(
     any_space: SearchSpace, returned: Any, message: str
 ) -> None:
+    """To see it fail: take the first check out of `_checked`."""
     variation = Variation([], [Weighted("mine", lambda *_: returned)])
     with pytest.raises(OperatorError, match=message):
         variation.breed(MOTHER, FATHER, any_space, np.random.default_rng(0))
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
@@ -276,16 +279,19 @@ def test_a_mutation_that_returns_nonsense_is_named(
 def test_a_crossover_that_returns_nonsense_is_named(
     any_space: SearchSpace, returned: Any, message: str, mutation_rate: float
 ) -> None:
+    """To see it fail: take the check of genes out of `_checked`."""
     crossovers, mutations = [Weighted("mine", lambda *_: returned)], [Weighted("change", AddGene())]
     variation = Variation(crossovers, mutations, 1.0, mutation_rate)
     with pytest.raises(OperatorError, match=message):  # and not the mutation that it was handed to
         variation.breed(MOTHER, FATHER, any_space, np.random.default_rng(0))
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("crossover_rate", [0.0, 1.0])
 def test_an_operator_that_raises_is_named_with_its_parents(
     any_space: SearchSpace, crossover_rate: float
 ) -> None:
+    """To see it fail: catch nothing in `_applied`."""
     variation = Variation([Weighted("cross", broken)], [Weighted("change", broken)], crossover_rate)
     name = "cross" if crossover_rate else "change"
     with pytest.raises(
@@ -300,12 +306,15 @@ def test_an_operator_that_raises_is_named_with_its_parents(
     assert f"KeyError('own fault') at {line} on " in str(raised.value)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("attribute", "value"), [("layers", ()), ("layers", [Conv(8, 3)]), ("recipe", Recipe("adam"))]
 )
 def test_an_operator_that_changes_its_parent_is_named(
     any_space: SearchSpace, attribute: str, value: object
 ) -> None:
+    """To see it fail: compare no hashes in `_applied`."""
+
     def meddle(parent: Chromosome, *_: object) -> Chromosome:
         child = replace(parent)
         object.__setattr__(parent, attribute, value)

@@ -3,12 +3,12 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from evocnn.errors import RunLockedError
+from evocnn.errors import JournalError, RunLockedError
 from evocnn.store import is_locked, locked
 
 HOLD = """
@@ -37,9 +37,11 @@ def enter(folder: Path) -> None:
         pass
 
 
+@pytest.mark.fault
 def test_another_process_is_refused_and_told_who_holds_the_run(
     holder: "subprocess.Popen[str]", tmp_path: Path
 ) -> None:
+    """To see it fail: let `locked` go on where the lock is not free."""
     assert is_locked(tmp_path)
     rule = rf"'{re.escape(str(tmp_path))}' must be used by one process at a time"
     with pytest.raises(
@@ -78,7 +80,9 @@ def test_an_error_frees_the_lock(tmp_path: Path) -> None:
     assert not is_locked(tmp_path)
 
 
+@pytest.mark.fault
 def test_a_holder_on_another_machine_that_never_ended_is_told_and_replaced(tmp_path: Path) -> None:
+    """To see it fail: compare no machines in `locked`."""
     (tmp_path / "run.lock").write_text("process 1 on \x1b[31mfar-away" + "x" * 300)
     message = r"was held by process 1 on \[31mfar-awayx+, which never said that it had ended; make sure"
     with pytest.warns(UserWarning, match=message), locked(tmp_path):
@@ -96,3 +100,24 @@ def test_a_holder_that_ended_leaves_no_name(tmp_path: Path) -> None:
 def test_looking_leaves_no_file(tmp_path: Path) -> None:
     assert not is_locked(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_in_place_of_the_lock_holds_nobody_up(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    """To see it fail: open the lock without `O_NONBLOCK`, or take it whatever it is."""
+
+    def end(*_: object) -> None:
+        raise TimeoutError
+
+    make(tmp_path / "run.lock")
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(5)
+    try:
+        assert not is_locked(tmp_path)
+        with pytest.raises(JournalError, match=r"its run\.lock was not: (Is a directory|it is no ordinary)"):
+            enter(tmp_path)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
