@@ -198,9 +198,7 @@ def study(asked: Asked) -> Mapping[str, Figure]:
         "evaluations": Figure(count.total(), 0),
         "enough": Figure(asked.is_quick or count.total() >= LEAST, 0),
         **{name.replace(" ", "_"): Figure(count[name], 0) for name in (*FAULTS, "none")},
-        **{
-            f"{one.who}_{one.what}_is_flat": Figure(one.is_flat, 1.0 if asked.is_quick else 0) for one in held
-        },
+        **{f"{one.who}_{one.what}_is_flat": Figure(one.is_flat, tolerance) for one in held},
         "left_behind": Figure(len(left_behind), 0),
     }
 
