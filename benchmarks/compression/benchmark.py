@@ -15,22 +15,17 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from evocnn.cli.study import Asked, perform
-from evocnn.deploy.description import Input, Origin
+from evocnn.cli.trained import trained_alone
+from evocnn.deploy.description import Origin
 from evocnn.deploy.export import split_images
 from evocnn.deploy.latency import N_TURNS
 from evocnn.deploy.model import Model
 from evocnn.deploy.pruning import Pruning, prune
-from evocnn.deploy.quantization import Figures, quantize
-from evocnn.evaluation import EvaluationRequest
-from evocnn.genotype import LAYERS, Chromosome, Fidelity, Shape
-from evocnn.phenotype import build
+from evocnn.deploy.quantization import Figures, is_drop_allowed, quantize
+from evocnn.genotype import LAYERS, Chromosome
 from evocnn.report.figures import Figure
 from evocnn.store import environment
-from evocnn.training.data import Framing, load, split
-from evocnn.training.evaluator import TrainingEvaluator
-from evocnn.training.images import channel_statistics
-from evocnn.training.protocol import Protocol
-from evocnn.training.state import load_weights
+from evocnn.training.data import load, split
 
 NETWORK = "conv32k3 · pool · conv64k3 · pool · conv128k3 | gap dense64 | adamw lr=.003"
 SPARSITY = 0.5
@@ -76,21 +71,10 @@ def trained(data: str, path: Path | None, epochs: int) -> Model:
         "space": {"layers": {"conv": {"filters": [32], "kernel": 3}, "pool": {}}},
     }
     images = load(data, "train", path)
-    training, validation = split(images, validation=0.2, seed=0)
+    sides = split(images, validation=0.2, seed=0)
     chromosome = Chromosome.parse(NETWORK, LAYERS)
-    request = EvaluationRequest(chromosome, Fidelity(epochs, len(training)), saves_state=True)
-    evaluation = TrainingEvaluator(training, validation, Protocol(seed=0))(request)
-    assert evaluation.state is not None, evaluation.reason
-    network = build(chromosome, Shape(*images.shape), images.n_classes)
-    network.load_state_dict(load_weights(evaluation.state)[0])
-    mean, deviation = (tuple(map(float, figures)) for figures in channel_statistics(training.images))
-    return Model(
-        network.eval(),
-        chromosome,
-        Input(images.shape, Framing(), mean, deviation),
-        images.class_names,
-        Origin(tables, ".", None, {"name": images.name, "digest": images.digest}, "", 0, "given"),
-    )
+    origin = Origin(tables, ".", None, {"name": images.name, "digest": images.digest}, "", 0, "given")
+    return trained_alone(chromosome, sides, epochs, origin)[0]
 
 
 def measured(data: str, path: Path | None, epochs: int, folder: Path) -> Row:
@@ -179,9 +163,8 @@ def _verdicts(row: Row) -> list[str]:
 
     def said(name: str, most_lost: float, most_bytes: float) -> str:
         figures: Figures = getattr(row, name)
-        lost = row.whole.accuracy - figures.accuracy
         share = figures.weight_bytes / row.whole.weight_bytes
-        is_met = lost <= most_lost and share <= most_bytes
+        is_met = is_drop_allowed(row.whole.accuracy, figures.accuracy, most_lost) and share <= most_bytes
         beside = f" and {most_bytes:g} times the bytes at most" if most_bytes < 1 else ""
         return f"{row.data}, {name}: at most {most_lost:g} lost{beside}: {'met' if is_met else 'missed'}"
 

@@ -17,19 +17,13 @@ from typing import NamedTuple
 import numpy as np
 
 from evocnn.cli.study import Asked, perform
-from evocnn.deploy.description import Input, Origin
+from evocnn.cli.trained import trained_alone
+from evocnn.deploy.description import Origin
 from evocnn.deploy.export import OPSET, Exported, export
-from evocnn.deploy.model import Model
-from evocnn.evaluation import EvaluationRequest
-from evocnn.genotype import LAYERS, Chromosome, Fidelity, Shape
-from evocnn.phenotype import build
+from evocnn.genotype import LAYERS, Chromosome, Shape
 from evocnn.report.figures import Figure
 from evocnn.store import environment
-from evocnn.training.data import Framing, ImageSet, load, split
-from evocnn.training.evaluator import TrainingEvaluator
-from evocnn.training.images import channel_statistics
-from evocnn.training.protocol import Protocol
-from evocnn.training.state import load_weights
+from evocnn.training.data import ImageSet, load, split
 
 NETWORKS = {
     "plain": "conv32k3 · pool · conv64k3 · pool · conv128k3 | gap dense64",
@@ -70,30 +64,12 @@ class Row(NamedTuple):
     n_bytes: int
 
 
-def trained(chromosome: Chromosome, images: ImageSet, n_images: int) -> tuple[Model, float]:
-    """Return the model of a chromosome, trained for a few epochs, and its validation accuracy."""
-    training, validation = split(images, validation=0.25, seed=0, n_images=n_images)
-    evaluator = TrainingEvaluator(training, validation, Protocol(seed=0))
-    request = EvaluationRequest(chromosome, Fidelity(EPOCHS, len(training)), saves_state=True)
-    evaluation = evaluator(request)
-    assert evaluation.state is not None, evaluation.reason
-    network = build(chromosome, Shape(*images.shape), images.n_classes)
-    network.load_state_dict(load_weights(evaluation.state)[0])
-    mean, deviation = (tuple(map(float, figures)) for figures in channel_statistics(training.images))
-    model = Model(
-        network.eval(),
-        chromosome,
-        Input(images.shape, Framing(), mean, deviation),
-        images.class_names,
-        Origin({"name": images.name}, "", None, {"digest": images.digest}, "", 0, "given"),
-    )
-    return model, evaluation.metrics["validation_accuracy"]
-
-
 def measured(data: str, images: ImageSet, network: str, folder: Path) -> Row:
     """Return what exporting a network found."""
     chromosome = Chromosome.parse(f"{NETWORKS[network]} | {RECIPE}", LAYERS)
-    model, accuracy = trained(chromosome, images, N_IMAGES[data])
+    sides = split(images, validation=0.25, seed=0, n_images=N_IMAGES[data])
+    origin = Origin({"name": images.name}, "", None, {"digest": images.digest}, "", 0, "given")
+    model, accuracy = trained_alone(chromosome, sides, EPOCHS, origin)
     compared = images.take(np.arange(N_COMPARED))
     exported = [
         export(model, form, folder / f"{data}-{network}{end}", compared)

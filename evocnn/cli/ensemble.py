@@ -113,8 +113,7 @@ def _tell(folder: Path, found: _Found) -> None:
         typer.echo(f"test accuracy, {name}: {test.accuracy:.4f}, 95 % interval [{low:.4f}, {high:.4f}]")
     for line in found.paired.lines(f"the {TOGETHER}", f"its {ALONE}"):
         typer.echo(line)
-    together = found.judgements[TOGETHER]
-    for line in reading_lines(folder, together.reading, together.when):
+    for line in reading_lines(folder, found.judgements[TOGETHER]):
         typer.echo(line)
 
 

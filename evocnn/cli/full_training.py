@@ -13,6 +13,7 @@ from rich.progress import Progress, TextColumn
 from evocnn.cli.progress import PLAIN_SECONDS
 from evocnn.cli.search import EXIT_INTERRUPTED, Stop
 from evocnn.deploy.full_training import Piece, train_in_full
+from evocnn.deploy.judgement import Judgement
 from evocnn.deploy.model import Model
 from evocnn.deploy.terms import FullTraining, Terms
 from evocnn.errors import ExperimentError
@@ -134,11 +135,13 @@ def trained_models(
     return models
 
 
-def reading_lines(folder: Path, reading: int, when: str) -> list[str]:
-    """Return when the test split was read for a judgement, and what follows where it was read more often."""
-    run = open_run(folder)
+def reading_lines(folder: Path, judgement: Judgement) -> list[str]:
+    """Return when the test split was read for a judgement, and what keeps that from being an estimate."""
+    run, reading = open_run(folder), judgement.reading
     entries = run.readings
-    lines = [f"test split: read {when}, reading {reading} of {len(entries)} of this run"]
+    lines = [f"test split: read {judgement.when}, reading {reading} of {len(entries)} of this run"]
+    if judgement.overlap:
+        lines.append(f"note: {judgement.overlap}")
     if len(entries) > 1:
         whats = ", ".join(entry["what"] for entry in entries)
         lines.append(

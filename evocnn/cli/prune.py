@@ -69,13 +69,13 @@ def prune_model(
 
 
 def _sparsities(text: str) -> list[float]:
-    """Return the numbers of a list, each once, the smallest first.
+    """Return the numbers of a list, as files are named by them, each once, the smallest first.
 
     Raises:
         ExperimentError: The text holds something else.
     """
     try:
-        return sorted({float(part) for part in text.split(",")})
+        return sorted({float(f"{float(part):g}") for part in text.split(",")})
     except ValueError as error:
         message = f"--sparsity must be numbers with commas between, but it was '{text}'; write .3,.5,.7"
         raise ExperimentError(message) from error

@@ -29,6 +29,7 @@ class Tested:
         accuracy: On the test images.
         interval: Of the accuracy, at 95 % confidence.
         seconds: Of training.
+        overlap: What is to be said of test images that are training images, too.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Tested:
     accuracy: float
     interval: tuple[float, float]
     seconds: float
+    overlap: str
 
 
 def models_of(
@@ -117,6 +119,7 @@ def tested_of(name: str, model: Model) -> Tested:
         judgement.accuracy,
         judgement.interval,
         training["seconds"],
+        judgement.overlap,
     )
 
 
@@ -151,6 +154,7 @@ def tested_lines(tested: Sequence[Tested]) -> list[str]:
             for one in tested
         ),
         "",
+        *(f"{said}.\n" for said in dict.fromkeys(one.overlap for one in tested) if said),
         made_on(),
     ]
 

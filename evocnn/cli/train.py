@@ -143,7 +143,7 @@ def _conclude_test(
     typer.echo(f"\nclasses of the test images (rows) and what they were taken for (columns){seeds}")
     show_confusion(confusion, names)
     last = max(judgements.values(), key=lambda judgement: judgement.reading)
-    for line in reading_lines(folder, last.reading, last.when):
+    for line in reading_lines(folder, last):
         typer.echo(line)
     picture, table = home / "confusion.png", home / "confusion.csv"
     accuracy = fmean(judgement.accuracy for judgement in judgements.values())

@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter
+from pydantic import StrictInt, TypeAdapter
 from torch import Tensor, nn
 
 from evocnn.errors import printable
@@ -85,6 +85,8 @@ class _Step:
     confusion: tuple[tuple[int, ...], ...] = ()
     reading: int = 1
     when: str = ""
+    images: StrictInt = 0
+    also_in_training: StrictInt | None = None
     versions: Mapping[str, str] | None = None
 
 

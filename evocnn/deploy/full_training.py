@@ -4,6 +4,7 @@ A training goes in pieces, each of which leaves a durable state. Continuing equa
 stopped, so a kill costs a piece and changes nothing.
 """
 
+import hashlib
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ from evocnn.training.state import load_weights
 
 PIECE_SECONDS = 10.0  # of training between two saved states, or an epoch where that is longer
 POLL_SECONDS = 0.2
+DIGEST_BYTES = 32  # SHA-256, ahead of each state: a bit that flipped in one may leave it readable
 
 
 class Piece(NamedTuple):
@@ -91,7 +93,7 @@ def train_in_full(
             training, state = trainings[number], evaluation.state
             n_epochs = len(evaluation.curves.get("training_loss", ()))
             if evaluation.status is Status.OK and state is not None and n_epochs < training.epochs:
-                States(training.path.parent).save(_name(terms, training), state)
+                States(training.path.parent).save(_name(terms, training), _digest(state) + state)
                 pace = evaluation.metrics["training_seconds"] / n_epochs
                 n_more = max(1, int(PIECE_SECONDS / pace))
                 waiting.appendleft((number, _request(terms, training, state, n_epochs, n_more)))
@@ -143,12 +145,17 @@ def _saved(terms: Terms, training: FullTraining) -> tuple[bytes | None, int]:
     path = _state_path(terms, training)
     if not path.exists():
         return None, 0
-    state = path.read_bytes()
-    try:
-        return state, load_weights(state)[1]
-    except JournalError:
-        warnings.warn(f"saved state '{path}' is damaged; seed {training.seed} is trained anew", stacklevel=2)
-        return None, 0
+    content = path.read_bytes()
+    digest, state = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+    with suppress(JournalError):
+        if digest == _digest(state):
+            return state, load_weights(state)[1]
+    warnings.warn(f"saved state '{path}' is damaged; seed {training.seed} is trained anew", stacklevel=2)
+    return None, 0
+
+
+def _digest(state: bytes) -> bytes:
+    return hashlib.sha256(state).digest()
 
 
 def _known(training: FullTraining) -> Model | None:

@@ -21,8 +21,10 @@ from evocnn.runs import Run
 from evocnn.runs.folder import READINGS, RUNNING
 from evocnn.store import Journal, locked
 from evocnn.training.data import ImageSet
+from evocnn.training.data.duplicates import count_duplicates
 
 CONFIDENCE = 0.95
+SHARED = "also_in_training"  # of a test: images that are training images, too
 
 Probabilities = npt.NDArray[np.float64]  # (n_images, n_classes)
 Predict = Callable[[ImageSet], Probabilities]
@@ -38,12 +40,14 @@ class Judgement:
         when: The time of that, in UTC.
         is_right: Whether the class of each image was found, in their order; empty where the judgement
             is an earlier one, of which a model keeps no more than the counts.
+        n_shared: Images that are training images of the source, too; None where nobody counted.
     """
 
     confusion: tuple[tuple[int, ...], ...]
     reading: int = 1
     when: str = ""
     is_right: tuple[bool, ...] = ()
+    n_shared: int | None = None
 
     @property
     def n_images(self) -> int:
@@ -72,6 +76,11 @@ class Judgement:
         return tuple(row[label] / sum(row) if any(row) else nan for label, row in enumerate(self.confusion))
 
     @property
+    def overlap(self) -> str:
+        """What is to be said of images that are training images, too; nothing where there are none."""
+        return overlap(self.n_shared, self.n_images) if self.n_shared else ""
+
+    @property
     def step(self) -> dict[str, JSON]:
         """The judgement as a step of a model."""
         return {
@@ -83,6 +92,7 @@ class Judgement:
             "confusion": [list(row) for row in self.confusion],
             "reading": self.reading,
             "when": self.when,
+            SHARED: self.n_shared,
         }
 
 
@@ -95,7 +105,17 @@ def recorded(steps: Sequence[Mapping[str, Any]]) -> Judgement | None:
 
 def judgement_in(step: Mapping[str, Any]) -> Judgement:
     """Return the judgement that a step of a test holds; see `Judgement.step`."""
-    return Judgement(tuple(map(tuple, step["confusion"])), step["reading"], step["when"])
+    confusion = tuple(map(tuple, step["confusion"]))
+    return Judgement(confusion, step["reading"], step["when"], n_shared=step.get(SHARED))
+
+
+def overlap(n_shared: int, n_images: int) -> str:
+    """Return that some test images are training images, too."""
+    what = "is a training image" if n_shared == 1 else "are training images"
+    return (
+        f"{n_shared:,} of the {n_images:,} test images {what}, too, pixel for pixel; on new images the "
+        "accuracy may be lower"
+    )
 
 
 def probabilities(model: Model, images: ImageSet) -> Probabilities:
@@ -133,6 +153,8 @@ def judge(
 ) -> dict[str, Judgement]:
     """Read the test split of a run, judge networks on it, and write that into the run's manifest.
 
+    Test images that are training images, too, are counted, and no less tested.
+
     Args:
         run: The run; nothing is trained or chosen by what this returns.
         what: What is judged, for the manifest.
@@ -150,17 +172,16 @@ def judge(
     check_at_rest(run)
     experiment = run.experiment
     with locked(run.folder), Journal.open(run.folder) as journal:
-        images = load_split(
-            experiment.data,
-            "test",
-            experiment.folder,
-            data,
-            class_names=tuple(run.manifest["data"]["class_names"]),
+        class_names, path = tuple(run.manifest["data"]["class_names"]), run.data_path(data)
+        training, images = (
+            load_split(experiment.data, name, experiment.folder, path, class_names=class_names)
+            for name in ("train", "test")
         )
         _check_form(images, tuple(run.manifest["data"]["shape"]))
         entries: Any = journal.get(READINGS) or []
         _check_known(images, entries)
         reading, when = len(entries) + 1, datetime.now(UTC).isoformat(timespec="seconds")
+        n_shared = count_duplicates(training, images).shared
         found = {name: judgement_of(predict(images), images) for name, predict in predictors.items()}
         entry: dict[str, JSON] = {
             "reading": reading,
@@ -168,10 +189,11 @@ def judge(
             "what": what,
             "images": len(images),
             "digest": images.digest,
+            SHARED: n_shared,
             "accuracies": {name: judgement.accuracy for name, judgement in found.items()},
         }
         journal.set(READINGS, [*entries, entry])
-    return {name: replace(one, reading=reading, when=when) for name, one in found.items()}
+    return {name: replace(one, reading=reading, when=when, n_shared=n_shared) for name, one in found.items()}
 
 
 def _check_known(images: ImageSet, entries: Sequence[Mapping[str, Any]]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from evocnn.deploy.export import OPSET, Exported
+from evocnn.deploy.judgement import SHARED, overlap
 from evocnn.deploy.model import Model, versions
 from evocnn.deploy.pruning import flops_of
 from evocnn.errors import DataError
@@ -140,6 +141,9 @@ def _limits(model: Model) -> Iterator[str]:
         yield "It has not been tested."
     elif tests[-1] is not model.steps[-1]:
         yield "It was changed after it had been tested."
+    last: Mapping[str, Any] = tests[-1] if tests else {}
+    if last.get(SHARED):
+        yield f"Of its last test: {overlap(last[SHARED], last.get('images', 0))}."
     n_readings = tests[-1].get("reading", 1) if tests else 1
     if isinstance(n_readings, int) and n_readings > 1:
         yield f"The test split had been read {n_readings} times by then; choices may have followed from it."

@@ -79,8 +79,7 @@ def terms_of(
         ReplayError: The data are not those of the run.
         EvocnnError: Its experiment or its data cannot be used.
     """
-    experiment, stored = run.experiment, run.manifest.get("data_path")
-    path = data.resolve() if data is not None else None if stored is None else Path(stored)
+    experiment, path = run.experiment, run.data_path(data)
     parts = build_parts(experiment, path)
     check_data(run, parts)
     searched = parts.evaluator

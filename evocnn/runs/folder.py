@@ -66,6 +66,12 @@ class Run:
             record = by_ticket[record.donor]
         return tuple(line)
 
+    def data_path(self, given: str | Path | None = None) -> Path | None:
+        """Return where the run's images lie, as given or as it was run; None for its experiment's own."""
+        path = given if given is None else Path(given).resolve()
+        stored = self.manifest.get("data_path")
+        return path or (None if stored is None else Path(stored))
+
     @property
     def readings(self) -> list[dict[str, Any]]:
         """Every reading of the test split, first to last: `reading`, `when`, `what` and `accuracies`."""

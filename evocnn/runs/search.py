@@ -11,6 +11,7 @@ from typing import Any
 from evocnn.config import Experiment, Parts, build_parts, to_plain
 from evocnn.errors import JournalError, ReplayError
 from evocnn.genotype import JSON, CostModel
+from evocnn.genotype.cuts import impossible_cuts
 from evocnn.runs.folder import RESUMPTIONS, RUNNING, Run, open_run
 from evocnn.runs.observer import NOBODY, Observer, Progress
 from evocnn.runs.workers import Workers, executor_of
@@ -59,6 +60,8 @@ def run(
     crew = workers if isinstance(workers, Workers) else Workers(workers)
     path = None if data is None else Path(data).resolve()
     parts = build_parts(experiment, path, gpu_share=crew.gpus_per_worker or 0.0)
+    for sentence in impossible_cuts(parts.space):
+        warnings.warn(sentence, stacklevel=2)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -130,8 +133,7 @@ def resume(
         if is_spent and budget is not None:
             warnings.warn(_spent_text(known, budget), stacklevel=2)
             return known
-        stored = known.manifest["data_path"]
-        path = Path(data).resolve() if data is not None else None if stored is None else Path(stored)
+        path = known.data_path(data)
         parts = parts_of(known, experiment, path, crew)
         warn_of_changes(known)
         if known.readings and not is_spent:

@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,7 +19,7 @@ from evocnn.runs.search import FINAL, parts_of
 from evocnn.runs.workers import Workers, executor_of
 from evocnn.search import Driver, Ending
 from evocnn.store import Journal, Record, States
-from evocnn.store.states import FOLDER_NAME
+from evocnn.store.states import FOLDER_NAME, whole_state
 
 POLL_SECONDS = 0.25
 READ_OFF_A_CLOCK = (*TIMED, "latency_spread")
@@ -33,17 +32,25 @@ class Replay:
 
     Attributes:
         ending: How it ended; None where it came to a ticket that the journal does not hold.
-        n_told: Records that it told again, in the same order.
+        n_asked: Records that it asked again, for the same evaluations.
+        n_told: Those of them that it told again, in the same order.
     """
 
     ending: Ending | None
+    n_asked: int
     n_told: int
 
     def repeats(self, run: Run) -> bool:
-        """Return whether that is what the run's journal holds; what was in flight at its end aside."""
+        """Return whether that is what the run's journal holds; what was in flight at its end aside.
+
+        Where a budget of time ended the search, what was in flight then is in the journal, and told only
+        where all ahead of it was, too.
+        """
         if run.status not in FINAL:
             return True
-        return self.ending == run.status and self.n_told == len(run.records)
+        is_timed = run.experiment.search.budget.seconds is not None
+        n_found = self.n_asked if is_timed else self.n_told
+        return self.ending == run.status and n_found == len(run.records)
 
 
 @dataclass(frozen=True)
@@ -73,9 +80,7 @@ def verified_parts(run: Run, data: Path | None = None) -> Parts:
     if "data" not in run.manifest:
         message = f"'{run.folder}' must be a run of an experiment, but it was of a problem; call solve again"
         raise ExperimentError(message)
-    stored = run.manifest["data_path"]
-    path = data.resolve() if data is not None else None if stored is None else Path(stored)
-    return parts_of(run, run.experiment, path, Workers())
+    return parts_of(run, run.experiment, run.data_path(data), Workers())
 
 
 def replay(run: Run, parts: Parts) -> Replay:
@@ -105,15 +110,15 @@ def replay(run: Run, parts: Parts) -> Replay:
                 ending = driver.run()
             except _TrainingNeededError:
                 ending = None
-    return Replay(ending, len(told & known))
+    n_asked = sum(ticket < driver.n_asked for ticket in known)
+    return Replay(ending, n_asked, len(told & known))
 
 
 def damaged_states(run: Run) -> list[Path]:
     """Return the saved states that are not as they were saved; those that were dropped are not missed."""
     digests = {record.identity: record.state for record in run.records if record.state is not None}
-    paths = (run.folder / FOLDER_NAME / name for name in digests)
-    found = {path: sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()}
-    return [path for path, digest in found.items() if digest != digests[path.name]]
+    found = {run.folder / FOLDER_NAME / name: digest for name, digest in digests.items()}
+    return [path for path, digest in found.items() if path.is_file() and whole_state(path, digest) is None]
 
 
 def retrainable(run: Run) -> list[Record]:

@@ -119,6 +119,15 @@ def records_in(folder: Path) -> tuple[Record, ...]:
         return ()
 
 
+def wait_for_rows(folder: Path, n_rows: int, command: Command) -> None:
+    """Wait until a journal holds so many rows, written by a command that works on."""
+    wait_for(
+        lambda: len(records_in(folder)) >= n_rows or command.process.poll() is not None,
+        f"{n_rows} rows in {folder}",
+    )
+    assert command.process.poll() is None, command.wait()
+
+
 def without_times(records: tuple[Record, ...]) -> list[Record]:
     """Return records without times; saved states hold seconds, so their digests differ."""
     return [
@@ -132,6 +141,7 @@ class Tools:
     wait_for = staticmethod(wait_for)
     marked = staticmethod(marked)
     records_in = staticmethod(records_in)
+    wait_for_rows = staticmethod(wait_for_rows)
     without_times = staticmethod(without_times)
 
     def __init__(self) -> None:

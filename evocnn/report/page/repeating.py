@@ -23,7 +23,8 @@ class Repeating:
         experiment: The experiment as a file would say it.
         steps: How to repeat the run, a sentence each.
         commands: The commands for it.
-        tests: Every reading of the test split: which, when, what, number of images, accuracies.
+        tests: Every reading of the test split: which, when, what, number of images, of those
+            that are training images, too, and accuracies.
     """
 
     groups: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]

@@ -136,8 +136,13 @@ def _recommended(run: Run, tested: Trained | None) -> Iterator[str]:
     if tested is not None and tested.accuracy is not None:
         yield (
             f"Trained in full, it tells {percent(tested.accuracy)} of {tested.n_images:,} test images right, "
-            f"a 95 % interval of {' to '.join(map(percent, tested.interval))}. The search never saw these: "
-            "this is what to expect of new images of this sort."
+            f"a 95 % interval of {' to '.join(map(percent, tested.interval))}. "
+            + (
+                f"But {tested.n_shared:,} of these are training images, too, pixel for pixel: of new images "
+                "of this sort it may tell fewer right."
+                if tested.n_shared
+                else "The search never saw these: this is what to expect of new images of this sort."
+            )
         )
     elif ACCURACY in knee.metrics and n_validation:
         accuracy = knee.metrics[ACCURACY]

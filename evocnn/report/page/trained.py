@@ -26,6 +26,7 @@ class Trained:
         interval: Its bounds at 95 % confidence; empty where it was not tested.
         n_images: Test images.
         reading: How many times the run's test split had been read then.
+        n_shared: Test images that are training images, too, as far as they were counted.
     """
 
     ticket: int
@@ -35,6 +36,7 @@ class Trained:
     interval: tuple[float, ...] = ()
     n_images: int = 0
     reading: int = 0
+    n_shared: int = 0
 
 
 def trained_models(run: Run) -> tuple[Trained, ...]:
@@ -63,5 +65,12 @@ def _trained(name: str, description: Mapping[str, Any]) -> Trained:
         return Trained(ticket, name, did)
     last = steps[-1]
     return Trained(
-        ticket, name, did, last["accuracy"], tuple(last["interval"]), last["images"], last["reading"]
+        ticket,
+        name,
+        did,
+        last["accuracy"],
+        tuple(last["interval"]),
+        last["images"],
+        last["reading"],
+        int(last.get("also_in_training") or 0),
     )

@@ -102,6 +102,29 @@ def test_what_was_pruned_before_is_found_again_unless_something_else_is_asked(
     assert "pruned already" not in evocnn(*command, "--epochs", 1).out
 
 
+@pytest.mark.usefixtures("quick")
+def test_sparsities_whose_files_would_have_one_name_are_pruned_once(
+    evocnn: Call, source: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "model.safetensors"
+    copy.write_bytes(source.read_bytes())
+    command = (
+        "prune",
+        copy,
+        "--sparsity",
+        ".5,.50000001",
+        "--epochs",
+        1,
+        "--data",
+        source.parent / "halves.npz",
+    )
+    said = evocnn(*command)
+    assert said.code == 0, said.err
+    assert said.err.count("sparsity 0.5: accuracy") == 1
+    assert said.out.count("model-channels-0.5.safetensors") == 1
+    assert "sparsity 0.5: pruned already" in evocnn(*command).out
+
+
 def test_after_ctrl_c_the_models_that_were_made_stay(
     evocnn: Call, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

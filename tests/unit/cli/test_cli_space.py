@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from evocnn.genotype import size
 
@@ -105,3 +106,37 @@ def test_text_needs_no_matplotlib(evocnn: Call, tiny: Path, monkeypatch: pytest.
     assert evocnn("space", tiny, "--samples", "2").code == 0
     with pytest.raises(ImportError, match="matplotlib"):
         importlib.import_module("evocnn.report.space_plot")
+
+
+@pytest.fixture
+def transfer(tiny: Path) -> Path:
+    """Return an experiment whose limit lets one of two cuts occur, with the weights that it needs."""
+    state = {"0.weight": torch.zeros(2, 1, 3, 3), "0.bias": torch.zeros(2)}
+    state |= {"1.weight": torch.zeros(64, 2, 9, 9), "1.bias": torch.zeros(64)}
+    torch.save(state, tiny.parent / "digits.pth")
+    layers = "conv2k3 norm=none · conv64k9 norm=none"
+    table = f"""
+[space.backbone]
+weights = "digits.pth"
+layers = "{layers}"
+mean = [0.1]
+deviation = [0.3]
+"""
+    tiny.write_text(tiny.read_text() + table)
+    return tiny
+
+
+@pytest.mark.usefixtures("_few_draws")
+def test_cuts_that_can_never_occur_are_told(evocnn: Call, transfer: Path, tmp_path: Path) -> None:
+    told = "note: space.limits.parameters should allow all cuts of the backbone, but it was 3,000"
+    assert told in evocnn("space", transfer, "--samples", "2").err
+    assert told in evocnn("run", transfer, "--workers", 0, "--out", tmp_path / "run").err
+
+
+@pytest.mark.usefixtures("_few_draws")
+def test_weights_that_are_none_are_refused_before_anything_is_trained(evocnn: Call, transfer: Path) -> None:
+    (transfer.parent / "digits.pth").write_text("no weights at all")
+    said = evocnn("space", transfer)
+    assert said.code == 2
+    assert "digits.pth' must be a state_dict or a safetensors file" in said.err
+    assert "weights_only" not in said.err

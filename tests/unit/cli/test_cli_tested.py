@@ -1,5 +1,6 @@
 """What studies share: networks trained in full, one look at the test split, and what is told of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from evocnn import open_run
@@ -22,3 +23,6 @@ def test_networks_are_trained_and_tested_together_once_and_told_alike_again(fini
     assert [line.count("|") - line.count("\\|") for line in tested.tested_lines(first)[4:-2]] == [9] * (
         2 + len(first)
     )
+    assert "test images" not in "".join(tested.tested_lines(first)[4:])
+    overlapping = [replace(one, overlap="3 of the 355 test images are training images, too") for one in first]
+    assert "".join(tested.tested_lines(overlapping)).count("3 of the 355 test images are") == 1

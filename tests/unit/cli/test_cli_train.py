@@ -5,6 +5,7 @@ import os
 import re
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from evocnn.cli.full_training import TrainingDisplay, reading_lines
 from evocnn.deploy import judgement
 from evocnn.deploy.ensemble import Growth
 from evocnn.deploy.full_training import Piece
+from evocnn.deploy.judgement import Judgement
 from evocnn.deploy.model import load_model
 from evocnn.errors import DataError
 from evocnn.evaluation import Evaluation, Status
@@ -27,12 +29,12 @@ FILES = {"confusion.csv", "confusion.png", "curves.csv", "curves.png", "model.sa
 
 @pytest.fixture
 def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list of the splits that are read to judge a network, as they are."""
+    """Return a list of each reading of the test split, as they are."""
     read: list[str] = []
     load_split = judgement.load_split
 
     def counted(settings: Any, split: str, *rest: Any, **named: Any) -> Any:
-        read.append(split)
+        read.extend([split] if split == "test" else [])
         return load_split(settings, split, *rest, **named)
 
     monkeypatch.setattr(judgement, "load_split", counted)
@@ -337,8 +339,28 @@ def test_a_search_that_goes_on_after_a_test_says_so_and_writes_it_down(evocnn: C
     with Journal.open(finished) as journal:
         journal.set("tests", [entry, {**entry, "reading": 2}])
     after = "note: the search of this run went on after reading 1; if that was because of what it said"
-    assert reading_lines(finished, 2, "2026")[-1].startswith(after)
-    assert not any(line.startswith(after) for line in reading_lines(finished, 1, "2026"))
+    first, second = (Judgement(((1,),), reading, "2026") for reading in (1, 2))
+    assert reading_lines(finished, second)[-1].startswith(after)
+    assert not any(line.startswith(after) for line in reading_lines(finished, first))
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_test_images_that_are_training_images_are_told_beside_the_accuracy(
+    evocnn: Call, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_split = judgement.load_split
+
+    def shared(settings: Any, split: str, *rest: Any, **named: Any) -> Any:
+        test = load_split(settings, "test", *rest, **named)
+        training = load_split(settings, "train", *rest, **named)
+        return training if split == "train" else replace(test, images=training.images[: len(test)])
+
+    monkeypatch.setattr(judgement, "load_split", shared)
+    told = "\nnote: 355 of the 355 test images are training images, too, pixel for pixel; on new images"
+    assert told in evocnn("train", finished, "--epochs", "1").out
+    assert told in evocnn("train", finished, "--epochs", "1").out  # of the model's own step
+    (entry,) = open_run(finished).readings
+    assert entry["also_in_training"] == 355
 
 
 def test_an_ensemble_that_is_no_better_is_not_tested(

@@ -23,6 +23,7 @@ from evocnn.runs import Run, Workers
 from evocnn.store import Record, locked
 from evocnn.training.data import ImageSet
 from evocnn.training.evaluator import TrainingEvaluator
+from evocnn.training.state import load_weights
 
 TABLES: dict[str, Any] = {
     "name": "mine",
@@ -187,10 +188,16 @@ def test_the_length_is_that_of_the_search_unless_another_is_asked(
     assert training.path.parent.name == f"{chromosome.key[:12]}-{epochs}-epochs"
 
 
-def test_a_damaged_state_is_told_and_trained_anew(train: Any, mine: Run) -> None:
+@pytest.mark.parametrize("damage", ["cut", "a bit of a weight flipped"])
+def test_a_damaged_state_is_told_and_trained_anew(damage: str, train: Any, mine: Run) -> None:
     train(0, pieces=1)
-    (state,) = mine.folder.glob("models/*/states/*")
-    state.write_bytes(state.read_bytes()[:100])
+    (path,) = mine.folder.glob("models/*/states/*")
+    content = bytearray(path.read_bytes())
+    state = content[module.DIGEST_BYTES :]
+    weight = next(iter(load_weights(bytes(state))[0].values())).numpy().tobytes()
+    content[content.index(weight)] ^= 1
+    load_weights(bytes(content[module.DIGEST_BYTES :]))  # torch sees nothing
+    path.write_bytes(content[:100] if damage == "cut" else content)
     with pytest.warns(UserWarning, match="is damaged; seed 0 is trained anew"):
         (anew,), pieces = train(0)
     assert pieces[0].n_epochs == 0

@@ -15,6 +15,7 @@ from evocnn.deploy.judgement import (
     Probabilities,
     check_at_rest,
     judge,
+    judgement_in,
     judgement_of,
     probabilities,
     recorded,
@@ -68,6 +69,12 @@ def at_rest(tmp_path: Path) -> Run:
     return open_run(tmp_path)
 
 
+def change_test_images(folder: Path, images: np.ndarray[Any, Any]) -> None:
+    with np.load(folder / "data.npz") as file:
+        arrays = dict(file)
+    np.savez(folder / "data.npz", **{**arrays, "x_test": images})
+
+
 def readings_of(run: Run) -> Any:
     return open_run(run.folder).manifest.get("tests", [])
 
@@ -92,7 +99,7 @@ def test_the_interval_is_wilsons(n_correct: int, n_images: int) -> None:
 
 
 def test_a_step_holds_all_of_a_judgement() -> None:
-    judgement = Judgement(CONFUSION, 3, "2026-01-02T03:04:05+00:00")
+    judgement = Judgement(CONFUSION, 3, "2026-01-02T03:04:05+00:00", n_shared=2)
     assert recorded([{"step": "train"}, judgement.step]) == judgement
     assert judgement.step["class_accuracies"][2:] == [None, 1.0]  # type: ignore[index]
 
@@ -142,6 +149,34 @@ def test_the_test_split_is_what_is_read(at_rest: Run) -> None:
     assert int(images.images[-1, 0, -1, -1]) == 95
 
 
+def test_test_images_that_are_training_images_are_counted_and_said(at_rest: Run, tmp_path: Path) -> None:
+    images = np.arange(96, dtype=np.uint8).reshape(6, 4, 4)
+    images[1] = images[4] = 0  # as all training images are
+    change_test_images(tmp_path, images)
+    judged = judge(at_rest, "one", {"a": lambda _: certain(LABELS)})["a"]
+    assert (judged.n_images, judged.n_shared) == (6, 2)
+    assert judged.overlap.startswith("2 of the 6 test images are training images, too, pixel for pixel; ")
+    assert (judged.step["also_in_training"], readings_of(at_rest)[0]["also_in_training"]) == (2, 2)
+    assert recorded([judged.step]) == replace(judged, is_right=())
+    assert replace(judged, n_shared=1).overlap.startswith("1 of the 6 test images is a training image, too,")
+
+
+@pytest.mark.parametrize("n_shared", [0, None])
+def test_without_such_images_nothing_is_said(n_shared: int | None) -> None:
+    step = Judgement(CONFUSION, n_shared=n_shared).step
+    assert judgement_in(step).overlap == ""
+    del step["also_in_training"]  # as an earlier evocnn wrote it
+    assert judgement_in(step).n_shared is None
+
+
+def test_images_of_a_run_are_read_where_it_read_them_last(at_rest: Run, tmp_path: Path) -> None:
+    moved = (tmp_path / "data.npz").rename(tmp_path / "moved.npz")
+    with Journal.open(tmp_path) as journal:
+        journal.set("data_path", str(moved))
+    assert judge(open_run(tmp_path), "one", {"a": lambda _: certain(LABELS)})["a"].n_images == 6
+    assert judge(at_rest, "two", {"a": lambda _: certain(LABELS)}, moved)["a"].reading == 2
+
+
 def test_without_a_test_split_nothing_is_counted(at_rest: Run, tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", images=np.zeros((8, 4, 4), np.uint8), labels=np.arange(8) % 4)
     with pytest.raises(DataError, match="for the test split, but it held images, labels"):
@@ -150,7 +185,7 @@ def test_without_a_test_split_nothing_is_counted(at_rest: Run, tmp_path: Path) -
 
 
 def test_test_images_of_another_form_are_refused(at_rest: Run, tmp_path: Path) -> None:
-    np.savez(tmp_path / "data.npz", x_test=np.zeros((6, 5, 5), np.uint8), y_test=LABELS)
+    change_test_images(tmp_path, np.zeros((6, 5, 5), np.uint8))
     with pytest.raises(DataError, match=r"must be some, of shape \(1, 4, 4\), but were 6 of \(1, 5, 5\)"):
         judge(at_rest, "one", {"a": lambda _: certain(LABELS)})
     assert readings_of(at_rest) == []
@@ -158,7 +193,7 @@ def test_test_images_of_another_form_are_refused(at_rest: Run, tmp_path: Path) -
 
 def test_another_test_split_than_before_is_refused(at_rest: Run, tmp_path: Path) -> None:
     judge(at_rest, "one", {"a": lambda _: certain(LABELS)})
-    np.savez(tmp_path / "data.npz", x_test=np.zeros((6, 4, 4), np.uint8), y_test=LABELS)
+    change_test_images(tmp_path, np.zeros((6, 4, 4), np.uint8))
     with pytest.raises(DataError, match="test images must be those of the run's first test, digest"):
         judge(at_rest, "two", {"a": lambda _: certain(LABELS)})
     assert len(readings_of(at_rest)) == 1

@@ -106,6 +106,11 @@ def test_names_mean_nothing_to_markdown(digits_model: Model, tmp_path: Path) -> 
         ((TRAIN,), "It has not been tested."),
         ((TRAIN, TEST, {"step": "prune"}), "It was changed after it had been tested."),
         ((TRAIN, {**TEST, "reading": 3}), "The test split had been read 3 times by then; "),
+        (
+            (TRAIN, {**TEST, "images": 40, "also_in_training": 3}),
+            "Of its last test: 3 of the 40 test images are training images, too, pixel for pixel; ",
+        ),
+        ((TRAIN, {**TEST, "also_in_training": 0}), None),
         ((TRAIN, TEST), None),
     ],
 )
@@ -113,10 +118,16 @@ def test_what_is_to_be_known_of_the_test_is_a_limit(
     steps: tuple[dict[str, Any], ...], limit: str | None, digits_model: Model, tmp_path: Path
 ) -> None:
     text = card(digits_model, tmp_path, steps=steps)
-    told = ("It has not been tested.", "It was changed after", "The test split had been read")
+    told = (
+        "It has not been tested.",
+        "It was changed after",
+        "Of its last test:",
+        "The test split had been read",
+    )
     assert [start for start in told if f"- {start}" in text] == [
         start for start in told if limit is not None and limit.startswith(start)
     ]
+    assert limit is None or f"- {limit}" in text
 
 
 def test_weights_alone_are_told_from_a_graph(digits_model: Model, tmp_path: Path) -> None:

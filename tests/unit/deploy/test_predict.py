@@ -91,6 +91,15 @@ def test_files_that_cannot_be_read_are_named_with_the_reason(brightness: Path, t
     assert found[1].probabilities == pytest.approx([0.8, 0.2])
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # what is refused, is by `predict`
+def test_a_decompression_bomb_is_named_and_not_read(
+    brightness: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3)  # Pillow itself refuses twice that, and only warns here
+    (found,) = predict(open_onnx(brightness), [shade(tmp_path / "bomb.png", 51)])
+    assert (found.probabilities, found.reason) == (None, "larger than 3 pixels")
+
+
 @pytest.mark.parametrize("n_channels", [1, 3])
 @pytest.mark.parametrize("fit", ["crop", "resize", "pad"])
 def test_images_are_decoded_as_for_training(n_channels: int, fit: Any, tmp_path: Path) -> None:

@@ -15,7 +15,14 @@ from evocnn.deploy import quantization
 from evocnn.deploy.export import export, split_images
 from evocnn.deploy.model import Model
 from evocnn.deploy.predict import open_onnx
-from evocnn.deploy.quantization import N_CALIBRATION, Quantized, accuracy, quantize, weight_bytes
+from evocnn.deploy.quantization import (
+    N_CALIBRATION,
+    Quantized,
+    accuracy,
+    is_drop_allowed,
+    quantize,
+    weight_bytes,
+)
 from evocnn.errors import DataError, ExperimentError, ExportError
 from evocnn.training.data import ImageSet
 from evocnn.training.latency import Latency
@@ -99,6 +106,29 @@ def test_a_file_that_loses_too_much_is_not_kept(
     ):
         quantize(digits_model, tmp_path / "m.onnx", *sides)
     assert not list(tmp_path.iterdir())
+
+
+def test_exactly_the_drop_that_is_allowed_is_kept() -> None:
+    assert 45 / 50 - 44 / 50 > 0.02  # as floating-point numbers have it
+    assert is_drop_allowed(45 / 50, 44 / 50, 0.02)
+    assert not is_drop_allowed(45 / 50, 43 / 50, 0.02)
+    assert not is_drop_allowed(0.5, 0.5 - 1e-6, 0.0)  # one of a million images
+
+
+def test_ranges_of_activations_are_those_of_training_images(
+    digits_model: Model, sides: tuple[ImageSet, ImageSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bytes] = []
+
+    def look(_: Path, __: Path, reader: Any, **___: Any) -> None:
+        while (batch := reader.get_next()) is not None:
+            seen.extend(image.tobytes() for image in batch["images"])
+        raise ValueError("enough seen")
+
+    monkeypatch.setattr(quantization, "quantize_static", look)
+    with pytest.raises(ExportError, match="enough seen"):
+        quantize(digits_model, tmp_path / "m.onnx", *sides)
+    assert sorted(seen) == sorted(image.tobytes() for image in sides[0].images)  # fewer than N_CALIBRATION
 
 
 def test_what_cannot_be_quantized_is_an_error(

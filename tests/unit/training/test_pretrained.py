@@ -118,7 +118,7 @@ def test_no_code_in_a_file_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "network.pth"
     save({"weight": Trap()}, path)
-    with pytest.raises(DataError, match="must be a state_dict or a safetensors file, but"):
+    with pytest.raises(DataError, match="it is none, or holds more than tensors, which may be code; save"):
         read(path)
     assert not (tmp_path / "trapped").exists()
 

@@ -57,7 +57,9 @@ def text(make_record: Callable[..., Record], make_run: Callable[..., Run]) -> st
     return page(replace(run, manifest=manifest), script="console.log(1)")
 
 
+@pytest.mark.fault
 def test_user_texts_are_never_markup(text: str) -> None:
+    """To see it fail: let the templates escape nothing."""
     found = _read(text)
     assert "img" not in found.tags
     assert found.handlers == []

@@ -58,6 +58,7 @@ def test_a_tested_network_is_not_to_be_tested_again(
     summary = summary_of(run, model)
     said = " ".join(summary.recommended)
     assert "85.0 % of 100 test images right, a 95 % interval of 76.7 % to 90.7 %" in said
+    assert "The search never saw these" in said
     assert "Only a test" not in said
     assert summary.commands[0][1] == "evocnn export runs/mine/models/a/model.safetensors"
     assert not any(command.startswith("evocnn train") for _, command in summary.commands)

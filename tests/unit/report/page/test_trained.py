@@ -34,7 +34,7 @@ def run(make_record: Callable[..., Record], make_run: Callable[..., Run], tmp_pa
     plain = Model(network, space.smallest, form, ("a", "b"), origin, ({"step": "train"},))
     home = tmp_path / "models" / "key-3-epochs"
     home.mkdir(parents=True)
-    plain.after(Judgement(((45, 5), (10, 40)), reading=2).step).save(home / "model.safetensors")
+    plain.after(Judgement(((45, 5), (10, 40)), reading=2, n_shared=7).step).save(home / "model.safetensors")
     plain.save(home / "model-seed1.safetensors")
     (home / "model-seed2.safetensors").write_bytes(b"half a file")
     return run
@@ -51,4 +51,15 @@ def test_models_are_found_by_what_their_files_say(run: Run) -> None:
 def test_test_results_stand_in_the_page(run: Run) -> None:
     text = page(run)
     assert "0.8500 [0.7672, 0.9069]" in text
-    assert "reading 2 of the test split" in text
+    assert "on 100 test images, 7 of them training images, too, reading 2 of the test split" in text
+    assert "But 7 of these are training images, too, pixel for pixel" in text
+    assert "The search never saw these" not in text
+
+
+@pytest.mark.usefixtures("without_pictures_of_the_search")
+def test_readings_say_how_many_test_images_are_training_images(run: Run) -> None:
+    reading = {"when": "2026", "what": "it", "images": 100, "accuracies": {}}
+    run.manifest["tests"] = [reading, {**reading, "also_in_training": 7}]
+    text = page(run)
+    assert "2026: it, 100 images:" in text
+    assert "2026: it, 100 images, 7 of them training images, too:" in text

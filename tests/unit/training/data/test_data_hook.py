@@ -137,6 +137,7 @@ def logged(function: Callable[[], Any]) -> Callable[[], Any]:
     return wrapper
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("function", "line_of", "error"),
     [
@@ -148,6 +149,7 @@ def logged(function: Callable[[], Any]) -> Callable[[], Any]:
 def test_an_exception_names_the_users_own_line(
     function: Callable[..., Any], line_of: Callable[..., Any], error: type[Exception]
 ) -> None:
+    """To see it fail: let `hook` look for no line."""
     lines, first = inspect.getsourcelines(line_of)
     line, source = first + 1, lines[1].strip()
     message = (
