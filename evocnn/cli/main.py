@@ -1,11 +1,12 @@
 """`evocnn`: its commands, and how they end.
 
 Exit codes: 0 done, 1 a run cannot be read, written or continued, an exported file differs from its
-model, or an image cannot be read, 2 a mistake in the experiment, the options or the data, 75 another
-process works on the run, 130 interrupted.
+model, an image cannot be read, or evocnn itself is mistaken, 2 a mistake in the experiment, the options or
+the data, 75 another process works on the run, 130 interrupted.
 """
 
 import sys
+import traceback
 import warnings
 from typing import Annotated
 
@@ -59,7 +60,7 @@ def options(
 
 
 def main() -> None:
-    """Run the command line; mistakes end in one line and an exit code, never in a traceback."""
+    """Run the command line; mistakes end in one line and an exit code, those of evocnn in a traceback."""
     warnings.showwarning = lambda message, *_: typer.echo(printable(f"note: {message}"), err=True)
     try:
         app()
@@ -73,6 +74,10 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         sys.exit(EXIT_INTERRUPTED)
+    except Exception:  # noqa: BLE001 - whatever it is; of files of others, no text may act on a terminal
+        typer.echo(printable(traceback.format_exc()), err=True)
+        typer.echo("error: evocnn did not foresee this; please report it with the lines above", err=True)
+        sys.exit(EXIT_FAILED)
 
 
 if __name__ == "__main__":

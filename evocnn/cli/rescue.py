@@ -19,6 +19,8 @@ def rescue_run(folder: Path, out: Path) -> None:
         typer.echo(f"with {found.n_states} saved {'state' if found.n_states == 1 else 'states'}")
     if found.lost_entries:
         typer.echo(f"of the manifest, this was lost: {', '.join(found.lost_entries)}")
+    if found.may_lack_readings:
+        typer.echo("the test split may have been read more often than the new run says")
     if n_lost:
         typer.echo(f"the other {n_lost} are trained again by: {command('resume', out)}")
     typer.echo(f"see it: {command('show', out)}")

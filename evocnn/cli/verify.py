@@ -88,7 +88,7 @@ def _search_repeats(run: Run, data: Path | None, n_retrained: int) -> bool:
         )
         return False
     if n_left:
-        typer.echo(f"search: {n_left} more were finished when it was stopped, and not told yet")
+        typer.echo(f"search: {n_left} more were finished when it ended, and not told any more")
     return _trainings_repeat(run, parts, n_retrained)
 
 

@@ -1,6 +1,5 @@
 """Saving what is whole of a damaged run into a new run folder."""
 
-import hashlib
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,16 +7,19 @@ from pathlib import Path
 
 from evocnn.errors import JournalError, RunLockedError
 from evocnn.genotype import JSON
-from evocnn.runs.folder import MODELS, RUNNING
+from evocnn.runs.folder import MODELS, READINGS, RESUMPTIONS, RUNNING
 from evocnn.store import Journal, Record, is_locked, locked
 from evocnn.store.csv_file import write_csv
 from evocnn.store.durable import write_durably
 from evocnn.store.journal import check_new
+from evocnn.store.manifest import LIST
 from evocnn.store.rescue import Rescued, rescued
-from evocnn.store.states import FOLDER_NAME
+from evocnn.store.states import FOLDER_NAME, whole_state
 
 TABLE = "evaluations.csv"  # of rows that can be read and not resumed
-REMADE = ("status", "workers", "rejection", "outcome")  # of the manifest: what resuming writes anew
+RESCUED = "rescued"  # of the manifest: from where, and what was lost
+NEEDED = ("experiment", "objectives", "context")  # of the manifest: in every run, and to resume it
+NEEDED_TO_TRAIN = ("experiment_folder", "data_path", "data", "protocol", "cost_model", "environment")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Rescue:
     lost_entries: tuple[str, ...]
     n_states: int
 
+    @property
+    def may_lack_readings(self) -> bool:
+        """Whether the test split may have been read more often than the new run says."""
+        return not {LIST, READINGS, RESUMPTIONS}.isdisjoint(self.lost_entries)
+
 
 def rescue(folder: str | Path, out: str | Path) -> Rescue:
     """Save all that is whole of a run into a new run folder; the old one is left as it is.
@@ -52,30 +59,35 @@ def rescue(folder: str | Path, out: str | Path) -> Rescue:
 
     Raises:
         RunLockedError: A process works on the run.
-        JournalError: What the run is cannot be read any more, or the new folder cannot be written.
+        JournalError: What the run is cannot be read any more, or the new folder is in use or cannot be
+            written.
         DataError: Nor can the table be written.
     """
     folder, out = Path(folder), Path(out)
+    if folder.resolve() in (out.resolve(), *out.resolve().parents):
+        message = (
+            f"the new folder must lie outside of the run '{folder}', but it was '{out}'; give another --out"
+        )
+        raise JournalError(message)
+    check_new(out)
     if is_locked(folder):
         message = f"run '{folder}' must be at rest to be rescued, but a process works on it; stop it first"
         raise RunLockedError(message)
     found = rescued(folder)
-    if lost := _lost(found):
-        write_csv(out / TABLE, _table(found.records))
-        message = (
-            f"the manifest of '{folder}' must say what the run is, but its entries {', '.join(lost)} were "
-            f"damaged; restore the folder from a copy; '{out / TABLE}' holds the {len(found.records)} "
-            "evaluations that are whole"
-        )
-        raise JournalError(message)
-    manifest = _manifest(folder, found)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with locked(out):
-            check_new(out)
+            if lost := _lost(found):
+                write_csv(out / TABLE, _table(found.records))
+                message = (
+                    f"the manifest of '{folder}' must say what the run is, but its entries {', '.join(lost)} "
+                    f"were lost; restore the folder from a copy; '{out / TABLE}' holds the "
+                    f"{len(found.records)} evaluations that are whole"
+                )
+                raise JournalError(message)
             n_states = _copy_states(folder, out, found.records)
             _copy_models(folder / MODELS, out / MODELS)
-            Journal.create(out, manifest, found.records).__exit__()
+            Journal.create(out, _manifest(folder, found), found.records).__exit__()
     except OSError as error:
         message = f"'{out}' must be writable, but: {error}; make room, or give another --out"
         raise JournalError(message) from error
@@ -83,9 +95,11 @@ def rescue(folder: str | Path, out: str | Path) -> Rescue:
 
 
 def _lost(found: Rescued) -> list[str]:
-    """Return the entries of the manifest that are damaged and that nothing makes up for."""
-    needed = {"experiment", "objectives", "context"} - found.manifest.keys()
-    return sorted(needed | {name for name in found.lost_entries if name not in REMADE})
+    """Return the entries of the manifest that are lost and without which the run cannot be resumed."""
+    experiment = found.manifest.get("experiment")
+    is_trained = isinstance(experiment, dict) and "data" in experiment  # else it searched a problem
+    needed = {*NEEDED, *(NEEDED_TO_TRAIN if is_trained else ())}
+    return sorted(needed - found.manifest.keys())
 
 
 def _table(records: Sequence[Record]) -> Iterator[Sequence[object]]:
@@ -109,7 +123,7 @@ def _manifest(folder: Path, found: Rescued) -> dict[str, JSON]:
         "whole": len(found.records),
         "lost_entries": list(found.lost_entries),
     }
-    return {**found.manifest, "status": status, "rescued": origin}
+    return {**found.manifest, "status": status, RESCUED: origin}
 
 
 def _copy_states(folder: Path, out: Path, records: Iterable[Record]) -> int:
@@ -117,8 +131,7 @@ def _copy_states(folder: Path, out: Path, records: Iterable[Record]) -> int:
     digests = {record.identity: record.state for record in records if record.state is not None}
     n_states = 0
     for path in _files(folder / FOLDER_NAME):
-        state = path.read_bytes()
-        if hashlib.sha256(state).hexdigest() == digests.get(path.name):
+        if (state := whole_state(path, digests.get(path.name))) is not None:
             write_durably(out / FOLDER_NAME / path.name, state)
             n_states += 1
     return n_states
@@ -127,7 +140,7 @@ def _copy_states(folder: Path, out: Path, records: Iterable[Record]) -> int:
 def _copy_models(source: Path, target: Path) -> None:
     """Copy models with all that lies beside them; each is held against its own digest when it is used."""
     if source.is_dir() and not source.is_symlink():
-        shutil.copytree(source, target, ignore=_links)
+        shutil.copytree(source, target, ignore=_links, dirs_exist_ok=True)
 
 
 def _links(folder: str, names: list[str]) -> list[str]:

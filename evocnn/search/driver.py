@@ -127,6 +127,11 @@ class Driver:
         self._states = States(journal.path.parent)
         self.seconds_waiting = 0.0
 
+    @property
+    def n_asked(self) -> int:
+        """How many tickets were asked: all below this number."""
+        return self._next_ticket
+
     def run(self) -> Ending:
         """Ask, evaluate, record and tell until the budget is spent or somebody stops it.
 

@@ -4,10 +4,9 @@ It is the checkpoint. Resuming asks the same questions again and answers them fr
 no second state to lose. `manifest` holds what the run is: experiment, seed, data digest, versions.
 
 Each row carries a digest of itself and of the row committed before it, each entry of the manifest one of
-itself: what was altered, or is missing, is named wherever it is read.
+itself, and one more entry lists the others: what was altered, or is missing, is named wherever it is read.
 """
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
@@ -19,6 +18,7 @@ from evocnn.errors import JournalError
 from evocnn.genotype import JSON
 from evocnn.store.decoding import parsed
 from evocnn.store.durable import replace_durably
+from evocnn.store.manifest import ENTER, LIST, SET, entry, names_missing
 from evocnn.store.record import COLUMNS, FIRST, N_COLUMNS, Record, digest_of, record_of, row_of
 from evocnn.store.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, check_version
 
@@ -27,7 +27,6 @@ _INSERT = f"INSERT INTO evaluations (digest, {COLUMNS}) VALUES (?{', ?' * N_COLU
 SELECT = f"SELECT place, digest, {COLUMNS} FROM evaluations WHERE place >= ? ORDER BY place"  # noqa: S608 - constants
 _LAST_DIGEST = "SELECT digest FROM evaluations ORDER BY place DESC LIMIT 1"
 N_COMMITTED = "SELECT seq FROM sqlite_sequence WHERE name = 'evaluations'"
-_SET = "INSERT OR REPLACE INTO manifest VALUES (?, ?, ?)"
 
 
 class Journal:
@@ -71,7 +70,8 @@ class Journal:
                     f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID}; "
                     f"PRAGMA user_version = {SCHEMA_VERSION};"
                 )
-                connection.executemany(_SET, [_entry(*item) for item in manifest.items()])
+                entries = entry(LIST, list(manifest)), *(entry(*item) for item in manifest.items())
+                connection.executemany(ENTER, entries)
                 connection.executemany(_INSERT, _chained(records, FIRST))
                 connection.execute("COMMIT")
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -107,7 +107,7 @@ class Journal:
                 )
                 check_version(connection, path)
             except sqlite3.Error as error:
-                raise unreadable(path, error) from error
+                raise _unreadable(path, error) from error
             unless_done.pop_all()
         return cls(connection, path)
 
@@ -120,25 +120,34 @@ class Journal:
         self._connection.close()
 
     def set(self, name: str, value: JSON) -> None:
-        """Write one entry of the manifest."""
-        self._write(_SET, _entry(name, value))
+        """Write one entry of the manifest.
+
+        Raises:
+            JournalError: The file cannot be read or written, or the manifest is damaged.
+        """
+        names: JSON = [*sorted({*self.manifest(), name})]
+        self._write(SET, (*entry(LIST, names), *entry(name, value)))
 
     def manifest(self) -> dict[str, JSON]:
         """Return all entries of the manifest.
 
         Raises:
-            JournalError: The file cannot be read, or an entry was altered.
+            JournalError: The file cannot be read, or an entry was altered or is missing.
         """
-        return {entry[0]: self._value(*entry) for entry in self._read("SELECT * FROM manifest", ())}
+        entries = {row[0]: self._value(*row) for row in self._read("SELECT * FROM manifest", ())}
+        if missing := names_missing(entries):
+            message = f"the entry '{missing[0]}' of its manifest was missing"
+            raise self._damage(message)
+        del entries[LIST]
+        return entries
 
     def get(self, name: str) -> JSON:
         """Return one entry of the manifest, None where there is none.
 
         Raises:
-            JournalError: The file cannot be read, or the entry was altered.
+            JournalError: As `manifest` does.
         """
-        rows = self._read("SELECT * FROM manifest WHERE name = ?", (name,))
-        return self._value(*rows[0]) if rows else None
+        return self.manifest().get(name)
 
     def commit(self, record: Record) -> None:
         """Write a record, durably, before it returns.
@@ -233,7 +242,7 @@ class Journal:
         try:
             return self._connection.execute(statement, values).fetchall()
         except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter of a damaged schema
-            raise unreadable(self.path, error) from error
+            raise _unreadable(self.path, error) from error
 
 
 def check_new(folder: Path) -> None:
@@ -261,12 +270,6 @@ def _reading(path: Path) -> str:
     return "mode=ro" if log.is_file() and log.stat().st_size else "mode=ro&immutable=1"
 
 
-def _entry(name: str, value: JSON) -> tuple[str, str, str]:
-    """Return an entry of the manifest as SQLite is given it."""
-    text = json.dumps(value)
-    return name, text, digest_of(name, text)
-
-
 def _chained(records: Iterable[Record], before: str) -> Iterator[tuple[Any, ...]]:
     """Yield rows as SQLite is given them, each with its digest."""
     for record in records:
@@ -280,7 +283,7 @@ def decoded(text: bytes) -> str:
     return text.decode(errors="backslashreplace")
 
 
-def unreadable(path: Path, error: Exception) -> JournalError:
+def _unreadable(path: Path, error: Exception) -> JournalError:
     """Return what is said of a journal that SQLite cannot read."""
     return JournalError(
         f"journal '{path}' must be readable, but SQLite said: {error}; restore it from a copy, or save what "

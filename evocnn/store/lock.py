@@ -1,8 +1,10 @@
 """One process at a time works on a run folder."""
 
+import errno
 import fcntl
 import os
 import socket
+import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -60,9 +62,22 @@ def locked(folder: Path) -> Iterator[None]:
 
 def _opened(folder: Path) -> FileIO:
     try:
-        return FileIO(os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666), "r+")
+        return FileIO(_ordinary(folder, os.O_RDWR | os.O_CREAT | os.O_APPEND), "r+")
     except OSError as error:
         raise _unwritable(folder, error) from error
+
+
+def _ordinary(folder: Path, flags: int) -> int:
+    """Open the lock file, whoever put it there: of a pipe, opening would wait without end.
+
+    Raises:
+        OSError: It cannot be opened, or is no ordinary file.
+    """
+    descriptor = os.open(folder / LOCK_NAME, flags | os.O_NONBLOCK, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no ordinary file")
+    return descriptor
 
 
 def _holder(file: FileIO) -> str:
@@ -92,10 +107,11 @@ def _acquired(file: FileIO) -> bool:
 
 def is_locked(folder: Path) -> bool:
     """Return whether a process works on the run right now."""
-    path = folder / LOCK_NAME
-    if not path.exists():
+    try:
+        file = FileIO(_ordinary(folder, os.O_RDONLY))
+    except OSError:  # nothing is there that a process could hold
         return False
-    with path.open(encoding="utf-8") as file:
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

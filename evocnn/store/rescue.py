@@ -17,10 +17,12 @@ from typing import Any
 from evocnn.errors import JournalError
 from evocnn.genotype import JSON
 from evocnn.store.decoding import parsed
-from evocnn.store.journal import FILE_NAME, N_COMMITTED, SELECT, decoded, unreadable
+from evocnn.store.journal import FILE_NAME, N_COMMITTED, SELECT, decoded
+from evocnn.store.manifest import LIST, names_missing
 from evocnn.store.record import FIRST, Record, digest_of, record_of
 from evocnn.store.schema import check_version
 
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)  # the latter of a damaged schema
 LEAST_ROW_BYTES = 200  # digest, identity and key alone take more than half of that
 
 
@@ -30,7 +32,7 @@ class Rescued:
 
     Attributes:
         manifest: The entries that are whole.
-        lost_entries: Names of those that are not.
+        lost_entries: Names of those that are not; with `LIST` among them, more may be missing.
         records: The rows that are whole, in the order of their commits.
         n_committed: How many there were.
     """
@@ -55,37 +57,49 @@ def rescued(folder: Path) -> Rescued:
         for path in (source, source.with_name(f"{FILE_NAME}-wal")):
             if path.is_file():
                 shutil.copyfile(path, Path(scratch) / path.name)
+        n_bytes = sum(path.stat().st_size for path in Path(scratch).iterdir())  # a killed search's log, too
         try:
             with closing(sqlite3.connect(Path(scratch) / FILE_NAME)) as connection:
                 connection.text_factory = decoded
                 connection.execute("PRAGMA writable_schema = ON")  # a file that was cut short is read, too
                 check_version(connection, source)
                 manifest, lost_entries = _manifest(connection)
-                n_committed = _n_committed(connection, source)
+                n_committed = _n_committed(connection, n_bytes // LEAST_ROW_BYTES)
                 records = tuple(_records(connection, n_committed))
         except sqlite3.Error as error:
-            raise unreadable(source, error) from error
+            raise _unreadable(source, f"SQLite said: {error}") from error
+    if not (manifest or records):
+        raise _unreadable(source, "nothing in it is whole")
     return Rescued(manifest, lost_entries, records, n_committed)
 
 
 def _manifest(connection: sqlite3.Connection) -> tuple[dict[str, JSON], tuple[str, ...]]:
+    """Return the entries that are whole, also those ahead of a damaged page, and the names of the others."""
     whole: dict[str, JSON] = {}
-    lost: list[str] = []
-    for name, value, digest in connection.execute("SELECT * FROM manifest"):
-        if digest_of(name, value) == digest:
-            whole[name] = parsed(value)
-        else:
-            lost.append(str(name))
+    seen: set[str] = set()
+    with suppress(*UNREADABLE):
+        for name, value, digest in connection.execute("SELECT * FROM manifest"):
+            seen.add(str(name))
+            if digest_of(name, value) == digest:
+                with suppress(ValueError, RecursionError):
+                    whole[name] = parsed(value)
+    lost = sorted({*seen, *names_missing(whole)} - whole.keys())
+    whole.pop(LIST, None)
     return whole, tuple(lost)
 
 
-def _n_committed(connection: sqlite3.Connection, source: Path) -> int:
+def _unreadable(source: Path, what: str) -> JournalError:
+    message = f"journal '{source}' must hold something that can be read, but {what}; restore it from a copy"
+    return JournalError(message)
+
+
+def _n_committed(connection: sqlite3.Connection, most: int) -> int:
     """Return how many rows were committed, as far as that can be known; never more than there is room for."""
     found = []
     for statement in (N_COMMITTED, "SELECT max(place) FROM evaluations"):
-        with suppress(sqlite3.Error):
+        with suppress(*UNREADABLE):
             found += [number for (number,) in connection.execute(statement) if isinstance(number, int)]
-    return min(max(found, default=0), source.stat().st_size // LEAST_ROW_BYTES)
+    return min(max(found, default=0), most)
 
 
 def _records(connection: sqlite3.Connection, n_committed: int) -> Iterator[Record]:
@@ -102,6 +116,6 @@ def _records(connection: sqlite3.Connection, n_committed: int) -> Iterator[Recor
 def _row(connection: sqlite3.Connection, place: int) -> tuple[Any, ...] | None:
     try:
         row: tuple[Any, ...] | None = connection.execute(f"{SELECT} LIMIT 1", (place,)).fetchone()
-    except sqlite3.Error:
+    except UNREADABLE:
         return None
     return row if row is not None and row[0] == place else None

@@ -6,7 +6,7 @@ from pathlib import Path
 from evocnn.errors import JournalError
 
 APPLICATION_ID = 0x65766F63  # "evoc"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 SCHEMA = """
 CREATE TABLE manifest (name TEXT PRIMARY KEY, value TEXT NOT NULL, digest TEXT NOT NULL) STRICT;

@@ -52,23 +52,32 @@ class States:
         """Return a state; None where it was dropped or lost, the latter with a warning the first time."""
         if identity not in self._kept:
             return None
-        try:
-            state = (self._folder / identity).read_bytes()
-        except OSError:
-            state = b""
-        if hashlib.sha256(state).hexdigest() == self._kept[identity]:
-            return state
-        if not self._has_warned:
+        state = whole_state(self._folder / identity, self._kept[identity])
+        if state is None and not self._has_warned:
             self._has_warned = True
             warnings.warn(
                 f"saved states in '{self._folder}' are missing or damaged; candidates that go on from one "
                 "are trained anew, which finds the same",
                 stacklevel=2,
             )
-        return None
+        return state
 
     def drop_all_but(self, needed: Collection[str]) -> None:
         """Delete what is kept, except for these identities."""
         for identity in self._kept.keys() - needed:
             (self._folder / identity).unlink(missing_ok=True)
             del self._kept[identity]
+
+
+def whole_state(path: Path, digest: str | None) -> bytes | None:
+    """Return a saved state as it was saved; None where it is missing or damaged.
+
+    Args:
+        path: Its file.
+        digest: Its SHA-256; None where no such state was saved.
+    """
+    try:
+        state = path.read_bytes()
+    except OSError:
+        return None
+    return state if hashlib.sha256(state).hexdigest() == digest else None

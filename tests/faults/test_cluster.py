@@ -65,14 +65,6 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
     made.process.communicate(timeout=60)
 
 
-def wait_for_rows(folder: Path, n_rows: int, command: Any, tools: Any) -> None:
-    tools.wait_for(
-        lambda: len(tools.records_in(folder)) >= n_rows or command.process.poll() is not None,
-        f"{n_rows} rows in {folder}",
-    )
-    assert command.process.poll() is None, command.wait()
-
-
 def test_machines_leave_and_join_and_the_run_equals_a_quiet_one(
     nodes: Nodes, serial: Callable[[str], evocnn.Run], experiment_file: Path, tmp_path: Path, tools: Any
 ) -> None:
@@ -83,9 +75,9 @@ def test_machines_leave_and_join_and_the_run_equals_a_quiet_one(
     folder = tmp_path / "run"
     address = ("--ray-address", nodes.address)
     command = tools.evocnn("run", experiment_file, "--out", folder, "--workers", 2, *address)
-    wait_for_rows(folder, 2, command, tools)
+    tools.wait_for_rows(folder, 2, command)
     nodes.order("leave")
-    wait_for_rows(folder, 7, command, tools)  # more than the window of 4 lets pass without that candidate
+    tools.wait_for_rows(folder, 7, command)  # more than the window of 4 lets pass without that candidate
     nodes.order("join")
     code, _, err = command.wait()
     assert code == 0, err
@@ -101,7 +93,7 @@ def test_a_lost_head_ends_the_run_with_what_to_do(
     command = tools.evocnn(
         "run", experiment_file, "--out", folder, "--workers", 2, "--ray-address", nodes.address
     )
-    wait_for_rows(folder, 2, command, tools)
+    tools.wait_for_rows(folder, 2, command)
     nodes.order("head")
     code, _, err = command.wait()
     assert code == 1

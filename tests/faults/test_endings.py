@@ -26,14 +26,6 @@ os.execv(sys.executable, [sys.executable, "-m", "evocnn.cli.main", *sys.argv[1:]
 """
 
 
-def wait_for_rows(folder: Path, n_rows: int, command: Any, tools: Any) -> None:
-    tools.wait_for(
-        lambda: len(tools.records_in(folder)) >= n_rows or command.process.poll() is not None,
-        f"{n_rows} rows in {folder}",
-    )
-    assert command.process.poll() is None, command.wait()
-
-
 def listened_on(processes: Iterable[int]) -> list[str]:
     """Return the addresses on which processes listen, as the kernel writes them."""
     sockets = set()
@@ -58,7 +50,7 @@ def test_a_local_cluster_is_heard_on_loopback_alone_and_a_killed_driver_leaves_n
     before = set(SHARED.iterdir())
     folder = tmp_path / "run"
     command = tools.evocnn("run", experiment_file, "--out", folder, "--workers", 2)
-    wait_for_rows(folder, 1, command, tools)
+    tools.wait_for_rows(folder, 1, command)
     addresses = listened_on(tools.marked(command.mark))
     assert len(addresses) > 4  # the head, the machine, its agents, the driver, workers
     assert set(addresses) <= {LOOPBACK, f"{'0' * 16}FFFF0000{LOOPBACK}"}

@@ -24,7 +24,7 @@ from evocnn.errors import DataError, EvocnnError, ExperimentError, JournalError,
 from evocnn.evaluation import Evaluation, Status
 from evocnn.store import Journal, Record
 from evocnn.store.decoding import parsed
-from evocnn.store.running import read_running
+from evocnn.store.running import Running, read_running, write_running
 from evocnn.training.data import load
 from evocnn.training.data.pickles import unpickled
 from evocnn.training.state import load_weights
@@ -169,22 +169,20 @@ def test_the_folder_of_a_model_follows_from_its_genome_not_from_its_row(tmp_path
 def test_what_a_run_says_gives_a_terminal_no_commands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Fails with `json.loads` in place of `parsed`, or without `printable` in `record_of` and in `main`."""
+    """Fails with `json.loads` in place of `parsed`, or without any `printable` of `record_of` and `main`."""
     folder = write_journal(
         tmp_path / "run",
         {**MANIFEST, "experiment": {"name": f"n{TITLE}"}, "outcome": f"o{TITLE}"},
+        key=f"k{TITLE}",
         text=f"conv{TITLE}",
         reason=TITLE,
         operators=(f"op{TITLE}",),
     )
-    (folder / "running.json").write_text(
-        json.dumps(
-            [{"ticket": 1, "text": TITLE, "worker": TITLE, "since": 0, "start": 0, "stop": 1, "epochs": 1}]
-        )
-    )
+    write_running(folder, [Running(1, TITLE, TITLE, 0.0, 0.0, 0, 1, 1)])
     run = evocnn.open_run(folder)
     told = [run.name, run.manifest["outcome"], run.records[0].text, run.records[0].evaluation.reason]
-    told += [*run.records[0].operators, *(one.text + one.worker for one in read_running(folder))]
+    (running,) = read_running(folder)
+    told += [run.records[0].key, *run.records[0].operators, running.text, running.worker]
     assert all("\\x1b" in text or "\\u001b" in text for text in told)
     assert all(text.isprintable() for text in told)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
@@ -193,6 +191,25 @@ def test_what_a_run_says_gives_a_terminal_no_commands(
         with pytest.raises(SystemExit):
             main()
     assert TITLE not in "".join(capsys.readouterr())
+
+
+def test_what_nobody_foresaw_is_shown_whole_and_gives_a_terminal_no_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fails where `main` lets it through, or without `printable`."""
+
+    def fail(*_: object) -> None:
+        raise LookupError(TITLE)
+
+    monkeypatch.setattr("evocnn.runs.open_run", fail)
+    monkeypatch.setattr("evocnn.cli.show.open_run", fail)
+    monkeypatch.setattr(sys, "argv", ["evocnn", "show", str(tmp_path)])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback")
+    assert r"LookupError: \x1b]0;owned\x07" in said
+    assert said.endswith("please report it with the lines above\n")
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,9 @@ from evocnn.errors import ExperimentError, JournalError, ReplayError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status
 from evocnn.genotype import Shape
 from evocnn.runs import Observer
-from evocnn.runs.rescue import rescue
+from evocnn.runs.rescue import NEEDED, NEEDED_TO_TRAIN, rescue
+from evocnn.runs.verification import retrain, retrainable, verified_parts
+from evocnn.search import Driver
 from evocnn.store import Journal, Record
 from evocnn.store.durable import write_durably
 from evocnn.training.evaluator import TrainingEvaluator
@@ -54,13 +56,14 @@ window = 3
 budget = 12
 rungs = [0.5, 1.0]
 """
+COST = {"start": 0.01, "per_flop": 1e-9, "per_activation": 0, "per_operation": 0}
 STATE_KEYS = 500  # of which a state consists
 
 
 @pytest.fixture(autouse=True)
 def figures(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    """Let candidates be looked up in place of being trained; what is returned is added to their accuracy."""
-    shift = {"accuracy": 0.0}
+    """Let candidates be looked up in place of being trained; what is returned is added to their figures."""
+    shift = {"accuracy": 0.0, "curve": 0.0}
 
     def evaluate(self: TrainingEvaluator, request: EvaluationRequest) -> Evaluation:
         chromosome: Any = request.genome
@@ -70,14 +73,15 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
         )
         metrics = {"validation_accuracy": accuracy, "parameters": float(size), "generalization_gap": 0.0}
         state = chromosome.key.encode() * STATE_KEYS if request.saves_state else None
-        return Evaluation(Status.OK, metrics, {"validation_accuracy": (accuracy,)}, state=state)
+        curve = (accuracy + shift["curve"],)
+        return Evaluation(Status.OK, metrics, {"validation_accuracy": curve}, state=state)
 
     monkeypatch.setattr(TrainingEvaluator, "__call__", evaluate)
     return shift
 
 
-def search(folder: Path, *settings: str, observer: Observer | None = None) -> Run:
-    path = folder.parent / f"{folder.name}.toml"
+def search(folder: Path, *settings: str, observer: Observer | None = None, home: Path | None = None) -> Run:
+    path = (home or folder.parent) / f"{folder.name}.toml"
     path.write_text(EXPERIMENT)
     return run(load_experiment(path, list(settings)), folder, observer=observer or Observer())
 
@@ -197,21 +201,15 @@ def test_a_report_on_a_full_disk_names_its_file(
 def test_a_read_only_folder_is_told_and_can_be_read(copied: Path, quiet: Run, tmp_path: Path) -> None:
     """To see it fail: let `locked` open its file without a word on errors, or never open immutably."""
     with mounted(tmp_path / "disk", "size=2m") as disk:
-        shutil.copytree(copied, disk / "run")
+        shutil.copytree(copied, disk / "run", ignore=shutil.ignore_patterns("*-shm", "*-wal"))
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         with pytest.raises(
             JournalError, match=r"'.*/disk/run' must be writable, but its run.lock was not: Read"
         ):
             resume(disk / "run", budget=14)
         with pytest.raises(JournalError, match=r"'.*/disk/new' must be a folder that can be made, but: Read"):
-            search_into(disk / "new", tmp_path)
+            search(disk / "new", home=tmp_path)
         assert open_run(disk / "run").records == quiet.records
-
-
-def search_into(folder: Path, home: Path) -> Run:
-    path = home / "experiment.toml"
-    path.write_text(EXPERIMENT)
-    return run(load_experiment(path), folder)
 
 
 def outcome(folder: Path) -> Run | None:
@@ -234,7 +232,8 @@ def check_damaged(folder: Path, quiet: Run, out: Path) -> int:
     shown = open_run(out)
     assert all(known[record.ticket] == record for record in shown.records)
     assert len(shown.records) == len(saved.records)
-    assert (shown.status == "finished") == (len(shown.records) == saved.n_committed)
+    is_whole = len(shown.records) == saved.n_committed and "status" not in saved.lost_entries
+    assert (shown.status == "finished") == is_whole
     shutil.rmtree(out)
     return len(saved.records)
 
@@ -308,7 +307,7 @@ def test_a_run_that_no_longer_says_what_it_is_leaves_a_table(
     with closing(sqlite3.connect(copied / "run.sqlite", isolation_level=None)) as file:
         file.execute("UPDATE manifest SET value = '{}' WHERE name = 'objectives'")
         file.execute("UPDATE evaluations SET metrics = '{}' WHERE ticket = 1")
-    with pytest.raises(JournalError, match=r"its entries objectives were damaged; .*evaluations.csv'"):
+    with pytest.raises(JournalError, match=r"its entries objectives were lost; .*evaluations.csv'"):
         rescue(copied, tmp_path / "out")
     with (tmp_path / "out/evaluations.csv").open(newline="") as table:
         rows = {int(row["ticket"]): row for row in csv.DictReader(table)}
@@ -318,6 +317,30 @@ def test_a_run_that_no_longer_says_what_it_is_leaves_a_table(
         record = known[ticket]
         assert (row["network"], float(row["share"])) == (record.text, record.share)
         assert float(row["validation_accuracy"]) == record.metrics["validation_accuracy"]
+
+
+def test_rescue_demands_of_the_manifest_all_that_a_run_writes(quiet: Run) -> None:
+    """To see it fail: let `run` write an entry more."""
+    assert {*NEEDED, *NEEDED_TO_TRAIN} == quiet.manifest.keys() - {"workers"}
+
+
+def test_the_log_of_a_killed_search_is_read_on_a_read_only_disk_only_with_its_index(
+    quiet: Run, tmp_path: Path
+) -> None:
+    """As docs/faults.md says; to see it fail: let `rescued` read where the run lies."""
+    with mounted(tmp_path / "disk", "size=4m") as disk:
+        (tmp_path / "run").mkdir()
+        with Journal.create(tmp_path / "run", quiet.manifest, is_kept=False) as journal:
+            journal.set("status", "running")
+            for record in quiet.records:
+                journal.commit(record)
+            shutil.copytree(tmp_path / "run", disk / "whole")
+            shutil.copytree(tmp_path / "run", disk / "bare", ignore=shutil.ignore_patterns("*-shm"))
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        assert open_run(disk / "whole").records == quiet.records
+        with pytest.raises(JournalError, match=r"unable to open database file; .*evocnn rescue"):
+            open_run(disk / "bare")
+        assert rescue(disk / "bare", tmp_path / "out").records == quiet.records
 
 
 def test_rows_of_another_seed_are_named_by_resume_and_verify(
@@ -352,18 +375,25 @@ def test_verify_says_that_a_whole_run_repeats_and_leaves_it_alone(
     assert files() == before
 
 
-@pytest.mark.parametrize("damage", ["figures", "row", "state"])
+@pytest.mark.parametrize("damage", ["figures", "curves", "row", "state", "model"])
 def test_verify_says_what_does_not_repeat(
     copied: Path, figures: dict[str, float], capsys: pytest.CaptureFixture[str], damage: str
 ) -> None:
-    """To see it fail: leave metrics out of `_differences`, rows that are missing unseen, or states unread."""
+    """To see it fail: leave metrics or curves out of `_differences`, missing rows unseen, files unread."""
     expected = {
         "figures": r"validation_accuracy was 0\.\d+, now 0\.\d+",
+        "curves": "its curve of validation_accuracy was another",
+        "model": "models: 0 of 1 are as they were written",
         "row": "and is not any more",
         "state": "is damaged; what goes on from it is trained anew",
     }[damage]
     if damage == "figures":
         figures["accuracy"] = -0.01
+    elif damage == "curves":
+        figures["curve"] = -0.01
+    elif damage == "model":
+        (copied / "models/one").mkdir(parents=True)
+        (copied / "models/one/model.safetensors").write_bytes(b"other")
     elif damage == "state":
         next((copied / "states").iterdir()).write_bytes(b"other")
     else:
@@ -374,6 +404,42 @@ def test_verify_says_what_does_not_repeat(
         verify_run(copied, 1, None)
     assert ending.value.exit_code == 1
     assert re.search(expected, capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("change", [{"identity": "other"}, {"replicate": 1}])
+def test_verify_trains_nothing_again_that_would_be_another(quiet: Run, change: dict[str, Any]) -> None:
+    """To see it fail: compare no identities in `retrain`, or drop the replicate in `_request`."""
+    changed = replace(quiet, records=tuple(replace(record, **change) for record in quiet.records))
+    (found,) = retrain(changed, verified_parts(quiet), 1, np.random.default_rng(0))
+    assert found.differences == ("what it depends on, data and protocol, is not what it was",)
+
+
+def test_verify_trains_no_heir_again_whose_donor_left_no_state(quiet: Run, tmp_path: Path) -> None:
+    """To see it fail: leave donors out of `retrainable`."""
+    first, second, *_ = (record for record in quiet.records if record.reused_from is None)
+    heir = replace(second, donor=first.ticket)
+    known = replace(quiet, folder=tmp_path, records=(first, heir))
+    assert retrainable(known) == [first]
+    write_durably(tmp_path / "states" / first.identity, b"state")
+    assert retrainable(known) == [first, heir]
+
+
+def test_verify_knows_that_the_last_of_a_search_with_a_time_are_committed_and_not_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To see it fail: require of `Replay.repeats` that all was told, or only that it ended so."""
+    monkeypatch.setattr(
+        Driver, "_is_out_of_time", lambda driver: driver._elapsed_before > 0 or len(driver._known) >= 10
+    )
+    cost = (f"training.cost.{name}={value}" for name, value in COST.items())
+    found = search(tmp_path / "run", "search.budget=1000s", "search.window=8", *cost)
+    verify_run(found.folder, 0, None)
+    assert "search: 2 more were finished when it ended, and not told any more" in capsys.readouterr().out
+    (tmp_path / "cut").mkdir()
+    manifest = {**found.manifest, "status": "finished"}
+    Journal.create(tmp_path / "cut", manifest, found.records[1:]).__exit__()
+    with pytest.raises(typer.Exit):
+        verify_run(tmp_path / "cut", 0, None)
 
 
 def test_a_lost_state_costs_a_training_and_no_result(

@@ -16,6 +16,7 @@ from evocnn.errors import JournalError
 from evocnn.evaluation import Evaluation, Status
 from evocnn.store import Journal, Record
 from evocnn.store import journal as journal_module
+from evocnn.store.manifest import LIST
 from evocnn.store.record import digest_of, row_of
 
 MakeRecord = Callable[..., Record]
@@ -127,7 +128,7 @@ def test_the_manifest_keeps_any_json(journal: Journal, tmp_path: Path) -> None:
 def test_the_file_says_what_it_is(journal: Journal, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as file:
         assert file.execute("PRAGMA application_id").fetchone() == (int.from_bytes(b"evoc", "big"),)
-        assert file.execute("PRAGMA user_version").fetchone() == (4,)
+        assert file.execute("PRAGMA user_version").fetchone() == (5,)
 
 
 def test_create_refuses_a_folder_with_a_run(journal: Journal, record: MakeRecord, tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ def test_open_says_where_there_is_no_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("read_only", [False, True])
 def test_open_refuses_an_empty_file(tmp_path: Path, read_only: bool) -> None:
     (tmp_path / "run.sqlite").touch()
-    with pytest.raises(JournalError, match=r"must be of schema version 4, but it was no evocnn journal"):
+    with pytest.raises(JournalError, match=r"must be of schema version 5, but it was no evocnn journal"):
         Journal.open(tmp_path, read_only=read_only)
 
 
@@ -177,17 +178,19 @@ def test_open_refuses_a_text_file(tmp_path: Path, read_only: bool) -> None:
 
 def test_open_refuses_somebody_elses_database(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as file:
-        file.executescript("CREATE TABLE evaluations (ticket INTEGER); PRAGMA user_version = 4;")
-    with pytest.raises(JournalError, match=r"version 4, but it was no evocnn journal; open it with the"):
+        file.executescript("CREATE TABLE evaluations (ticket INTEGER); PRAGMA user_version = 5;")
+    with pytest.raises(JournalError, match=r"version 5, but it was no evocnn journal; open it with the"):
         Journal.open(tmp_path)
 
 
+@pytest.mark.fault
 def test_open_refuses_another_version(tmp_path: Path) -> None:
+    """To see it fail: leave the version out of `check_version`."""
     Journal.create(tmp_path, {}).__exit__()
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as file:
-        file.execute("PRAGMA user_version = 3")
+        file.execute("PRAGMA user_version = 4")
     with pytest.raises(
-        JournalError, match=r"must be of schema version 4, but it was version 3; open it with"
+        JournalError, match=r"must be of schema version 5, but it was version 4; open it with"
     ):
         Journal.open(tmp_path)
 
@@ -225,8 +228,10 @@ def test_a_truncated_file_is_a_journal_error_and_no_shorter_run(tmp_path: Path, 
         read()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("statement", ["metrics = '[]'", "elapsed = 11.0", "state = ''", "digest = 'c0ffee'"])
 def test_an_altered_row_is_named(journal: Journal, record: MakeRecord, statement: str) -> None:
+    """To see it fail: compare no digests in `_committed`."""
     for ticket in (2, 1, 0):
         journal.commit(record(ticket))
     journal._connection.execute(f"UPDATE evaluations SET {statement} WHERE ticket = 1")  # noqa: S608
@@ -281,10 +286,32 @@ def test_a_row_that_was_forged_with_its_digest_is_named(
 
 def test_an_entry_of_the_manifest_that_was_altered_is_named(journal: Journal) -> None:
     journal.set("experiment", {"seed": 1})
-    journal._connection.execute("UPDATE manifest SET value = ?", ('{"seed": 2}',))
+    journal._connection.execute("UPDATE manifest SET value = '2' WHERE name = 'experiment'")
     for read in (journal.manifest, partial(journal.get, "experiment")):
         with pytest.raises(JournalError, match=r"but the entry 'experiment' of its manifest was altered"):
             read()
+
+
+@pytest.mark.parametrize("gone", ["tests", "status", LIST])
+def test_an_entry_of_the_manifest_that_is_missing_is_named(tmp_path: Path, gone: str) -> None:
+    """To see it fail: leave `names_missing` out of `manifest`, or the list out of `set` or `create`."""
+    with Journal.create(tmp_path, {"status": "running"}) as journal:
+        journal.set("tests", [1])
+        journal._connection.execute("DELETE FROM manifest WHERE name = ?", (gone,))
+        message = rf"must hold all that was committed, .*, but the entry '{gone}' of its manifest was missing"
+        for read in (journal.manifest, partial(journal.get, "tests"), partial(journal.set, "status", "x")):
+            with pytest.raises(JournalError, match=message):
+                read()
+
+
+def test_an_entry_and_its_name_are_written_at_once_or_not_at_all(journal: Journal) -> None:
+    """To see it fail: write the list and the entry in two statements."""
+    journal._connection.execute(
+        "CREATE TRIGGER t BEFORE INSERT ON manifest WHEN NEW.name = 'a' BEGIN SELECT RAISE(ABORT, 'no'); END"
+    )
+    with pytest.raises(JournalError, match="SQLite said: no"):
+        journal.set("a", 1)
+    assert journal.manifest() == {}
 
 
 def test_a_reason_may_hold_halves_of_letters(journal: Journal, record: MakeRecord) -> None:

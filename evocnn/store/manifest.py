@@ -1,0 +1,26 @@
+"""The manifest in SQLite: entries with a digest each, the first of them a list of the others."""
+
+import json
+from collections.abc import Mapping
+
+from evocnn.genotype import JSON
+from evocnn.store.record import digest_of
+
+LIST = "list of entries"
+ENTER = "INSERT INTO manifest VALUES (?, ?, ?)"
+# Two entries at once, each in the place that it had: the list stays first, ahead of damage further on.
+SET = f"{ENTER}, (?, ?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value, digest = excluded.digest"
+
+
+def entry(name: str, value: JSON) -> tuple[str, str, str]:
+    """Return an entry as SQLite is given it."""
+    text = json.dumps(value)
+    return name, text, digest_of(name, text)
+
+
+def names_missing(entries: Mapping[str, JSON]) -> list[str]:
+    """Return the names that are on the list and have no entry; the list's own where that is missing."""
+    names = entries.get(LIST)
+    if not isinstance(names, list):
+        return [LIST]
+    return sorted(str(name) for name in names if str(name) not in entries)
