@@ -135,7 +135,9 @@ def test_resuming_rejects_the_same_again(
 def test_another_judgement_than_the_journals_is_another_search(
     toy: SimpleNamespace, journal: Journal, before: bool
 ) -> None:
+    """At the first ticket that it tells, not where the search has gone elsewhere."""
     first, second = Refusal(), Refusal(lambda text: False)
-    toy.search(journal, rejection=first if before else second, evaluations=40)
-    with pytest.raises(ReplayError, match="must ask again what the journal holds"):
+    records = toy.search(journal, rejection=first if before else second, evaluations=40).records
+    judged = next(r.ticket for r in records if r.parents and r.text.endswith("1") and r.continues is None)
+    with pytest.raises(ReplayError, match=rf"^ticket {judged} must ask again what the journal holds"):
         toy.search(journal, rejection=second if before else first, evaluations=40)
