@@ -57,8 +57,11 @@ def write_running(folder: Path, running: Sequence[Running]) -> None:
 
 def read_running(folder: Path) -> tuple[Running, ...]:
     """Return what is being trained, as it was written last; nothing where that cannot be read."""
+    path = folder / FILE_NAME
     try:
-        return _RUNNING.validate_python(parsed((folder / FILE_NAME).read_text(encoding="utf-8")))
+        if not path.is_file():  # a pipe would wait without end
+            return ()
+        return _RUNNING.validate_python(parsed(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError):
         return ()
 

@@ -278,6 +278,13 @@ def test_links_in_a_folder_of_images_are_read_as_images_or_left_out(tmp_path: Pa
     )
 
 
+@pytest.mark.timeout(30)
+def test_a_pipe_in_place_of_what_runs_is_not_waited_for(tmp_path: Path) -> None:
+    """Fails, after half a minute, without `is_file` in `read_running`."""
+    os.mkfifo(tmp_path / "running.json")
+    assert read_running(tmp_path) == ()
+
+
 def test_an_experiment_file_that_never_ends_is_refused() -> None:
     """Fails without a limit in `read_toml`: the memory fills."""
     with pytest.raises(ExperimentError, match="'/dev/zero' must be at most 1000000 bytes"):
