@@ -58,16 +58,18 @@ class Protection:
 
 def study(asked: Asked) -> Mapping[str, Figure]:
     """Take out what has not been taken out yet, and return how many were missed by their test."""
-    with (HERE / "protections.toml").open("rb") as file:
-        protections = [Protection(**one) for one in tomllib.load(file)["protection"]]
+    text = (HERE / "protections.toml").read_text(encoding="utf-8")
+    protections = [Protection(**one) for one in tomllib.loads(text)["protection"]]
     forgotten = without_protection(protections)
     if asked.is_quick:
         protections = [one for one in protections if "test_hostile_files" in one.test][:QUICK]
     tree = asked.runs.resolve() / "tree"
     copy_sources(tree)
     for test in dict.fromkeys(one.test for one in protections):
-        came = kept(asked.runs / f"{file_name(test)}.txt", partial(outcome, test, tree))
+        file = asked.runs / f"{file_name(test)}.txt"
+        came = kept(file, partial(outcome, test, tree))
         if came not in (OUTCOMES[PASSED], SKIPPED):
+            file.unlink()
             message = f"{test} must pass while its protections are there, but it {came}; mend it"
             raise ExperimentError(message)
     found = [
