@@ -176,14 +176,14 @@ def report(found: Sequence[tuple[Protection, str]], forgotten: Sequence[str]) ->
         for one, came in found
     )
     counts = Counter(came for _, came in found)
-    told = ", ".join(f"{n} {came}" for came, n in counts.most_common())
+    told = ", ".join(f"{n} times it {came}" for came, n in counts.most_common())
     return f"""# What protects, taken out
 
 | fault | file | what is taken out | test | without it the test |
 |---|---|---|---|---|
 {rows}
 
-Of {len(found)} tests without their protection: {told}. With all protections in place all of them pass. Tests
+{len(found)} times a test ran without its protection: {told}. With all protections in place all of them pass. Tests
 of `tests/faults` beside which no protection stands: {len(forgotten)}.
 
 Command: `evocnn reproduce benchmarks/protections`
