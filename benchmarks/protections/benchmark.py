@@ -183,8 +183,8 @@ def report(found: Sequence[tuple[Protection, str]], forgotten: Sequence[str]) ->
 |---|---|---|---|---|
 {rows}
 
-{len(found)} times a test ran without its protection: {told}. With all protections in place all of them pass. Tests
-of `tests/faults` beside which no protection stands: {len(forgotten)}.
+{len(found)} times a test ran without its protection: {told}. With all protections in place all of
+them pass. Tests of `tests/faults` beside which no protection stands: {len(forgotten)}.
 
 Command: `evocnn reproduce benchmarks/protections`
 Machine: {where["processor"]}, {where["cores"]} cores; Python {where["python"]}, Ray {where["ray"]}, torch
