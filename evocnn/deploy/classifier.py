@@ -18,15 +18,17 @@ from evocnn.deploy.full_training import train_in_full
 from evocnn.deploy.judgement import probabilities
 from evocnn.deploy.model import Model
 from evocnn.deploy.terms import full_training, terms_of
-from evocnn.errors import DataError, ExperimentError
+from evocnn.errors import DataError, ExperimentError, JournalError
+from evocnn.evaluation import METRICS, TIMED
 from evocnn.runs import Run, Workers, run
-from evocnn.runs.pick import pick
+from evocnn.runs.pick import check_pick, pick
 from evocnn.store import Record
 from evocnn.store.journal import check_new
 from evocnn.training.data import ImageSet, image_set
 
 _IMAGES = "images.npz"  # in the run folder
 _MOST_SEEDS = 2**31 - 1
+_MEASURED = [name for name in METRICS if name not in TIMED]
 
 
 class EvoClassifier(ClassifierMixin, BaseEstimator):
@@ -87,6 +89,7 @@ class EvoClassifier(ClassifierMixin, BaseEstimator):
         if y is None:
             message = "EvoClassifier requires y to be passed, but the target y is None"
             raise ValueError(message)
+        check_pick(self.pick, _MEASURED)
         labels = column_or_1d(y, warn=True)
         check_classification_targets(labels)
         classes, numbers = np.unique(labels, return_inverse=True)
@@ -141,7 +144,11 @@ class EvoClassifier(ClassifierMixin, BaseEstimator):
 
     def _searched(self, images: ImageSet, folder: Path, seed: int) -> Run:
         """Return the run; images lie in its folder, so that commands find them."""
-        check_new(folder)
+        try:
+            check_new(folder)
+        except JournalError as error:  # whose advice is the command line's
+            message = f"folder '{folder}' must be new, but it held a run; give another folder"
+            raise JournalError(message) from error
         tables = {
             "name": "evo-classifier",
             "seed": seed,
@@ -189,7 +196,13 @@ def _picked(found: Run, wanted: str) -> Record:
         ExperimentError: There is no such network, or every training failed.
     """
     candidates = [record for record in found.candidates if "validation_accuracy" in record.metrics]
-    if found.front.members or not candidates:
+    if not candidates:
+        message = (
+            f"a network must be trained to its end, but of {len(found.records):,} none was; give more "
+            "budget, fewer epochs or another random_state"
+        )
+        raise ExperimentError(message)
+    if found.front.members:
         return pick(found, wanted)
     warnings.warn(
         "the front is empty, as nothing was trained to its end or told classes apart better than by "

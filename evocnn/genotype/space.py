@@ -150,8 +150,13 @@ class SearchSpace:
     @cached_property
     def smallest(self) -> Chromosome:
         """The smallest network that the alleles give: a narrow layer or none, and pools."""
+        return self.smallest_behind(
+            [()] if self.backbone is None else [(gene,) for gene in self.backbone.by_width()]
+        )
+
+    def smallest_behind(self, roots: Sequence[tuple[LayerGene, ...]]) -> Chromosome:
+        """Return the smallest network that begins with one of some roots: a backbone, or nothing."""
         types = [alleles.smallest() for alleles in self.layers]
-        roots = [()] if self.backbone is None else [(gene,) for gene in self.backbone.by_width()]
         shape = self.input_shape
         head, recipe = self._smallest_heads[0], self.held.recipe or self.recipe.smallest()
         alone = [list(Chromosome((gene,), head, recipe).trace(shape)) for gene in types]

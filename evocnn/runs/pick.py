@@ -63,6 +63,28 @@ def pick(run: Run, text: str) -> Record:
     return found
 
 
+def check_pick(text: str, metrics: Sequence[str]) -> None:
+    """Raise where a text can pick nothing of a run that is still to come, whose tickets nobody knows.
+
+    Args:
+        text: A word, or conditions; see `pick`.
+        metrics: What will be measured.
+
+    Raises:
+        ExperimentError: It is neither, or a condition's metric is another.
+    """
+    if text.strip() in WORDS:
+        return
+    if not any(sign in text for sign in "<>="):
+        hint = did_you_mean(text, WORDS) or "; choose one"
+        message = (
+            f"a pick must be {', '.join(WORDS)} or conditions such as 'parameters<50000', but it was "
+            f"'{text}'{hint}"
+        )
+        raise ExperimentError(message)
+    _check_names((_condition(part).metric for part in text.split(",")), metrics)
+
+
 def reranked(run: Run, settings: Sequence[str]) -> Run:
     """Return a run with other floors, ceilings, weights or references; nothing is trained.
 
@@ -215,7 +237,17 @@ def _check_metrics(names: Iterable[str], records: Sequence[Record]) -> None:
     Raises:
         ExperimentError: It was not.
     """
-    known = [name for name in records[0].metrics if all(name in record.metrics for record in records)]
+    _check_names(
+        names, [name for name in records[0].metrics if all(name in record.metrics for record in records)]
+    )
+
+
+def _check_names(names: Iterable[str], known: Sequence[str]) -> None:
+    """Raise where a name is none of the metrics.
+
+    Raises:
+        ExperimentError: It is none.
+    """
     for name in names:
         if name not in known:
             hint = did_you_mean(name, known) or "; correct it"

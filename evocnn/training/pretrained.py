@@ -133,7 +133,13 @@ def _read(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         tensors = safetensors.torch.load_file(path)
         return {name: tensors[name] for name in sorted(tensors, key=_place)}
-    found = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # of pickle, a zip or torch, whose advice is to run the file's code
+        message = "it is none, or holds more than tensors, which may be code"
+        raise ValueError(message) from error
     if not isinstance(found, Mapping) or not all(isinstance(one, Tensor) for one in found.values()):
         message = f"it holds {type(found).__name__} with more than tensors"
         raise ValueError(message)

@@ -109,11 +109,11 @@ def test_text_needs_no_matplotlib(evocnn: Call, tiny: Path, monkeypatch: pytest.
 
 
 @pytest.fixture
-def transfer(tiny: Path) -> Path:
+def transfer(tiny: Path, tmp_path: Path) -> Path:
     """Return an experiment whose limit lets one of two cuts occur, with the weights that it needs."""
     state = {"0.weight": torch.zeros(2, 1, 3, 3), "0.bias": torch.zeros(2)}
     state |= {"1.weight": torch.zeros(64, 2, 9, 9), "1.bias": torch.zeros(64)}
-    torch.save(state, tiny.parent / "digits.pth")
+    torch.save(state, tmp_path / "digits.pth")
     layers = "conv2k3 norm=none · conv64k9 norm=none"
     table = f"""
 [space.backbone]
@@ -122,10 +122,12 @@ layers = "{layers}"
 mean = [0.1]
 deviation = [0.3]
 """
-    tiny.write_text(tiny.read_text() + table)
-    return tiny
+    path = tmp_path / "transfer.toml"
+    path.write_text(tiny.read_text() + table)
+    return path
 
 
+@pytest.mark.filterwarnings("always:space.limits")
 @pytest.mark.usefixtures("_few_draws")
 def test_cuts_that_can_never_occur_are_told(evocnn: Call, transfer: Path, tmp_path: Path) -> None:
     told = "note: space.limits.parameters should allow all cuts of the backbone, but it was 3,000"

@@ -4,6 +4,7 @@ import pickle
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -146,7 +147,7 @@ def test_a_folder_keeps_a_run_that_commands_can_read(stripes: tuple[Array, Array
     assert load_model(saved).chromosome == model.model_.chromosome
     assert len(validation_images(load_model(saved))) == 40
     before = (folder / "images.npz").read_bytes()
-    with pytest.raises(JournalError, match="must be new, but it held a run"):
+    with pytest.raises(JournalError, match=r"kept' must be new, but it held a run; give another folder$"):
         EvoClassifier(**TINY, folder=folder).fit(stripes[0][::-1], stripes[1])
     assert (folder / "images.npz").read_bytes() == before
 
@@ -211,16 +212,32 @@ def test_images_of_another_shape_are_refused(fitted: EvoClassifier) -> None:
         ({"budget": "long"}, "a budget must be a number"),
         ({"preset": "tinny"}, "did you mean 'tiny'"),
         ({"epochs": 0}, "epochs"),
-        ({"pick": "best", "epochs": 1}, "a pick must be knee"),
+        ({"pick": "bst"}, "a pick must be knee"),
+        ({"pick": "0"}, "a pick must be knee"),
+        ({"pick": "paramters<500"}, "must name a metric .*; did you mean 'parameters'"),
     ],
-    ids=["budget", "preset", "epochs", "pick"],
+    ids=["budget", "preset", "epochs", "pick", "ticket", "metric"],
 )
 def test_a_wrong_parameter_is_told_by_fit_alone(
-    settings: dict[str, Any], expected: str, stripes: tuple[Array, Array]
+    settings: dict[str, Any],
+    expected: str,
+    stripes: tuple[Array, Array],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Ahead of the search, which may take hours."""
+    monkeypatch.setattr(module, "run", lambda *_, **__: pytest.fail("it searched"))
     model = EvoClassifier(**{**TINY, **settings})
     with pytest.raises(EvocnnError, match=expected):
         model.fit(*stripes)
+
+
+def test_a_search_in_which_every_training_fails_names_no_folder_that_is_gone(
+    stripes: tuple[Array, Array], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = SimpleNamespace(candidates=[], records=[None, None], front=SimpleNamespace(members=()))
+    monkeypatch.setattr(module, "run", lambda *_, **__: nothing)
+    with pytest.raises(ExperimentError, match="but of 2 none was; give more budget, fewer epochs or another"):
+        EvoClassifier(**TINY).fit(*stripes)
 
 
 def test_a_training_that_fails_is_no_model(

@@ -30,6 +30,7 @@ from evocnn.genotype import (
     parse_layers,
 )
 from evocnn.genotype.compose import answers
+from evocnn.genotype.cuts import impossible_cuts
 from evocnn.genotype.size import size_of
 from evocnn.operators import AlterBackbone, Variation
 
@@ -215,3 +216,19 @@ def test_a_child_that_lost_its_backbone_has_its_parents() -> None:
     assert space.rooted(lost, parent) == parent
     assert space.rooted(lost).root == (Backbone(1),)
     assert space.rooted(parent) is parent
+
+
+def test_cuts_that_no_network_within_the_limits_can_have_are_told_with_what_they_need() -> None:
+    wide = space_with()
+    counts = {
+        cut: wide.smallest_behind([(Backbone(cut),)]).counts(SHAPE, 3).parameters for cut in range(1, 6)
+    }
+    assert list(impossible_cuts(wide)) == list(impossible_cuts(space_with(backbone=None))) == []
+    space = space_with(limits=Limits(parameters=counts[4] - 1))
+    (sentence,) = impossible_cuts(space)
+    assert f"parameters should allow all cuts of the backbone, but it was {counts[4] - 1:,}" in sentence
+    assert sentence.endswith(
+        f"has): 4 ({counts[4]:,}), 5 ({counts[5]:,}); raise it, or leave them out of space.backbone.cut"
+    )
+    rng = np.random.default_rng(0)
+    assert {space.sample(rng).layers[0].cut for _ in range(60)} == {1, 2, 3}  # type: ignore[attr-defined]
