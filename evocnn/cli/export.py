@@ -28,16 +28,12 @@ def export_model(source: Path, form: str, out: Path | None, data: Path | None, *
     """
     path = out or source.with_suffix(FORMS.get(form, ""))
     check_form(form, path)
+    model = load_model(source, is_trusted=is_trusted)
     if path.resolve() == source.resolve():
         message = f"the exported file must be another one than the model, but it was '{path}'; give --out"
         raise ExperimentError(message)
-    model = load_model(source, is_trusted=is_trusted)
     images = validation_images(model, data)
     with Console(stderr=True, emoji=False).status("exporting"):
         found = export(model, form, path, images)
-    typer.echo(
-        f"wrote {path}: {path.stat().st_size:,} bytes; loaded again and compared on {found.n_images:,} "
-        f"validation images: logits differ by at most {found.difference:.1e} (limit {found.limit:.1e}), "
-        f"the class of {found.n_other:,} differs"
-    )
-    typer.echo(f"wrote {write_model_card(model, source, found)}")
+    typer.echo(f"wrote {path}: {path.stat().st_size:,} bytes; {found.comparison}")
+    typer.echo(f"wrote {write_model_card(model, source, path, form, found.comparison)}")

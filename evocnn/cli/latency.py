@@ -27,11 +27,15 @@ def show_latency(source: Path, batch_sizes: str, threads: str | None, *, is_trus
         ExperimentError: A number is none.
         DataError: The model cannot be read.
     """
-    sizes = _numbers(batch_sizes, "--batch-sizes")
-    counts = sorted({1, os.cpu_count() or 1}) if threads is None else _numbers(threads, "--threads")
+    sizes = _numbers(batch_sizes, "--batch-sizes", "1,32")
+    counts = sorted({1, os.cpu_count() or 1}) if threads is None else _numbers(threads, "--threads", "1,2")
     if max(counts) > MOST_THREADS:
         message = f"--threads must be at most {MOST_THREADS:,}, but it was '{threads}'; give fewer"
         raise ExperimentError(message)
+    n_cores = os.cpu_count() or 1
+    if max(counts) > n_cores:
+        cores = f"{n_cores:,} {'core' if n_cores == 1 else 'cores'}"
+        typer.echo(f"note: {max(counts):,} threads share {cores} here, and wait for each other", err=True)
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("device")
     for title in ("threads", "batch", "median, ms", "spread, ms", "images/s"):
@@ -52,7 +56,7 @@ def show_latency(source: Path, batch_sizes: str, threads: str | None, *, is_trus
     )
 
 
-def _numbers(text: str, option: str) -> list[int]:
+def _numbers(text: str, option: str, example: str) -> list[int]:
     """Return numbers above 0, in their order and each once.
 
     Raises:
@@ -60,6 +64,8 @@ def _numbers(text: str, option: str) -> list[int]:
     """
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() and int(part) for part in parts):
-        message = f"{option} must be numbers above 0 with commas between, but it was '{text}'; write 1,32"
+        message = (
+            f"{option} must be numbers above 0 with commas between, but it was '{text}'; write {example}"
+        )
         raise ExperimentError(message)
     return list(dict.fromkeys(map(int, parts)))

@@ -15,6 +15,7 @@ from evocnn.errors import DataError, printable
 from evocnn.training.data.listing import FORMATS
 
 EXIT_FAILED = 1
+MAX_NAMED = 5  # files that are left out
 
 
 def predict_images(source: Path, paths: Sequence[Path], *, as_json: bool) -> None:
@@ -42,7 +43,10 @@ def predict_images(source: Path, paths: Sequence[Path], *, as_json: bool) -> Non
     else:
         _print(found, model.class_names)
     if listing.others:
-        typer.echo(f"note: files of the folders left out, not {formats}: {len(listing.others):,}", err=True)
+        names = [printable(str(path)) for path in listing.others[:MAX_NAMED]]
+        more = ["..."] if len(listing.others) > MAX_NAMED else []
+        left_out = f"{len(listing.others):,} ({', '.join([*names, *more])})"
+        typer.echo(f"note: files of the folders left out, not {formats}: {left_out}", err=True)
     failed = [prediction for prediction in found if prediction.probabilities is None]
     for prediction in failed:
         typer.echo(printable(f"cannot be read: {prediction.path} ({prediction.reason})"), err=True)

@@ -1,6 +1,8 @@
 """Pruning a model to several sparsities from the command line."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from glob import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -42,6 +44,12 @@ def prune_model(
     model = load_model(source, is_trusted=is_trusted)
     n_epochs = epochs or _epochs(model)
     prunings = [Pruning(kind, sparsity, n_epochs) for sparsity in _sparsities(sparsities)]
+    paths = [source.with_name(f"{source.stem}-{kind}-{one.sparsity:g}{SUFFIX}") for one in prunings]
+    done = {
+        path: _known(model, pruning, path)
+        for path, pruning in zip(paths, prunings, strict=True)
+        if path.exists()
+    }
     training, validation = split_images(model, data)
     typer.echo(
         f"pruning {kind} of {source}, then {n_epochs} {'epoch' if n_epochs == 1 else 'epochs'} on "
@@ -51,20 +59,24 @@ def prune_model(
         typer.echo(
             "note: the model was trained on the validation images, too; its accuracy on them says little"
         )
-    models: dict[Path, Model] = {source: model}
-    for pruning in prunings:
-        path = source.with_name(f"{source.stem}-{kind}-{pruning.sparsity:g}{SUFFIX}")
+    for path, pruning in zip(paths, prunings, strict=True):
+        if path in done:
+            typer.echo(f"sparsity {pruning.sparsity:g}: pruned already")
+            continue
         try:
-            models[path] = _pruned(model, pruning, path, training, validation)
+            done[path] = _pruned(model, pruning, path, training, validation)
         except KeyboardInterrupt:
             typer.echo("interrupted; go on with the same command", err=True)
             raise typer.Exit(EXIT_INTERRUPTED) from None
-    points = _points(models, [0.0, *(pruning.sparsity for pruning in prunings)], validation)
+    earlier = _earlier(model, kind, source, done)
+    points = _points(model, [*done.values(), *earlier.values()], validation)
     _show(points, len(validation))
     picture, table = (source.with_name(f"{source.stem}-{kind}{ending}") for ending in (".png", ".csv"))
     plot_pruning_curve(f"{source.name} with {kind} pruned: {model.chromosome.text}", points, picture)
     write_pruning_curve(points, table)
-    for path in [*list(models)[1:], picture, table]:
+    for path in earlier:
+        typer.echo(f"also in the curve: {path}")
+    for path in [*paths, picture, table]:
         typer.echo(f"wrote {path}")
 
 
@@ -88,11 +100,7 @@ def _epochs(model: Model) -> int:
 
 
 def _pruned(model: Model, pruning: Pruning, path: Path, training: ImageSet, validation: ImageSet) -> Model:
-    """Return the model after pruning, which the same command may have left in its file before."""
-    known = _known(model, pruning, path)
-    if known is not None:
-        typer.echo(f"sparsity {pruning.sparsity:g}: pruned already")
-        return known
+    """Return the model after pruning, which is written into its file."""
     with Console(stderr=True, emoji=False).status("pruning") as status:
 
         def show(n_epochs: int) -> None:
@@ -109,52 +117,84 @@ def _pruned(model: Model, pruning: Pruning, path: Path, training: ImageSet, vali
     return pruned
 
 
-def _known(model: Model, pruning: Pruning, path: Path) -> Model | None:
-    """Return what is in a file, if it is this model after this pruning."""
-    try:
-        known = load_model(path, is_trusted=model.is_trusted)
-    except DataError:
-        return None
-    asked = {"kind": pruning.kind, "sparsity": pruning.sparsity, "epochs": pruning.epochs}
-    is_same = _plain(known.steps[:-1]) == _plain(model.steps) and known.chromosome.key == model.chromosome.key
-    return known if is_same and asked.items() <= known.steps[-1].items() else None
+def _known(model: Model, pruning: Pruning, path: Path) -> Model:
+    """Return what an earlier command left in a file: this model after this pruning.
+
+    Raises:
+        ExperimentError: The file holds another model, which may be the better one.
+        DataError: It cannot be read.
+    """
+    known = load_model(path, is_trusted=model.is_trusted)
+    if not _is_pruned(known, model, pruning.kind):
+        found = "another model"
+    else:
+        last: Any = known.changes[-1]
+        if (last["sparsity"], last["epochs"]) == (pruning.sparsity, pruning.epochs):
+            return known
+        found = f"it pruned to {last['sparsity']:g} with --epochs {last['epochs']}"
+    message = (
+        f"'{path}' must be missing, or hold this model pruned to {pruning.sparsity:g} with --epochs "
+        f"{pruning.epochs}, but it held {found}; ask for the same, or rename the file"
+    )
+    raise ExperimentError(message)
 
 
-def _plain(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return steps that can be compared; tests, which change no weight, aside."""
-    return [dict(step) for step in steps if step["step"] != "test"]
+def _is_pruned(known: Model, model: Model, kind: str) -> bool:
+    """Return whether a model is another one after one pruning of a kind."""
+    *before, last = known.changes or [{}]
+    is_it = known.chromosome.key == model.chromosome.key and before == model.changes
+    return is_it and last.get("step") == "prune" and last.get("kind") == kind
 
 
-def _points(
-    models: Mapping[Path, Model], sparsities: Sequence[float], validation: ImageSet
-) -> list[PruningPoint]:
-    """Return the figures of all models, whose latencies are measured in turns."""
+def _earlier(model: Model, kind: str, source: Path, done: Mapping[Path, Model]) -> dict[Path, Model]:
+    """Return the same model after other prunings of the kind, as they lie beside it."""
+    found = {}
+    for path in sorted(source.parent.glob(f"{escape(source.stem)}-{kind}-*{SUFFIX}")):
+        if path not in done:
+            with suppress(DataError):  # no model, or one of code that is not trusted
+                other = load_model(path, is_trusted=model.is_trusted)
+                if _is_pruned(other, model, kind):
+                    found[path] = other
+    return found
+
+
+def _points(model: Model, pruned: Sequence[Model], validation: ImageSet) -> list[PruningPoint]:
+    """Return the figures of a model and what was pruned of it, whose latencies are measured in turns."""
+    steps: Any = [one.changes[-1] for one in pruned]
+    asked = [(step["sparsity"], step["epochs"], one) for step, one in zip(steps, pruned, strict=True)]
+    rows = [(0.0, 0, model), *sorted(asked, key=lambda row: row[:2])]
     compared = validation.take(range(min(N_COMPARED, len(validation))))
     with TemporaryDirectory() as folder, Console(stderr=True, emoji=False).status("measuring latency"):
-        files = [Path(folder) / f"{number}.onnx" for number in range(len(models))]
-        for model, file in zip(models.values(), files, strict=True):
-            export(model, "onnx", file, compared)
+        files = [Path(folder) / f"{number}.onnx" for number in range(len(rows))]
+        for (_, _, each), file in zip(rows, files, strict=True):
+            export(each, "onnx", file, compared)
         latencies = interleaved_latencies(files)
+    whole = n_nonzero(model.network)
     return [
         PruningPoint(
             sparsity,
-            n_nonzero(model.network),
-            flops_of(model.network, model.input.shape),
+            epochs,
+            1 - n_nonzero(each.network) / whole,
+            n_nonzero(each.network),
+            flops_of(each.network, each.input.shape),
             latency.median,
-            float((model.logits(validation).argmax(axis=1) == validation.labels).mean()),
+            latency.spread,
+            float((each.logits(validation).argmax(axis=1) == validation.labels).mean()),
         )
-        for sparsity, model, latency in zip(sparsities, models.values(), latencies, strict=True)
+        for (sparsity, epochs, each), latency in zip(rows, latencies, strict=True)
     ]
 
 
 def _show(points: Sequence[PruningPoint], n_images: int) -> None:
     """Print the curve."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("sparsity", "parameters", "FLOPs", "latency, ms", "accuracy", "change"):
+    for title in ("sparsity", "epochs", "gone", "parameters", "FLOPs", "latency, ms", "accuracy", "change"):
         table.add_column(title, justify="right", no_wrap=True)
     for point in points:
         table.add_row(
             f"{point.sparsity:g}" if point.sparsity else "none",
+            f"{point.epochs}" if point.sparsity else "",
+            f"{100 * point.gone:.1f} %" if point.sparsity else "",
             f"{point.parameters:,}",
             f"{point.flops:,}",
             f"{1e3 * point.latency:.3f}",
@@ -163,6 +203,7 @@ def _show(points: Sequence[PruningPoint], n_images: int) -> None:
         )
     Console(emoji=False).print(table)
     typer.echo(
-        "parameters that are not zero; FLOPs an image, zeros included; latency of ONNX Runtime, one image, "
-        f"one thread, in turns; accuracy on {n_images:,} validation images, not test images"
+        "gone: share of the parameters; those counted are not zero; FLOPs an image, zeros included; latency "
+        f"of ONNX Runtime, one image, one thread, in turns; accuracy on {n_images:,} validation images, not "
+        "test images"
     )

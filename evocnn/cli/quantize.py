@@ -1,5 +1,6 @@
 """Quantizing a model from the command line."""
 
+import json
 from pathlib import Path
 
 import typer
@@ -7,14 +8,22 @@ from rich.console import Console
 from rich.table import Table
 
 from evocnn.deploy.export import split_images
-from evocnn.deploy.model import load_model
+from evocnn.deploy.model import SUFFIX, Model, load_model
+from evocnn.deploy.model_card import write_model_card
+from evocnn.deploy.predict import METADATA_KEY, open_onnx
 from evocnn.deploy.quantization import Quantized, quantize
+from evocnn.errors import DataError, EvocnnError
+
+ENDING = "-int8.onnx"
+TRAINED, ALONE = "trained", "int8"  # rows ahead of those of a pruned model
 
 
 def quantize_model(
     source: Path, out: Path | None, max_drop: float, data: Path | None, *, is_trusted: bool
 ) -> None:
     """Write a model as an ONNX file of 8-bit integers, and show what that changed.
+
+    Of a pruned model the table begins with the trained one, where that lies beside it.
 
     Args:
         source: The model's file.
@@ -23,39 +32,79 @@ def quantize_model(
         data: Where the images of the model's run lie now.
         is_trusted: Whether code that the file names may be imported.
     """
-    path = out or source.with_name(f"{source.stem}-int8.onnx")
+    path = out or source.with_name(f"{source.stem}{ENDING}")
     model = load_model(source, is_trusted=is_trusted)
     training, validation = split_images(model, data)
+    is_pruned = any(step["step"] == "prune" for step in model.changes)
+    beside = _beside(model, source, path) if is_pruned else {}
     with Console(stderr=True, emoji=False).status("quantizing"):
-        found = quantize(model, path, training, validation, max_drop)
-    _show(found)
+        found = quantize(model, path, training, validation, max_drop, beside=beside)
+    _show(found, is_pruned=is_pruned)
     typer.echo(
         f"calibrated on {found.n_calibration:,} training images; accuracy on {found.n_images:,} validation "
         "images, not test images; latency of ONNX Runtime, one image, one thread, in turns"
     )
+    if is_pruned and not beside:
+        typer.echo(
+            "note: the trained model does not lie beside the pruned one, and is not compared", err=True
+        )
     typer.echo(f"wrote {path}")
+    typer.echo(f"wrote {write_model_card(model.after(found.step), source, path, 'onnx', found.made)}")
 
 
-def _show(found: Quantized) -> None:
-    """Print the figures before and after, and what has become of them."""
-    before, after = found.before, found.after
+def _beside(model: Model, source: Path, path: Path) -> dict[str, Model | Path]:
+    """Return the model that was pruned, and what an earlier command quantized of it, as they lie there."""
+    n_kept = [step["step"] for step in model.changes].index("prune")
+    for file in sorted(source.parent.glob(f"*{SUFFIX}"), key=lambda file: (len(file.name), file)):
+        try:
+            other = load_model(file, is_trusted=model.is_trusted)
+        except EvocnnError:
+            continue
+        if other.changes == model.changes[:n_kept] and other.chromosome.key == model.chromosome.key:
+            int8 = file.with_name(f"{file.stem}{ENDING}")
+            is_there = int8.resolve() != path.resolve() and _is_quantized(int8, model)
+            return {TRAINED: other, **({ALONE: int8} if is_there else {})}
+    return {}
+
+
+def _is_quantized(path: Path, model: Model) -> bool:
+    """Return whether a file is a quantized one of a model's chromosome."""
+    try:
+        about = json.loads(open_onnx(path).session.get_modelmeta().custom_metadata_map[METADATA_KEY])
+    except DataError:
+        return False
+    return (about.get("weights"), about.get("chromosome")) == ("int8", model.chromosome.to_json())
+
+
+def _show(found: Quantized, *, is_pruned: bool) -> None:
+    """Print the figures from the first network to the last, and their ratios to the first."""
+    names = ("pruned", "pruned, int8") if is_pruned else ("float32", "int8")
+    rows = {**found.others, names[0]: found.before, names[1]: found.after}
+    first = next(iter(rows.values()))
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("")
-    for title in ("accuracy", "bytes of weights", "bytes of file", "latency, ms"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for name, figures in (("float32", before), ("int8", after)):
+    table.add_column("", no_wrap=True)
+    for title in (
+        "accuracy",
+        "change",
+        "bytes of\nweights",
+        "ratio",
+        "bytes\nof file",
+        "latency,\nms",
+        "ratio",
+    ):
+        table.add_column(title, justify="right", no_wrap=True, vertical="bottom")
+    for name, figures in rows.items():
+        change = f"{figures.accuracy - first.accuracy:+.4f}"
+        weights = f"{figures.weight_bytes / first.weight_bytes:.3f}"
+        latency = f"{figures.latency.median / first.latency.median:.2f}"
         table.add_row(
             name,
             f"{figures.accuracy:.4f}",
+            "" if figures is first else change,
             f"{figures.weight_bytes:,}",
+            "" if figures is first else weights,
             f"{figures.file_bytes:,}",
             f"{1e3 * figures.latency.median:.3f}",
+            "" if figures is first else latency,
         )
-    table.add_row(
-        "change",
-        f"{0.0 - found.drop:+.4f}",
-        f"x {after.weight_bytes / before.weight_bytes:.3f}",
-        f"x {after.file_bytes / before.file_bytes:.3f}",
-        f"x {after.latency.median / before.latency.median:.2f}",
-    )
     Console(emoji=False).print(table)

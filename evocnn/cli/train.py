@@ -1,5 +1,6 @@
 """Training one network of a run in full from the command line, and judging it on the test split."""
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from evocnn.cli.full_training import reading_lines, trained_models
 from evocnn.deploy.judgement import Judgement, check_at_rest, judge, probabilities, recorded
-from evocnn.deploy.model import Model
+from evocnn.deploy.model import SUFFIX, Model
 from evocnn.deploy.terms import FullTraining, Terms, full_training, terms_of
 from evocnn.errors import DataError
 from evocnn.report.confusion import plot_confusion, show_confusion, write_confusion
@@ -48,10 +49,13 @@ def run_train(
     record = pick(run, wanted)
     check_at_rest(run)
     terms = terms_of(run, data, epochs=epochs, all_data=all_data)
-    trainings = [full_training(terms, record, wanted, seed) for seed in range(n_seeds)]
-    home = trainings[0].path.parent
+    home = full_training(terms, record, wanted, 0).path.parent
+    earlier = _further_seeds(home, n_seeds)
+    trainings = [full_training(terms, record, wanted, seed) for seed in (*range(n_seeds), *earlier)]
     n_epochs = trainings[0].epochs
     seeds = "1 seed" if n_seeds == 1 else f"{n_seeds} seeds"
+    if earlier:
+        seeds += f" with {len(earlier)} more that {'was' if len(earlier) == 1 else 'were'} trained before"
     typer.echo(f"{run.name}: ticket {record.ticket}, {trainings[0].chromosome.text}")
     typer.echo(
         f"{n_epochs} {'epoch' if n_epochs == 1 else 'epochs'} on {len(terms.training):,} training images"
@@ -70,6 +74,12 @@ def run_train(
     for path in [*(trainings[seed].path for seed in done), *written]:
         typer.echo(f"wrote {path}" if not is_done or path in written else f"model {path}")
     typer.echo(f"use it elsewhere: {command('export', trainings[min(done)].path)}")
+
+
+def _further_seeds(home: Path, n_seeds: int) -> list[int]:
+    """Return the seeds beyond those asked for whose models lie there, as curves and confusion hold all."""
+    found = (re.fullmatch(rf"model-seed([1-9]\d*){re.escape(SUFFIX)}", file.name) for file in home.glob("*"))
+    return sorted(seed for match in found if match and (seed := int(match[1])) >= n_seeds)
 
 
 def _judged(

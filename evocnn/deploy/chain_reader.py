@@ -86,7 +86,7 @@ class ChainReader:
                         step, "normalization and activation stand only behind a convolution, in this order"
                     )
                 case _:
-                    raise _refusal(step, "no gene has such a layer there")
+                    raise _refusal(step, f"no gene has such a layer there; {_GENES}")
             ahead = gene
 
     def _convolution(self, step: Step) -> tuple[Conv, Pool | None]:
@@ -273,6 +273,12 @@ def _square(step: Step, name: str) -> int:
 
 def _pair(value: Any) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else tuple(value)
+
+
+_GENES = (
+    "ahead of the head there may be convolutions, each with its normalization and activation, pools, and "
+    "dropout; the head is a global pool or flattening, and dense layers"
+)
 
 
 def _refusal(step: Step, rule: str) -> GeneError:

@@ -63,6 +63,15 @@ class Exported(NamedTuple):
     limit: float
     n_other: int
 
+    @property
+    def comparison(self) -> str:
+        """How it was made sure that it is the same network."""
+        images = "1 image changes" if self.n_other == 1 else f"{self.n_other:,} images change"
+        return (
+            f"loaded again and compared on {self.n_images:,} validation images: logits differ by at most "
+            f"{self.difference:.1e} (limit {self.limit:.1e}), {images} class"
+        )
+
 
 class Classifier(nn.Module):
     """From pixels to probabilities and logits: what is exported.

@@ -36,6 +36,8 @@ SUFFIX = ".safetensors"
 _METADATA_KEY = "evocnn"  # of the file's metadata
 _TABLES = ("name", "seed", "data", "space", "training")  # of an experiment that a model needs
 _VERSIONS = ("evocnn", "commit", "python", "torch", "processor")  # on which weights depend
+_EXPORTED = (".onnx", ".pt2")  # endings of what evocnn export makes of a model
+_TRAINED = f"model{SUFFIX}"  # as evocnn train names it
 _MOST_SHOWN = 200  # letters of what is wrong with a file
 
 
@@ -85,6 +87,11 @@ class Model:
             parts.append(self.network(normalized(pixels).contiguous(memory_format=torch.channels_last)))
         found: npt.NDArray[np.float32] = torch.cat(parts).numpy()
         return found
+
+    @property
+    def changes(self) -> list[Mapping[str, JSON]]:
+        """The steps that made the weights what they are: tests, which change none, aside."""
+        return [step for step in self.steps if step["step"] != "test"]
 
     def after(self, step: Mapping[str, JSON], network: nn.Module | None = None) -> "Model":
         """Return the model after one more step, which may have changed its network."""
@@ -184,6 +191,12 @@ def _read(path: Path) -> tuple[str, dict[str, Tensor]]:
     Raises:
         DataError: The file is missing, cannot be read or is no model.
     """
+    if path.is_file() and path.suffix in _EXPORTED:
+        message = (
+            f"a model must be a {SUFFIX} file that evocnn train made, but '{path}' is an exported file "
+            "already; name the model that it was made of, or use it with evocnn predict"
+        )
+        raise DataError(message)
     if not path.is_file():
         there = "a folder" if path.is_dir() else "another file" if path.exists() else "missing"
         message = (
@@ -204,7 +217,9 @@ def _read(path: Path) -> tuple[str, dict[str, Tensor]]:
 
 def _way_out(path: Path) -> str:
     """Return which models there are at a path that is none: those of a run, or of a folder of one."""
-    found = sorted(one for place in ("*", "*/*", f"{MODELS}/*/*") for one in path.glob(f"{place}{SUFFIX}"))
+    places = ("*", "*/*", f"{MODELS}/*/*")
+    found = [one for place in places for one in path.glob(f"{place}{SUFFIX}")]
+    found.sort(key=lambda one: (one.name != _TRAINED, one))  # ahead of what was pruned of it
     if found:
         return f"name one: {', '.join(map(str, found[:MAX_NAMED]))}"
     if (path / RUN_FILE).exists():

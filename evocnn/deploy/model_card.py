@@ -11,11 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from evocnn.deploy.export import OPSET, Exported
+from evocnn.deploy.export import OPSET
 from evocnn.deploy.judgement import SHARED, overlap
 from evocnn.deploy.model import Model, versions
 from evocnn.deploy.pruning import flops_of
-from evocnn.errors import DataError
+from evocnn.errors import DataError, EvocnnError
+from evocnn.runs import open_run
 from evocnn.store.durable import write_durably
 
 _CHUNK = 1 << 20  # bytes that are hashed at a time
@@ -27,48 +28,46 @@ _FITS = {
 _PACKAGES = ("onnx", "onnxruntime", "onnxscript", "safetensors")  # beside those of a training
 
 
-def write_model_card(model: Model, source: Path, exported: Exported) -> Path:
+def write_model_card(model: Model, source: Path, exported: Path, form: str, made: str) -> Path:
     """Write the card of an exported file beside it, and return its path.
 
     Args:
         model: The model.
         source: The file that it was loaded from.
         exported: The file that was made of it.
+        form: `onnx`, `torch` or `safetensors`.
+        made: What was done with the file, to stand behind "it was".
 
     Raises:
         DataError: The card cannot be written.
     """
-    path = exported.path.with_name(f"{exported.path.name}.md")
+    path = exported.with_name(f"{exported.name}.md")
     try:
-        write_durably(path, ("\n".join(_lines(model, source, exported)) + "\n").encode())
+        write_durably(path, ("\n".join(_lines(model, source, exported, form, made)) + "\n").encode())
     except OSError as error:
         message = f"model card '{path}' must be writable, but: {error.strerror}; choose another place"
         raise DataError(message) from error
     return path
 
 
-def _lines(model: Model, source: Path, exported: Exported) -> Iterator[str]:
+def _lines(model: Model, source: Path, exported: Path, form: str, made: str) -> Iterator[str]:
     origin = model.origin
-    yield f"# Model card: {_text(origin.experiment['name'])}, {_text(exported.path.name)}\n"
+    yield f"# Model card: {_text(origin.experiment['name'])}, {_text(exported.name)}\n"
     yield _in_short(model)
     yield "\n## Files\n"
     yield "| file | bytes | SHA-256 |\n|---|---|---|"
-    for path in dict.fromkeys((exported.path, source)):
+    for path in dict.fromkeys((exported, source)):
         yield f"| {_cell(path.name)} | {path.stat().st_size:,} | `{_digest(path)}` |"
-    yield (
-        f"\n{_code(exported.path.name)} was loaded again and compared with {_code(source.name)} on "
-        f"{exported.n_images:,} validation images: logits differ by at most {exported.difference:.1e} "
-        f"(limit {exported.limit:.1e}), the class of {exported.n_other:,} images differs."
-    )
+    yield f"\n{_code(exported.name)} was made of {_code(source.name)}. It was {made}."
     yield "\n## How to use it\n"
-    yield from _usage(model, exported)
+    yield from _usage(model, exported.name, form)
     yield "\n## Intended use\n"
     yield (
         f"Sorting images like those of {_code(origin.data['name'])} into these {len(model.class_names)} "
         "classes, where single mistakes do little harm or are noticed."
     )
     yield "\n## Limits\n"
-    yield from (f"- {limit}" for limit in _limits(model))
+    yield from (f"- {limit}" for limit in _limits(model, source))
     yield "\n## Figures and how it was made\n"
     yield from _steps(model)
     yield "\n## Data\n"
@@ -99,31 +98,31 @@ def _in_short(model: Model) -> str:
     )
 
 
-def _usage(model: Model, exported: Exported) -> Iterator[str]:
+def _usage(model: Model, name: str, form: str) -> Iterator[str]:
     channels, height, width = model.input.shape
-    if exported.form == "safetensors":
+    if form == "safetensors":
         yield "`evocnn.deploy.model.load_model` returns it; the metadata hold the chromosome as JSON.\n"
     else:
-        opset = f" (ONNX opset {OPSET})" if exported.form == "onnx" else ""
+        opset = f" (ONNX opset {OPSET})" if form == "onnx" else ""
         yield (
             f"Input{opset}: `images`, uint8 of shape (n, {channels}, {height}, {width}), any n, not "
             f"normalized. Outputs: `probabilities` and `logits`, float32 of shape "
             f"(n, {len(model.class_names)}). The metadata hold the classes' names as JSON.\n"
         )
-    if exported.form == "onnx":
-        yield f"{_code(f'evocnn predict {exported.path.name} IMAGE...')} needs nothing but this file.\n"
+    if form == "onnx":
+        yield f"{_code(f'evocnn predict {name} IMAGE...')} needs nothing but this file.\n"
     mean, deviation = (
         ", ".join(f"{value:.4g}" for value in figures)
         for figures in (model.input.mean, model.input.deviation)
     )
-    place = "ahead of the network" if exported.form == "safetensors" else "inside the graph"
+    place = "ahead of the network" if form == "safetensors" else "inside the graph"
     yield (
         f"Of images of another aspect ratio {_FITS[model.input.framing.fit]}. Normalization, {place}: "
         f"subtract the mean {mean}, divide by the deviation {deviation}, in units of 0 to 255."
     )
 
 
-def _limits(model: Model) -> Iterator[str]:
+def _limits(model: Model, source: Path) -> Iterator[str]:
     yield (
         "Every image gets one of these classes, also one that shows none of them. Probabilities were not "
         "calibrated, and do not tell how much an image is like those of training."
@@ -144,9 +143,22 @@ def _limits(model: Model) -> Iterator[str]:
     last: Mapping[str, Any] = tests[-1] if tests else {}
     if last.get(SHARED):
         yield f"Of its last test: {overlap(last[SHARED], last.get('images', 0))}."
-    n_readings = tests[-1].get("reading", 1) if tests else 1
-    if isinstance(n_readings, int) and n_readings > 1:
-        yield f"The test split had been read {n_readings} times by then; choices may have followed from it."
+    number = last.get("reading", 1)
+    n_readings = max(number if isinstance(number, int) else 1, _readings(source, last.get("when")))
+    if n_readings > 1:
+        yield (
+            f"The test split of the run has been read {n_readings} times so far, for this test the "
+            f"{_text(_shown(number))}. time; choices may have followed from it."
+        )
+
+
+def _readings(source: Path, when: object) -> int:
+    """Return how often the test split was read of the run in which a model lies with its test."""
+    try:
+        readings = open_run(source.resolve().parents[2]).readings
+    except (EvocnnError, IndexError):  # the model lies elsewhere
+        return 0
+    return len(readings) if when in [entry["when"] for entry in readings] else 0
 
 
 def _steps(model: Model) -> Iterator[str]:

@@ -20,6 +20,7 @@ METADATA_KEY = "evocnn"  # of the file's metadata
 INPUT, PROBABILITIES, LOGITS = "images", "probabilities", "logits"  # of the graph
 CPU = "CPUExecutionProvider"
 _BATCH = 64  # images at a time
+_ENDINGS = (".jpeg", ".jpg", ".png", ".webp")  # of files that are to be images, even where they are none
 _ERRORS_ALONE = 3  # severity from which ONNX Runtime writes to the terminal
 
 
@@ -75,8 +76,8 @@ class Listing(NamedTuple):
     """What files and folders hold.
 
     Attributes:
-        images: Files that are named, and those of folders that start like images.
-        others: Files of folders that do not.
+        images: Files that are named, and those of folders that start, or are named, like images.
+        others: The other files of folders.
     """
 
     images: tuple[Path, ...]
@@ -98,6 +99,13 @@ def open_onnx(path: Path, n_threads: int = 0, provider: str = CPU) -> OnnxModel:
         message = (
             f"a model to predict with must be an .onnx file, but it was '{path}'; evocnn export makes one of "
             "a model"
+        )
+        raise DataError(message)
+    if not path.is_file():
+        there = "a folder" if path.is_dir() else "missing"
+        message = (
+            f"model '{path}' must be a file, but it was {there}; check the path, or make one with evocnn "
+            "export"
         )
         raise DataError(message)
     session = session_of(path, n_threads, provider)
@@ -163,7 +171,8 @@ def list_files(paths: Sequence[Path]) -> Listing:
         for found in sorted(path.rglob("*")):
             is_hidden = any(part.startswith(".") for part in found.relative_to(path).parts)
             if found.is_file() and not is_hidden:
-                (images if is_image(found) else others).append(found)
+                is_meant = found.suffix.lower() in _ENDINGS
+                (images if is_meant or is_image(found) else others).append(found)
     return Listing(tuple(images), tuple(others))
 
 

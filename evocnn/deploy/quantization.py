@@ -9,10 +9,11 @@ must not depend on the CPU that it is run on.
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from evocnn.deploy.latency import interleaved_latencies
 from evocnn.deploy.model import Model
 from evocnn.deploy.predict import INPUT, METADATA_KEY, OnnxModel, open_onnx
 from evocnn.errors import DataError, ExperimentError, ExportError
+from evocnn.genotype import JSON
 from evocnn.store.durable import write_durably
 from evocnn.training.data import ImageSet, training_subset
 from evocnn.training.latency import Latency
@@ -61,12 +63,35 @@ class Quantized(NamedTuple):
         after: The file that was written.
         n_images: Validation images.
         n_calibration: Training images on which ranges were seen.
+        others: What was measured beside them, by name.
     """
 
     before: Figures
     after: Figures
     n_images: int
     n_calibration: int
+    others: Mapping[str, Figures] = MappingProxyType({})
+
+    @property
+    def made(self) -> str:
+        """What was done with the file, for its card."""
+        before, after = self.before, self.after
+        return (
+            f"quantized to integers of 8 bits, with ranges of activations as {self.n_calibration:,} training "
+            f"images show them; on {self.n_images:,} validation images its accuracy is {after.accuracy:.4f}, "
+            f"that of the model {before.accuracy:.4f}"
+        )
+
+    @property
+    def step(self) -> dict[str, JSON]:
+        """What a model's steps say of it."""
+        return {
+            "step": "quantize",
+            "images": self.n_calibration,
+            "validation_accuracy": self.after.accuracy,
+            "weight_bytes": self.after.weight_bytes,
+            "file_bytes": self.after.file_bytes,
+        }
 
     @property
     def drop(self) -> float:
@@ -75,7 +100,13 @@ class Quantized(NamedTuple):
 
 
 def quantize(
-    model: Model, path: Path, training: ImageSet, validation: ImageSet, max_drop: float = MAX_DROP
+    model: Model,
+    path: Path,
+    training: ImageSet,
+    validation: ImageSet,
+    max_drop: float = MAX_DROP,
+    *,
+    beside: Mapping[str, Model | Path] = MappingProxyType({}),
 ) -> Quantized:
     """Write a model as an ONNX file of 8-bit integers, and compare it with the model.
 
@@ -85,6 +116,7 @@ def quantize(
         training: Images of which some show the ranges of activations.
         validation: Images on which accuracies are measured.
         max_drop: Accuracy that may be lost.
+        beside: Models and exported files that are measured in the same turns, by name.
 
     Raises:
         ExperimentError: The file's name does not end in .onnx, or the limit is no share.
@@ -103,11 +135,17 @@ def quantize(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=path.parent, prefix=".quantize-") as folder:
-            files = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+            files = [Path(folder) / "float.onnx", Path(folder) / "int8.onnx"]
             export(model, "onnx", files[0], validation)
             _write(files[0], files[1], shown)
             shares = [accuracy(open_onnx(file), validation) for file in files]
             _check_drop(shares[0], shares[1], max_drop, len(validation))
+            for number, other in enumerate(beside.values()):
+                file = other if isinstance(other, Path) else Path(folder) / f"beside-{number}.onnx"
+                if not isinstance(other, Path):
+                    export(other, "onnx", file, validation)
+                files.append(file)
+                shares.append(accuracy(open_onnx(file), validation))
             figures = [
                 Figures(share, weight_bytes(file), file.stat().st_size, latency)
                 for share, file, latency in zip(shares, files, interleaved_latencies(files), strict=True)
@@ -116,7 +154,8 @@ def quantize(
     except OSError as error:
         message = f"quantized file '{path}' must be writable, but: {error}; choose another place"
         raise DataError(message) from error
-    return Quantized(figures[0], figures[1], len(validation), len(shown))
+    others = dict(zip(beside, figures[2:], strict=True))
+    return Quantized(figures[0], figures[1], len(validation), len(shown), others)
 
 
 def accuracy(model: OnnxModel, images: ImageSet) -> float:

@@ -70,7 +70,7 @@ def test_each_sparsity_gives_a_model_and_a_row(evocnn: Call, source: Path) -> No
     assert "then 2 epochs on 32 training images" in said.out  # the experiment's, with no training known
     rows = [line.split() for line in said.out.splitlines()]
     assert [row[0] for row in rows[2:5]] == ["none", "0.3", "0.6"]
-    assert [row[3] for row in rows[2:5]] == ["1.000", "2.000", "3.000"]
+    assert [row[-3] for row in rows[3:5]] == ["2.000", "3.000"]
     assert "8 validation images, not test images" in said.out
     with (source.parent / "model-channels.csv").open() as file:
         points = list(csv.DictReader(file))
@@ -78,6 +78,10 @@ def test_each_sparsity_gives_a_model_and_a_row(evocnn: Call, source: Path) -> No
     for point in points[1:]:
         path = source.parent / f"model-channels-{float(point['sparsity']):g}.safetensors"
         step: Any = load_model(path).steps[-1]
+        gone = 1 - step["nonzero_parameters"] / int(points[0]["parameters"])
+        assert float(point["gone"]) == pytest.approx(gone)
+        assert f"{100 * gone:.1f} %" in said.out
+        assert int(point["epochs"]) == step["epochs"] == 2
         assert (int(point["parameters"]), int(point["flops"])) == (step["nonzero_parameters"], step["flops"])
         assert float(point["accuracy"]) == pytest.approx(step["validation_accuracy"])
         assert f"wrote {path}" in said.out
@@ -85,7 +89,7 @@ def test_each_sparsity_gives_a_model_and_a_row(evocnn: Call, source: Path) -> No
 
 
 @pytest.mark.usefixtures("quick")
-def test_what_was_pruned_before_is_found_again_unless_something_else_is_asked(
+def test_what_was_pruned_before_is_found_again_and_never_replaced_by_something_else(
     evocnn: Call, source: Path, tmp_path: Path
 ) -> None:
     copy = tmp_path / "model.safetensors"
@@ -97,9 +101,34 @@ def test_what_was_pruned_before_is_found_again_unless_something_else_is_asked(
     assert "note: the model was trained on the validation images, too" in first.out
     assert "pruned already" not in first.out
     assert "sparsity 0.5: pruned already" in again.out
-    assert "pruned already" not in evocnn(*command, "--epochs", 1).out
+    pruned = tmp_path / "model-weights-0.5.safetensors"
+    kept = pruned.read_bytes()
+    refused = evocnn(*command, "--epochs", 1)
+    assert refused.code == 2
+    assert f"'{pruned}' must be missing, or hold this model pruned to 0.5 with --epochs 1," in refused.err
+    assert "it held it pruned to 0.5 with --epochs 3; ask for the same, or rename the file" in refused.err
     replace(model, steps=({"step": "train", "epochs": 3, "seed": 1},)).save(copy)
-    assert "pruned already" not in evocnn(*command, "--epochs", 1).out
+    assert "it held another model; ask for the same" in evocnn(*command).err
+    assert pruned.read_bytes() == kept
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_curve_holds_all_prunings_of_a_kind_that_lie_there(
+    evocnn: Call, source: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "model.safetensors"
+    copy.write_bytes(source.read_bytes())
+    command = ("prune", copy, "--data", source.parent / "halves.npz", "--epochs")
+    evocnn(*command, 1, "--sparsity", ".4,.6")
+    evocnn(*command, 1, "--sparsity", ".5", "--kind", "weights")
+    (tmp_path / "model-channels-0.6.safetensors").rename(tmp_path / "model-channels-0.6-one.safetensors")
+    (tmp_path / "model-channels-mine.safetensors").write_text("no model")
+    said = evocnn(*command, 2, "--sparsity", ".6")
+    assert said.code == 0, said.err
+    with (tmp_path / "model-channels.csv").open() as file:
+        points = [(row["sparsity"], row["epochs"]) for row in csv.DictReader(file)]
+    assert points == [("0.0", "0"), ("0.4", "1"), ("0.6", "1"), ("0.6", "2")]
+    assert "also in the curve: " in said.out
 
 
 @pytest.mark.usefixtures("quick")
@@ -164,24 +193,82 @@ def test_a_wrong_option_is_a_mistake(
     assert message in said.err
 
 
-def test_a_quantized_file_stands_in_a_table_beside_the_model(
+def figures_of(share: float, latency: float = 0.001) -> Figures:
+    return Figures(0.9 + share / 20, round(1_000 * share), round(3_000 * share), Latency(latency, 0.0))
+
+
+def test_a_quantized_file_stands_in_a_table_beside_the_model_and_has_a_card(
     evocnn: Call, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
 
-    def quantize(model: Model, path: Path, training: Any, validation: Any, max_drop: float) -> Quantized:
-        asked.append((model.class_names, path, len(training), len(validation), max_drop))
-        before = Figures(0.96, 1_000, 3_000, Latency(0.002, 0.0))
-        return Quantized(before, Figures(0.95, 250, 1_500, Latency(0.001, 0.0)), 8, 32)
+    def quantize(
+        model: Model, path: Path, training: Any, validation: Any, max_drop: float, **others: Any
+    ) -> Quantized:
+        asked.append((model.class_names, path, len(training), len(validation), max_drop, others))
+        path.write_bytes(b"graph")
+        return Quantized(figures_of(1.0, 0.002), figures_of(0.5), 8, 32)
 
     monkeypatch.setattr(quantize_command, "quantize", quantize)
     said = evocnn("quantize", source, "--max-drop", ".03")
     path = source.parent / "model-int8.onnx"
-    assert asked == [(("left", "right"), path, 32, 8, 0.03)]
+    assert asked == [(("left", "right"), path, 32, 8, 0.03, {"beside": {}})]
     rows = [line.split() for line in said.out.splitlines()]
-    assert rows[1:4] == [
-        ["float32", "0.9600", "1,000", "3,000", "2.000"],
-        ["int8", "0.9500", "250", "1,500", "1.000"],
-        ["change", "-0.0100", "x", "0.250", "x", "0.500", "x", "0.50"],
+    assert rows[2:4] == [
+        ["float32", "0.9500", "1,000", "3,000", "2.000"],
+        ["int8", "0.9250", "-0.0250", "500", "0.500", "1,500", "1.000", "0.50"],
     ]
-    assert f"wrote {path}" in said.out
+    assert f"wrote {path}\n" in said.out
+    card = path.with_name("model-int8.onnx.md").read_text(encoding="utf-8")
+    assert "as 32 training images show them; on 8 validation images its accuracy is 0.9250, that of" in card
+    assert (
+        "| 1. quantize | images 32; validation accuracy 0.925; weight bytes 500; file bytes 1,500 |" in card
+    )
+    assert said.err == ""
+
+
+def test_of_a_pruned_model_the_table_begins_with_the_trained_one(
+    evocnn: Call, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = load_model(source).after({"step": "train", "epochs": 3})
+    tested = trained.after({"step": "test"})
+    pruned = trained.after({"step": "prune", "kind": "weights", "sparsity": 0.5, "epochs": 1})
+    other = load_model(source).after({"step": "train", "epochs": 4})
+    other.save(tmp_path / "m.safetensors")
+    path = tmp_path / "model-weights-0.5.safetensors"
+    pruned.save(path)
+    asked: list[Any] = []
+
+    def quantize(_: Model, path: Path, *rest: Any, beside: Any) -> Quantized:
+        asked.append({name: getattr(one, "steps", one) for name, one in beside.items()})
+        path.write_bytes(b"graph")
+        found = {name: figures_of(share) for name, share in zip(beside, (1.0, 0.3), strict=False)}
+        return Quantized(figures_of(0.5), figures_of(0.2), 8, 32, found)
+
+    monkeypatch.setattr(quantize_command, "quantize", quantize)
+    alone = evocnn("quantize", path)
+    assert "note: the trained model does not lie beside the pruned one, and is not compared" in alone.err
+    tested.save(tmp_path / "model.safetensors")
+    evocnn("quantize", path)
+    monkeypatch.setattr(quantize_command, "_is_quantized", lambda file, _: file.name == "model-int8.onnx")
+    said = evocnn("quantize", path)
+    assert asked == [
+        {},
+        {"trained": tested.steps},
+        {"trained": tested.steps, "int8": tmp_path / "model-int8.onnx"},
+    ]
+    rows = [line.split() for line in said.out.splitlines()]
+    assert rows[2:6] == [
+        ["trained", "0.9500", "1,000", "3,000", "1.000"],
+        ["int8", "0.9150", "-0.0350", "300", "0.300", "900", "1.000", "1.00"],
+        ["pruned", "0.9250", "-0.0250", "500", "0.500", "1,500", "1.000", "1.00"],
+        ["pruned,", "int8", "0.9100", "-0.0400", "200", "0.200", "600", "1.000", "1.00"],
+    ]
+
+
+def test_an_exported_file_is_told_from_a_model(evocnn: Call, tmp_path: Path) -> None:
+    (tmp_path / "model-int8.onnx").write_bytes(b"graph")
+    for command in ("export", "quantize", "prune"):
+        said = evocnn(command, tmp_path / "model-int8.onnx")
+        assert said.code == 2
+        assert "model-int8.onnx' is an exported file already" in said.err

@@ -90,16 +90,20 @@ def test_files_that_cannot_be_read_are_named_counted_and_fail_the_command(
     evocnn: Call, halves: None, photos: Path
 ) -> None:
     (photos / "c.png").write_bytes((photos / "a.png").read_bytes()[:30])
-    (photos / "notes.txt").write_text("")
+    (photos / "d.png").write_text("a text")
+    for name in "123456":
+        (photos / f"{name}.txt").write_text("")
     said = evocnn("predict", "m.onnx", photos, "gone.png")
     assert said.code == 1
     assert "b.png" in said.out
     assert "c.png" not in said.out
+    names = ", ".join(str(photos / f"{name}.txt") for name in "12345")
     assert said.err.splitlines() == [
-        "note: files of the folders left out, not JPEG, PNG or WEBP: 1",
+        f"note: files of the folders left out, not JPEG, PNG or WEBP: 6 ({names}, ...)",
         f"cannot be read: {photos / 'c.png'} (unreadable)",
+        f"cannot be read: {photos / 'd.png'} (unreadable)",
         "cannot be read: gone.png (no such file)",
-        "2 of 4 files could not be read",
+        "3 of 5 files could not be read",
     ]
     found = json.loads(evocnn("predict", "--json", "m.onnx", photos / "b.png", "gone.png").out)
     assert found == [
@@ -119,7 +123,7 @@ def test_weights_go_into_a_file_of_their_own(evocnn: Call, model: Path, tmp_path
     assert (said.code, said.err) == (0, "")
     assert re.fullmatch(
         rf"wrote {path}: [\d,]+ bytes; loaded again and compared on 4 validation images: logits differ by at "
-        rf"most \S+ \(limit 1\.0e-04\), the class of 0 differs\nwrote {path}\.md\n",
+        rf"most \S+ \(limit 1\.0e-04\), 0 images change class\nwrote {path}\.md\n",
         said.out,
     )
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"w.safetensors", "w.safetensors.md"}
@@ -148,8 +152,9 @@ def test_mistakes_of_an_export_are_told(evocnn: Call, model: Path, options: list
 def test_in_place_of_a_model_a_folder_is_told_with_the_models_in_it(
     evocnn: Call, model: Path, tmp_path: Path
 ) -> None:
+    (model.parent / "a-pruned.safetensors").touch()  # behind what it was pruned of
     for folder, message in (
-        (model.parent, f"but it was a folder; name one: {model}"),
+        (model.parent, f"but it was a folder; name one: {model}, "),
         (tmp_path, "but it was a folder; this run has none yet; make one with: evocnn train"),
         (tmp_path / "gone.safetensors", "but it was missing; check the path, or make one with: evocnn train"),
     ):
@@ -177,6 +182,7 @@ def test_latencies_stand_in_a_table(evocnn: Call, monkeypatch: pytest.MonkeyPatc
         ]
 
     monkeypatch.setattr(latency_command, "latencies", latencies)
+    monkeypatch.setattr(latency_command.os, "cpu_count", lambda: 2)
     said = evocnn("latency", "m.onnx", "--batch-sizes", "1, 64,1", "--threads", "2")
     assert (said.code, said.err) == (0, "")
     rows = [line.split() for line in said.out.splitlines()]
@@ -185,14 +191,18 @@ def test_latencies_stand_in_a_table(evocnn: Call, monkeypatch: pytest.MonkeyPatc
         ["GPU", "-", "64", "4.000", "0.000", "16,000"],
     ]
     assert "after 5 to warm up" in said.out
+    monkeypatch.setattr(latency_command.os, "cpu_count", lambda: 1)
+    said = evocnn("latency", "m.onnx", "--batch-sizes", "1, 64,1", "--threads", "2")
+    assert said.err == "note: 2 threads share 1 core here, and wait for each other\n"
 
 
-@pytest.mark.parametrize("option", ["--batch-sizes", "--threads"])
+@pytest.mark.parametrize(("option", "example"), [("--batch-sizes", "1,32"), ("--threads", "1,2")])
 @pytest.mark.parametrize("text", ["0", "1,", "two", "-1", ""])
-def test_numbers_that_are_none_are_told(evocnn: Call, option: str, text: str) -> None:
+def test_numbers_that_are_none_are_told(evocnn: Call, option: str, example: str, text: str) -> None:
     said = evocnn("latency", "m.onnx", option, text)
     assert said.code == 2
-    assert f"{option} must be numbers above 0 with commas between, but it was '{text}'; write" in said.err
+    told = f"{option} must be numbers above 0 with commas between, but it was '{text}'; write {example}\n"
+    assert told in said.err
 
 
 def test_more_threads_than_any_machine_has_are_refused(evocnn: Call) -> None:

@@ -83,6 +83,13 @@ def test_a_network_is_trained_tested_once_and_shown_again(
         line for line in said.out.splitlines() if "0." in line
     ]
     assert (readings, len(open_run(finished).manifest["tests"])) == (["test"], 1)
+    files = {path: path.read_bytes() for path in home_of(finished).glob("*.csv")}
+    fewer = evocnn("train", finished, "--epochs", "2")
+    assert ", 1 seed with 1 more that was trained before, into" in fewer.out
+    assert [line for line in fewer.out.splitlines() if "0." in line] == [
+        line for line in said.out.splitlines() if "0." in line
+    ]
+    assert {path: path.read_bytes() for path in files} == files  # both seeds' still
 
 
 @pytest.mark.usefixtures("_undrawn")

@@ -4,11 +4,12 @@ import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from evocnn.deploy.export import Exported
+from evocnn.deploy import model_card
 from evocnn.deploy.model import Model
 from evocnn.deploy.model_card import write_model_card
 from evocnn.errors import DataError
@@ -38,7 +39,7 @@ def card(model: Model, folder: Path, *, form: str = "onnx", steps: tuple[dict[st
     source, path = folder / "model.safetensors", folder / "m.onnx"
     source.write_bytes(b"weights")
     path.write_bytes(b"graph")
-    written = write_model_card(model, source, Exported(path, form, 361, 2.5e-7, 1e-4, 1))
+    written = write_model_card(model, source, path, form, "compared on 361 images")
     assert written == folder / "m.onnx.md"
     return written.read_text(encoding="utf-8")
 
@@ -47,9 +48,7 @@ def test_files_stand_with_size_and_hash_and_how_they_compare(digits_model: Model
     text = card(digits_model, tmp_path)
     for name, content in (("m.onnx", b"graph"), ("model.safetensors", b"weights")):
         assert f"| `{name}` | {len(content)} | `{hashlib.sha256(content).hexdigest()}` |" in text
-    assert (
-        "on 361 validation images: logits differ by at most 2.5e-07 (limit 1.0e-04), the class of 1 " in text
-    )
+    assert "`m.onnx` was made of `model.safetensors`. It was compared on 361 images.\n" in text
 
 
 def test_network_recipe_data_and_lineage_are_told(digits_model: Model, tmp_path: Path) -> None:
@@ -105,7 +104,10 @@ def test_names_mean_nothing_to_markdown(digits_model: Model, tmp_path: Path) -> 
     [
         ((TRAIN,), "It has not been tested."),
         ((TRAIN, TEST, {"step": "prune"}), "It was changed after it had been tested."),
-        ((TRAIN, {**TEST, "reading": 3}), "The test split had been read 3 times by then; "),
+        (
+            (TRAIN, {**TEST, "reading": 3}),
+            "The test split of the run has been read 3 times so far, for this test the 3. time; ",
+        ),
         (
             (TRAIN, {**TEST, "images": 40, "also_in_training": 3}),
             "Of its last test: 3 of the 40 test images are training images, too, pixel for pixel; ",
@@ -122,12 +124,32 @@ def test_what_is_to_be_known_of_the_test_is_a_limit(
         "It has not been tested.",
         "It was changed after",
         "Of its last test:",
-        "The test split had been read",
+        "The test split of the run has been read",
     )
     assert [start for start in told if f"- {start}" in text] == [
         start for start in told if limit is not None and limit.startswith(start)
     ]
     assert limit is None or f"- {limit}" in text
+
+
+def test_readings_of_the_test_split_after_that_of_the_model_are_told(
+    digits_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the run in which the model lies, if its test is one of them."""
+    folder = tmp_path / "models" / "name"
+    folder.mkdir(parents=True)
+    entries = [{"when": "monday"}, {"when": "tuesday"}]
+
+    def opened(path: Path) -> Any:
+        if path != tmp_path:
+            raise DataError("no run")
+        return SimpleNamespace(readings=entries)
+
+    monkeypatch.setattr(model_card, "open_run", opened)
+    told = "- The test split of the run has been read 2 times so far, for this test the 1. time; choices"
+    assert told in card(digits_model, folder, steps=(TRAIN, {**TEST, "when": "monday"}))
+    assert "has been read" not in card(digits_model, folder, steps=(TRAIN, {**TEST, "when": "sunday"}))
+    assert "has been read" not in card(digits_model, tmp_path, steps=(TRAIN, {**TEST, "when": "monday"}))
 
 
 def test_weights_alone_are_told_from_a_graph(digits_model: Model, tmp_path: Path) -> None:

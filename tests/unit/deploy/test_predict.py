@@ -134,10 +134,13 @@ def test_folders_stand_for_the_images_in_them(tmp_path: Path) -> None:
     first = shade(tmp_path / "photos" / "b.png", 1)
     inner = shade(tmp_path / "photos" / "deep" / "a.png", 1)
     shade(tmp_path / "photos" / ".cache" / "c.png", 1)
-    text = tmp_path / "photos" / "notes.png"
+    text, claimed = tmp_path / "photos" / "notes.txt", tmp_path / "photos" / "c.JPG"
     text.write_text("no image")
+    claimed.write_bytes(b"")
+    unnamed = first.rename(first.with_suffix(""))
     listing = list_files([text, tmp_path / "photos", tmp_path / "gone.png"])
-    assert listing.images == (text, first, inner, tmp_path / "gone.png")  # what is named is taken at its word
+    named = (text, tmp_path / "gone.png")  # is taken at its word
+    assert listing.images == (named[0], unnamed, claimed, inner, named[1])
     assert listing.others == (text,)
 
 
@@ -147,9 +150,14 @@ def test_files_that_are_no_exported_model_are_refused(tmp_path: Path) -> None:
     ):
         open_onnx(Path("m.safetensors"))
     (tmp_path / "noise.onnx").write_text("noise")
-    for name in ("noise.onnx", "gone.onnx"):
-        with pytest.raises(DataError, match=rf"model '.*{name}' must be readable, but: "):
-            open_onnx(tmp_path / name)
+    (tmp_path / "folder.onnx").mkdir()
+    for name, rule in {
+        "noise": "must be readable, but: ",
+        "gone": "must be a file, but it was missing; check the path",
+        "folder": "must be a file, but it was a folder; check the path",
+    }.items():
+        with pytest.raises(DataError, match=rf"model '.*{name}\.onnx' {rule}"):
+            open_onnx(tmp_path / f"{name}.onnx")
     wrong = [
         {},
         [],

@@ -170,3 +170,21 @@ def test_files_take_turns_and_the_median_turn_counts(
     monkeypatch.setattr(latency_module, "time_passes", lambda _: Latency(next(seconds), 0.0))
     found = latency_module.interleaved_latencies([written[0], written[0]])
     assert [latency.median for latency in found] == [3.0, 5.0]
+
+
+def test_what_stands_beside_is_measured_in_the_same_turns(
+    written: tuple[Path, Quantized],
+    digits_model: Model,
+    sides: tuple[ImageSet, ImageSet],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def in_turns(paths: list[Path]) -> list[Latency]:
+        return [Latency(float(number), 0.0) for number, _ in enumerate(paths)]
+
+    monkeypatch.setattr(quantization, "interleaved_latencies", in_turns)
+    beside = {"trained": digits_model, "int8": written[0]}
+    found = quantize(digits_model, tmp_path / "m.onnx", *sides, 1.0, beside=beside)
+    assert list(found.others) == ["trained", "int8"]
+    assert found.others["trained"] == found.before._replace(latency=Latency(2.0, 0.0))
+    assert found.others["int8"] == written[1].after._replace(latency=Latency(3.0, 0.0))

@@ -259,7 +259,10 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
         nn.Sequential(*unit(nn.ReLU(), padding=1, padding_mode="reflect")),
         "padding must be zeros",
     ),
-    "transposed": (nn.Sequential(nn.ConvTranspose2d(3, 4, 3)), r"'0' \(ConvTranspose2d.* no gene has such"),
+    "transposed": (
+        nn.Sequential(nn.ConvTranspose2d(3, 4, 3)),
+        r"'0' \(ConvTranspose2d.* no gene has such .* there may be convolutions, each with",
+    ),
     "grid of pools": (nn.Sequential(nn.AdaptiveAvgPool2d(2)), r"'0' \(AdaptiveAvgPool2d.* no gene"),
     "no head": (nn.Sequential(*unit(nn.ReLU())), "must end in a linear layer, but it did not: features must"),
     "unflattened": (nn.Sequential(nn.Linear(8, 2)), r"'0' \(Linear.* in flattening all of them"),
