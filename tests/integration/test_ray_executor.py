@@ -184,7 +184,7 @@ def test_a_local_cluster_has_nothing_in_it_but_what_trains(cluster: RayExecutor)
 def test_no_candidate_harms_another(executor: RayExecutor, tools: Any, tmp_path: Path) -> None:
     """To see it fail: let one death be enough (`MAX_DEATHS`), or NaN pass in `evaluate_safely`."""
     assert (executor.n_idle, executor.n_running) == (0, 0)
-    tasks = ("ok", "die", "ok", "exhaust", "raise", "die once", "unpicklable", "leave", "nan")
+    tasks = ("ok", "die", "ok", "exhaust", "raise", "die once", "unpicklable", "leave once", "nan")
     tasks = (*tasks, "die returning once", "ok")
     evaluations = dict(zip(tasks, finish(executor, tools, *tasks), strict=False))
     assert {task: evaluation.status for task, evaluation in evaluations.items()} == {
