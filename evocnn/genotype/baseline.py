@@ -23,19 +23,20 @@ def baseline(space: "SearchSpace", n_layers: int) -> Chromosome:
     return space.repair(unlimited_baseline(space, n_layers)).genome
 
 
-def unlimited_baseline(space: "SearchSpace", n_layers: int) -> Chromosome:
+def unlimited_baseline(space: "SearchSpace", n_layers: int, filters: int = FILTERS) -> Chromosome:
     """Return the plain network of some layers that one would begin with by hand, whatever the limits.
 
-    3x3 convolutions of 32 filters with batch normalization and ReLU; after every two of them, where the
-    image still has 8 positions a side, a maximum pool of 2, and filters doubled (Simonyan and Zisserman
-    2014); global average pooling, no dense layer, no dropout; SGD at 0.05, weight decay 0.0005, or another
-    optimizer at 0.001, batches of 64, half a cosine, no augmentation; of epochs of its own the most. Each
-    field is at the nearest of its alleles, or at its default where it has none. Where the space has no
+    3x3 convolutions, the first of 32 filters, with batch normalization and ReLU; after every two of them,
+    where the image still has 8 positions a side, a maximum pool of 2, and filters doubled (Simonyan and
+    Zisserman 2014); global average pooling, no dense layer, no dropout; SGD at 0.05, weight decay 0.0005, or
+    another optimizer at 0.001, batches of 64, half a cosine, no augmentation; of epochs of its own the most.
+    Each field is at the nearest of its alleles, or at its default where it has none. Where the space has no
     convolution, the first gene type with a width takes its place; where it has no pool, a stride of 2 does.
 
     Args:
         space: The space.
         n_layers: Number of convolutions; pools are not counted.
+        filters: Of the first one.
     """
     types = {alleles.gene: alleles for alleles in space.layers}
     wide = [alleles for alleles in space.layers if alleles.width]
@@ -43,7 +44,6 @@ def unlimited_baseline(space: "SearchSpace", n_layers: int) -> Chromosome:
     pool = types.get(Pool)
     head, recipe = space.head.nearest(Head()), _recipe(space.recipe)
     layers: list[LayerGene] = [] if space.backbone is None else [space.backbone.smallest()]
-    filters = FILTERS
     for number in range(n_layers):
         shape = Chromosome(tuple(layers), head, recipe).features(space.input_shape)
         stride = 1

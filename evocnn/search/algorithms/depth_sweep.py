@@ -7,13 +7,15 @@ import numpy as np
 
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Evaluation, Status
-from evocnn.genotype import Chromosome, SearchSpace, baseline, unlimited_baseline
+from evocnn.genotype import Chromosome, SearchSpace, unlimited_baseline
 from evocnn.genotype.limits import LIMITING
 from evocnn.search.algorithm import Candidate
 from evocnn.search.breeding import Breeding
 from evocnn.search.budget import Budget, Ending
 
 PATIENCE = 2  # layers added in a row without a rise in validation accuracy
+FILTERS = (32, 16, 8, 4)  # of the first layer
+ROOM = 6  # layers for which the first width leaves room, if any does
 
 
 class DepthSweep:
@@ -21,9 +23,9 @@ class DepthSweep:
 
     It begins with one convolution, trains each network in full, waits for it, and is complete once two
     layers in a row gave no higher accuracy than the best before. What failed gave none. It is complete,
-    too, where the next network would break the limits: a narrower one would not show what depth does. The
-    baseline is `evocnn.genotype.baseline`'s; nothing but depth is tried, so the space's given founders are
-    not asked.
+    too, where the next network would break the limits: a narrower one would not show what depth does. So the
+    width is chosen ahead, the widest that leaves room for six layers within the limits. The baseline is
+    `evocnn.genotype.baseline`'s; nothing but depth is tried, so the space's given founders are not asked.
 
     Args:
         breeding: Makes candidates of genomes.
@@ -38,6 +40,7 @@ class DepthSweep:
         if self._space.held.layers is not None:
             message = "a depth-sweep must add layers, but they were held; let layers evolve"
             raise ExperimentError(message)
+        self._filters = max(FILTERS, key=lambda filters: (self._room(filters), filters))
         self._n_layers = 0
         self._is_waiting = False
         self._best = -1.0
@@ -50,7 +53,7 @@ class DepthSweep:
         del budget
         return (
             "depth-sweep, the manual method: one layer more at a time until validation accuracy has not "
-            f"risen for {PATIENCE} steps; begins with {baseline(self._space, 1).text}"
+            f"risen for {PATIENCE} steps; begins with {self._space.repair(self._network(1)).genome.text}"
         )
 
     def outcome(self) -> str:
@@ -67,7 +70,7 @@ class DepthSweep:
         del ticket, rng
         if self._is_waiting:
             return None
-        network = unlimited_baseline(self._space, self._n_layers + 1)
+        network = self._network(self._n_layers + 1)
         self._limit = self._limit_of(network)
         if self._n_without_rise == PATIENCE or self._limit:
             return Ending.COMPLETE
@@ -88,6 +91,18 @@ class DepthSweep:
     def needed_states(self) -> Collection[int]:
         """Return nothing: no candidate is continued."""
         return ()
+
+    def _network(self, n_layers: int) -> Chromosome:
+        """Return the plain network of some layers."""
+        return unlimited_baseline(self._space, n_layers, self._filters)
+
+    def _room(self, filters: int) -> int:
+        """Return how many layers, of six, the limits leave room for where the first has so many filters."""
+        for n_layers in range(1, ROOM + 1):
+            changes = self._space.repair(unlimited_baseline(self._space, n_layers, filters)).changes
+            if not LIMITING.isdisjoint(changes):
+                return n_layers - 1
+        return ROOM
 
     def _limit_of(self, network: Chromosome) -> str:
         """Return in words why a network cannot be tried as it is; nothing where it can, or is the first."""

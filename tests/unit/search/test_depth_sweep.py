@@ -76,11 +76,28 @@ def test_it_is_complete_where_limits_permit_no_more(toy: Any, make_space: MakeSp
 def test_it_ends_at_the_limits_and_says_so(
     toy: Any, make_space: MakeSpace, limits: Limits, n_asked: int, limit: str
 ) -> None:
-    space = make_space(layers=(CONV, GeneAlleles(Pool, {})), limits=limits, founder_depth=(1, 1))
+    wide = GeneAlleles(Conv, {"filters": Choice((32,)), "kernel": Choice((3,))})
+    space = make_space(layers=(wide, GeneAlleles(Pool, {})), limits=limits, founder_depth=(1, 1))
     algorithm = made(space, toy)
     assert depths_asked(algorithm, space, 0.1, 0.2, 0.3, 0.4, 0.5) == n_asked
     said = f"depth-sweep: the best network had {n_asked} layers?; limited: {limit}, so whether more depth"
     assert re.match(said, algorithm.outcome())
+
+
+@pytest.mark.parametrize(
+    ("parameters", "filters"), [(10**6, 32), (100_000, 16), (30_000, 8), (10_000, 4), (2_000, 4)]
+)
+def test_it_begins_with_the_widest_network_that_leaves_room_to_deepen(
+    toy: Any, make_space: MakeSpace, parameters: int, filters: int
+) -> None:
+    conv = GeneAlleles(Conv, {"filters": Choice((4, 8, 16, 32, 64, 128)), "kernel": Choice((3,))})
+    limits = Limits(parameters=parameters, depth=20)
+    space = make_space(layers=(conv, GeneAlleles(Pool, {})), limits=limits, founder_depth=(1, 1))
+    algorithm = made(space, toy)
+    assert f"begins with conv{filters}k3 | " in algorithm.plan(Budget())
+    first = algorithm.ask(0, RNG)
+    assert isinstance(first, Candidate)
+    assert first.request.genome.text.startswith(f"conv{filters}k3 | ")
 
 
 def test_it_says_which_depth_was_best_and_why_it_ended(toy: Any, space: SearchSpace) -> None:
