@@ -286,11 +286,11 @@ def test_what_is_lost_with_a_machine_counts_against_no_candidate(
 def test_workers_that_rays_memory_monitor_ends_are_out_of_memory(
     executor: RayExecutor, tools: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    get, n_kills = ray.get, iter(range(3))
+    get, n_kills = ray.get, iter(range(4))
 
     def get_or_die(reference: Any) -> Any:
         result = get(reference)
-        if isinstance(result, Evaluation) and next(n_kills) < 2:
+        if isinstance(result, Evaluation) and next(n_kills) < 3:
             raise ray.exceptions.OutOfMemoryError("1 worker was killed\nmore about memory")
         return result
 
