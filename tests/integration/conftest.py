@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ budget = 12
 rates = "credit"  # which depends on the order in which results are told
 """
 MARK = "EVOCNN_TEST_MARK"  # in the environment of a process and of all that it starts
+CLUSTER_MARK = f"cluster-{uuid.uuid4().hex}"  # of this process's cluster: others may test beside it
 PATIENCE = 120.0  # seconds; only against hanging
 
 
@@ -140,6 +141,7 @@ class Tools:
 
     wait_for = staticmethod(wait_for)
     marked = staticmethod(marked)
+    of_cluster = staticmethod(partial(marked, CLUSTER_MARK))
     records_in = staticmethod(records_in)
     wait_for_rows = staticmethod(wait_for_rows)
     without_times = staticmethod(without_times)
@@ -218,7 +220,7 @@ def cluster() -> Iterator[Any]:
 
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(MARK, "cluster")
+        patch.setenv(MARK, CLUSTER_MARK)
         owner = RayExecutor(Echo(), 2, gpus_per_worker=0.5, declared_gpus=1)
     try:
         wait_for(lambda: owner.wait(0.1) or owner.n_idle == 2, "two workers with half a GPU each")

@@ -47,7 +47,7 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(
         assert [records[record.ticket] for record in committed] == list(committed)
         committed = tuple(records.values())
         assert evocnn.open_run(folder).status == "interrupted"
-    tools.wait_for(lambda: not tools.marked("cluster", WORKER), "workers of the killed driver")
+    tools.wait_for(lambda: not tools.of_cluster(WORKER), "workers of the killed driver")
     code, out, err = tools.evocnn("resume", folder, "--workers", 0).wait()
     assert (code, out.startswith(f"integration: finished; {len(whole.candidates)} ok\n")) == (0, True), err
     found = evocnn.open_run(folder)
@@ -113,7 +113,7 @@ def test_once_finishes_what_runs_and_twice_drops_it(
     assert (code, out) == (130, ""), err
     assert err.endswith(f"interrupted; go on with: evocnn resume {folder}\n")
     assert "Traceback" not in err
-    tools.wait_for(lambda: not tools.marked("cluster", WORKER), "workers to end")
+    tools.wait_for(lambda: not tools.of_cluster(WORKER), "workers to end")
 
     code, _, err = tools.evocnn("resume", folder, "--workers", 0).wait()
     assert code == 0, err

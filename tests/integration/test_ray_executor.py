@@ -237,10 +237,10 @@ def test_a_candidate_past_its_deadline_is_ended_with_its_worker(
         assert [evaluation.status for evaluation in others] == [Status.OK, Status.OK]
         tools.wait_for(lambda: executor.wait(0.1) or executor.n_idle == 2, "a new worker")
         hanging = f"{TITLE}.evaluate"  # Ray ends the process after it has said so
-        tools.wait_for(lambda: not tools.marked("cluster", hanging), "the worker that hung to be gone")
+        tools.wait_for(lambda: not tools.of_cluster(hanging), "the worker that hung to be gone")
     finally:
         executor.close()
-    tools.wait_for(lambda: not tools.marked("cluster", TITLE), "workers are left after close()")
+    tools.wait_for(lambda: not tools.of_cluster(TITLE), "workers are left after close()")
 
 
 @pytest.mark.fault
@@ -248,9 +248,9 @@ def test_workers_that_die_while_they_have_nothing_to_do_harm_no_candidate(
     executor: RayExecutor, tools: Any
 ) -> None:
     """Fails where `_retry` gives a candidate to a worker that has not answered first."""
-    for worker in tools.marked("cluster", TITLE):
+    for worker in tools.of_cluster(TITLE):
         os.kill(worker, signal.SIGKILL)
-    tools.wait_for(lambda: not tools.marked("cluster", TITLE), "the workers to be gone")
+    tools.wait_for(lambda: not tools.of_cluster(TITLE), "the workers to be gone")
     assert [evaluation.status for evaluation in finish(executor, tools, "ok", "ok")] == [Status.OK] * 2
 
 

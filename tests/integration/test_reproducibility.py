@@ -49,8 +49,8 @@ def test_a_killed_worker_changes_nothing(serial: Serial, experiment_file: Path, 
     def kill_two_that_train() -> None:
         for n_rows in (1, 8):  # far apart, so that no candidate is hit twice
             tools.wait_for(lambda n=n_rows: ended.is_set() or len(tools.records_in(folder)) >= n, "rows")
-            tools.wait_for(lambda: ended.is_set() or tools.marked("cluster", TITLE), "training")
-            for process in tools.marked("cluster", TITLE)[:1]:
+            tools.wait_for(lambda: ended.is_set() or tools.of_cluster(TITLE), "training")
+            for process in tools.of_cluster(TITLE)[:1]:
                 os.kill(process, signal.SIGKILL)
                 killed.append(process)
 
