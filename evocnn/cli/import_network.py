@@ -44,7 +44,7 @@ def _shape(text: str) -> tuple[int, ...]:
         ExperimentError: It is none.
     """
     parts = text.split(",")
-    if len(parts) != _DIMS or not all(part.strip().isdigit() and int(part) for part in parts):
+    if len(parts) != _DIMS or not all(part.strip().isdecimal() and int(part) for part in parts):
         message = f"--shape must be channels, height and width, but it was '{text}'; write 3,32,32"
         raise ExperimentError(message)
     return tuple(int(part) for part in parts)

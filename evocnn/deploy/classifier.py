@@ -49,7 +49,7 @@ class EvoClassifier(ClassifierMixin, BaseEstimator):
         classes_: The labels, sorted.
         front_: The Pareto front: `front_.members` with `text` and `metrics`, `front_.knee`.
         run_: The whole search; its folder is gone unless `folder` was given.
-        model_: The trained network, which `evocnn.deploy.export` takes.
+        model_: The trained network, an `evocnn.deploy.model.Model`.
         image_shape_: Channels, height and width.
     """
 

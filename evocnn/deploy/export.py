@@ -285,6 +285,9 @@ def _write_safetensors(model: Model, path: Path) -> None:
     origin, tables = model.origin, dict(model.origin.experiment)
     if Path(tables.get("data", {}).get("path") or "").is_absolute():
         tables["data"] = {name: value for name, value in tables["data"].items() if name != "path"}
+    backbone = tables.get("space", {}).get("backbone", {})
+    if (weights := Path(backbone.get("weights", ""))).is_absolute():  # whose digest is filled in
+        tables["space"] = {**tables["space"], "backbone": {**backbone, "weights": weights.name}}
     nowhere = replace(
         origin, experiment=tables, experiment_folder="", data_path=None, run=Path(origin.run).name
     )

@@ -84,10 +84,8 @@ def experiment_of(arm: str, seed: int, asked: Asked) -> Experiment:
     tables["search"] = {**tables["search"], "algorithm": "depth-sweep"}
     limits = {name: most for name, most in tables["space"]["limits"].items() if name != "flops"}
     tables["space"] = {**tables["space"], "limits": limits}
-    accuracy = {
-        **tables["objectives"]["validation_accuracy"],
-        "floor": 0.0,
-    }  # it may end before it has learned
+    # Its first networks may have learned nothing.
+    accuracy = {**tables["objectives"]["validation_accuracy"], "floor": 0.0}
     tables["objectives"] = {**tables["objectives"], "validation_accuracy": accuracy}
     return Experiment.from_dict(tables, folder=FILE.parent)
 

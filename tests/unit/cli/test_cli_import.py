@@ -63,9 +63,10 @@ def test_a_given_shape_is_taken(evocnn: Call, home: None) -> None:
             "error: --shape must be channels, height and width, but it was",
         ),
         (("fits_import:make", "--shape", "1,0,9"), "write 3,32,32"),
+        (("fits_import:make", "--shape", "1,8²,8"), "write 3,32,32"),
         (("fits_import:made",), "did you mean 'make'?"),
     ],
-    ids=["layer", "two", "zero", "name"],
+    ids=["layer", "two", "zero", "superscript", "name"],
 )
 def test_a_mistake_ends_in_one_line(evocnn: Call, home: None, arguments: Any, expected: str) -> None:
     said = evocnn("import", *arguments)

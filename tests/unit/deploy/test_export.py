@@ -143,7 +143,20 @@ def test_no_path_of_this_machine_is_written(exported: dict[str, Exported], form:
 def test_no_folder_of_this_machine_is_in_the_weights_file(
     digits_model: Model, images: ImageSet, tmp_path: Path
 ) -> None:
-    tables = {**digits_model.origin.experiment, "data": {"source": "digits", "path": "/home/me/secret"}}
+    tables = {
+        **digits_model.origin.experiment,
+        "data": {"source": "digits", "path": "/home/me/secret"},
+        "space": {
+            "preset": "tiny",
+            "backbone": {
+                "weights": "/home/me/secret/network.pth",
+                "layers": "conv4k3 · pool",
+                "mean": [0.5],
+                "deviation": [0.25],
+                "digest": "0" * 64,
+            },
+        },
+    }
     origin = replace(
         digits_model.origin,
         experiment=tables,
@@ -154,7 +167,9 @@ def test_no_folder_of_this_machine_is_in_the_weights_file(
     path = tmp_path / "m.safetensors"
     export(replace(digits_model, origin=origin), "safetensors", path, images)
     assert b"secret" not in path.read_bytes()
-    assert load_model(path).origin.run == "tiny"
+    origin = load_model(path).origin
+    assert origin.run == "tiny"
+    assert origin.experiment["space"]["backbone"]["weights"] == "network.pth"
 
 
 def changed(change: Callable[[nn.Module], None]) -> Callable[[Model, Path], None]:

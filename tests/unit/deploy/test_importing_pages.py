@@ -67,9 +67,16 @@ def shortened(code: str) -> str:
 
 
 @pytest.mark.filterwarnings("ignore:the front is empty")
-def test_the_example_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    exec(shortened(blocks(CLASSIFIER, "python")[0]), {})  # noqa: S102 - the page is ours
+def test_the_examples_of_the_page_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, further = blocks(CLASSIFIER, "python")
+    names: dict[str, Any] = {}
+    exec(shortened(first), names)  # noqa: S102 - the page is ours
     assert 0 <= float(capsys.readouterr().out.splitlines()[0]) <= 1
+    exec(further, names)  # noqa: S102 - the page is ours
+    assert Path("digits.onnx").is_file()
 
 
 @pytest.mark.filterwarnings("ignore:the front is empty")

@@ -48,6 +48,16 @@ def test_a_model_is_measured_from_pixels_with_each_number_of_threads_and_images(
     assert asked == [(t, torch.uint8, (n, 1, 8, 8), (n, 10)) for t in (2, 1) for n in (1, 8)]
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_is_measured_beside_the_processor(digits_model: Model, tmp_path: Path) -> None:
+    digits_model.save(tmp_path / "m.safetensors")
+    found = list(latencies(tmp_path / "m.safetensors", [1, 8], [1]))
+    gpu = torch.cuda.get_device_name()
+    assert [row[:3] for row in found] == [("CPU", 1, 1), ("CPU", 1, 8), (gpu, None, 1), (gpu, None, 8)]
+    assert all(row.latency.median > 0 for row in found)
+
+
 def test_an_onnx_file_is_measured_likewise(
     asked: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,8 +168,11 @@ def test_files_take_turns_and_the_median_turn_counts(
     seconds = iter([1.0, 2.0, 100.0, 200.0, 3.0, 5.0])
     monkeypatch.setattr(latency_module, "N_TURNS", 3)
     monkeypatch.setattr(latency_module, "time_passes", lambda _: Latency(next(seconds), 0.0))
+    threads, open_onnx = [], latency_module.open_onnx
+    monkeypatch.setattr(latency_module, "open_onnx", lambda path, n: threads.append(n) or open_onnx(path, n))
     found = latency_module.interleaved_latencies([written[0], written[0]])
-    assert [latency.median for latency in found] == [3.0, 5.0]
+    assert found == [Latency(3.0, 51.5 - 2.0), Latency(5.0, 102.5 - 3.5)]
+    assert threads == [1, 1]
 
 
 def test_what_stands_beside_is_measured_in_the_same_turns(
