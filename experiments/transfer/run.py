@@ -63,6 +63,7 @@ SETTINGS = (
     Setting("fashion-mnist", 500, 240, 15),
     Setting("fashion-mnist", 2_000, 150, 15),
     Setting("fashion-mnist", 10_000, 60, 6),
+    Setting("sign-digits", 500, 240, 15),
     Setting("sign-digits", None, 180, 15),
 )
 QUICK = (Setting("fashion-mnist", 500, 40, 5), Setting("sign-digits", 800, 40, 5))
