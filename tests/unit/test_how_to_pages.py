@@ -165,14 +165,6 @@ def test_an_error_that_a_page_quotes_is_raised(
         run_all(tmp_path, names)
 
 
-@pytest.mark.parametrize("page", EXTENSIONS, ids=lambda page: page.stem)
-def test_a_page_fits_its_width_and_its_links_lead_somewhere(page: Path) -> None:
-    text = page.read_text()
-    assert all(len(line) <= 120 for line in text.splitlines())
-    for target in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert (page.parent / target).exists(), target
-
-
 def test_the_parts_of_the_example_experiment_conform(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "experiments" / "own-parts"))
     own_parts = importlib.import_module("own_parts")

@@ -36,11 +36,3 @@ def test_the_lines_of_python_run(
     lines = lines.replace("0.5, epochs=10", "0.3, epochs=1").replace("validation))", "validation, 1.0))")
     exec(compile(lines, "compressing.md", "exec"), {})  # noqa: S102 - lines of this repository
     assert (tmp_path / "pruned-int8.onnx").stat().st_size > 0
-
-
-def test_lines_fit_their_width_and_links_lead_somewhere() -> None:
-    read = re.sub(r"<!-- .*? -->", "", PAGE)
-    lines = [line for line in read.splitlines() if not line.startswith("|")]
-    assert all(len(line) <= 120 for line in lines)
-    for target in re.findall(r"\]\(([^)#:]+)\)", PAGE):
-        assert (Path(__file__).parents[3] / "docs" / target).exists(), target
