@@ -1,7 +1,6 @@
 """Training one network of a run in full from the command line, and judging it on the test split."""
 
 import re
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
@@ -15,7 +14,7 @@ from rich.table import Table
 from evocnn.cli.full_training import reading_lines, trained_models
 from evocnn.deploy.judgement import Judgement, check_at_rest, judge, probabilities, recorded
 from evocnn.deploy.model import SUFFIX, Model
-from evocnn.deploy.terms import FullTraining, Terms, full_training, terms_of
+from evocnn.deploy.terms import Terms, full_training, terms_of
 from evocnn.errors import DataError
 from evocnn.report.confusion import plot_confusion, show_confusion, write_confusion
 from evocnn.report.learning_curves import plot_learning_curves, write_learning_curves
@@ -52,6 +51,7 @@ def run_train(
     home = full_training(terms, record, wanted, 0).path.parent
     earlier = _further_seeds(home, n_seeds)
     trainings = [full_training(terms, record, wanted, seed) for seed in (*range(n_seeds), *earlier)]
+    paths = {training.seed: training.path for training in trainings}
     n_epochs = trainings[0].epochs
     seeds = "1 seed" if n_seeds == 1 else f"{n_seeds} seeds"
     if earlier:
@@ -66,14 +66,14 @@ def run_train(
     done = {training.seed: model for training, model in zip(trainings, models, strict=True) if model}
     if is_done:
         typer.echo("trained already; this is what was found")
-    judgements = _judged(terms, trainings, done)
+    judgements = _judged(terms, paths, done)
     _show_figures(done, judgements)
     written = _write_curves(home, record.text, done)
     if judgements:
         written += _conclude_test(run.folder, home, done, judgements)
-    for path in [*(trainings[seed].path for seed in done), *written]:
+    for path in [*(paths[seed] for seed in done), *written]:
         typer.echo(f"wrote {path}" if not is_done or path in written else f"model {path}")
-    typer.echo(f"use it elsewhere: {command('export', trainings[min(done)].path)}")
+    typer.echo(f"use it elsewhere: {command('export', paths[min(done)])}")
 
 
 def _further_seeds(home: Path, n_seeds: int) -> list[int]:
@@ -82,9 +82,7 @@ def _further_seeds(home: Path, n_seeds: int) -> list[int]:
     return sorted(seed for match in found if match and (seed := int(match[1])) >= n_seeds)
 
 
-def _judged(
-    terms: Terms, trainings: Sequence[FullTraining], models: dict[int, Model]
-) -> dict[int, Judgement]:
+def _judged(terms: Terms, paths: dict[int, Path], models: dict[int, Model]) -> dict[int, Judgement]:
     """Return what the test split says of each model, tested now or before; nothing where there is none."""
     recalled = {seed: recorded(model.steps) for seed, model in models.items()}
     known = {seed: judgement for seed, judgement in recalled.items() if judgement is not None}
@@ -93,14 +91,14 @@ def _judged(
         return known
     predictors = {f"seed {seed}": partial(probabilities, model) for seed, model in new.items()}
     try:
-        found = judge(terms.run, trainings[0].path.parent.name, predictors, terms.data_path)
+        found = judge(terms.run, paths[min(paths)].parent.name, predictors, terms.data_path)
     except DataError as error:
         tested = ", ".join(predictors)
         typer.echo(f"{tested} not tested, for the test split cannot be read: {error}")
         return known
     for seed, model in new.items():
         known[seed] = found[f"seed {seed}"]
-        model.after(known[seed].step).save(trainings[seed].path)
+        model.after(known[seed].step).save(paths[seed])
     return dict(sorted(known.items()))
 
 

@@ -109,6 +109,29 @@ def test_who_tests_again_is_told(evocnn: Call, finished: Path) -> None:
 
 
 @pytest.mark.usefixtures("_undrawn")
+def test_seeds_with_gaps_keep_their_files(
+    evocnn: Call, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("evocnn.cli.train._judged", lambda *_: {})  # as if it had been killed before
+        evocnn("train", finished, "--epochs", "1", "--seeds", "4")
+    home = home_of(finished)
+    paths = {seed: home / f"model-seed{seed}.safetensors" for seed in (2, 3)} | {
+        0: home / "model.safetensors"
+    }
+    (home / "model-seed1.safetensors").unlink()
+    weights = {seed: load_model(path).digest for seed, path in paths.items()}
+    said = evocnn("train", finished, "--epochs", "1")
+    assert said.code == 0, said.err
+    assert said.out.endswith(f"evocnn export {paths[0]}\n")
+    found = {seed: load_model(path) for seed, path in paths.items()}
+    assert {seed: model.digest for seed, model in found.items()} == weights
+    assert {seed: model.steps[0]["seed"] for seed, model in found.items()} == {0: 0, 2: 2, 3: 3}
+    assert {model.steps[-1]["step"] for model in found.values()} == {"test"}
+    assert not (home / "model-seed1.safetensors").exists()
+
+
+@pytest.mark.usefixtures("_undrawn")
 def test_with_all_data_no_validation_figure_is_shown(evocnn: Call, finished: Path) -> None:
     said = evocnn("train", finished, "--epochs", "2", "--all-data")
     assert said.code == 0
