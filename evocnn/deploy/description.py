@@ -100,7 +100,7 @@ class Description:
         class_names: Likewise.
         origin: Likewise.
         steps: Likewise.
-        digest: SHA-256 of the weights.
+        digest: SHA-256 of the weights and of all that the file says besides.
     """
 
     chromosome: dict[str, Any]

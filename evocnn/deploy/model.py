@@ -110,11 +110,11 @@ class Model:
             "class_names": self.class_names,
             "origin": asdict(self.origin),
             "steps": self.steps,
-            "digest": self.digest,
         }
         path = Path(path)
         try:
-            write_durably(path, safetensors.torch.save(weights, {_METADATA_KEY: json.dumps(description)}))
+            text = _with_digest(description, weights)
+            write_durably(path, safetensors.torch.save(weights, {_METADATA_KEY: text}))
         except OSError as error:
             message = f"model '{path}' must be writable, but: {error}; choose another place"
             raise DataError(message) from error
@@ -135,18 +135,19 @@ def load_model(path: str | Path, *, is_trusted: bool = False) -> Model:
     text, weights = _read(path)
     try:
         found = DESCRIPTION.validate_json(text)
-        found.check()
-        is_changed = _digest(weights) != found.digest
-        model = _model(found, weights, is_trusted=is_trusted)
+        if found.digest == _digest(weights, text.replace(found.digest, "")):
+            found.check()
+            return _model(found, weights, is_trusted=is_trusted)
     except ExperimentError:
         raise
     except Exception as error:  # of pydantic, of a gene, of torch: whichever meets first what is wrong
         message = f"model '{path}' must hold what evocnn train writes, but: {_in_short(error)}; make it anew"
         raise DataError(message) from error
-    if is_changed:
-        message = f"weights of '{path}' must be those that were written, but they were changed; make it anew"
-        raise DataError(message)
-    return model
+    message = (
+        f"model '{path}' must be as it was written, but its weights or its description were changed; make it "
+        "anew"
+    )
+    raise DataError(message)
 
 
 def versions() -> dict[str, JSON]:
@@ -227,9 +228,15 @@ def _way_out(path: Path) -> str:
     return "check the path, or make one with: evocnn train RUN"
 
 
-def _digest(weights: Mapping[str, Tensor]) -> str:
-    """Return the SHA-256 of names and values."""
-    digest = hashlib.sha256()
+def _with_digest(description: Mapping[str, object], weights: Mapping[str, Tensor]) -> str:
+    """Return a description as JSON, its last entry the digest of weights and of all the text but itself."""
+    text = json.dumps({**description, "digest": ""})
+    return json.dumps({**description, "digest": _digest(weights, text)})
+
+
+def _digest(weights: Mapping[str, Tensor], text: str = "") -> str:
+    """Return the SHA-256 of a text and of weights, their names and values."""
+    digest = hashlib.sha256(text.encode())
     for name in sorted(weights):
         digest.update(name.encode())
         digest.update(weights[name].numpy().tobytes())

@@ -204,11 +204,14 @@ def test_a_damaged_state_is_told_and_trained_anew(damage: str, train: Any, mine:
     assert anew is not None
 
 
-def test_a_damaged_model_is_told_and_trained_anew(train: Any, mine: Run) -> None:
+@pytest.mark.parametrize("damage", ["emptied", "a bit of a weight", "a bit of its experiment"])
+def test_a_damaged_model_is_told_and_trained_anew(damage: str, train: Any, mine: Run) -> None:
     (first,), _ = train(0)
     (path,) = mine.folder.glob("models/*/model.safetensors")
-    path.write_bytes(b"")
-    with pytest.warns(UserWarning, match="must be readable.*seed 0 is trained anew"):
+    content = bytearray(path.read_bytes())
+    content[-1 if damage == "a bit of a weight" else content.index(b"founders")] ^= 1
+    path.write_bytes(b"" if damage == "emptied" else content)
+    with pytest.warns(UserWarning, match=r"must be (readable|as it was written).*seed 0 is trained anew"):
         (anew,), _ = train(0)
     assert equal(first, anew)
 

@@ -12,6 +12,8 @@ import safetensors.torch
 import torch
 from safetensors import safe_open
 
+from evocnn.deploy import model as module
+from evocnn.deploy.judgement import Judgement
 from evocnn.deploy.model import Model, load_model
 from evocnn.errors import DataError, ExperimentError
 from evocnn.training.data import image_set
@@ -27,12 +29,15 @@ def saved(digits_model: Model, tmp_path: Path) -> Path:
 
 
 def rewritten(path: Path, **changes: object) -> None:
-    """Write a model's file again with another description or other weights."""
+    """Write a model's file again as somebody might who describes another model, with a digest that fits."""
+    weights = safetensors.torch.load_file(path)
     with safe_open(path, framework="pt") as file:
         description = json.loads(file.metadata()["evocnn"])
-    weights = safetensors.torch.load_file(path)
-    weights |= changes.pop("weights", {})  # type: ignore[arg-type]
-    path.write_bytes(safetensors.torch.save(weights, {"evocnn": json.dumps({**description, **changes})}))
+    text = json.dumps({**description, **changes})
+    if "digest" not in changes:
+        del description["digest"]
+        text = module._with_digest({**description, **changes}, weights)
+    path.write_bytes(safetensors.torch.save(weights, {"evocnn": text}))
 
 
 def test_a_model_comes_back_from_its_file_as_it_was(digits_model: Model, saved: Path) -> None:
@@ -62,10 +67,23 @@ def test_a_step_is_added_behind_the_others(digits_model: Model) -> None:
     assert later.network is digits_model.network
 
 
-def test_changed_weights_are_found_out(digits_model: Model, saved: Path) -> None:
-    name, tensor = next(iter(digits_model.network.state_dict().items()))
-    rewritten(saved, weights={name: tensor + 1})
-    with pytest.raises(DataError, match=r"weights of '.*' must be those that were written"):
+def test_a_bit_that_flipped_is_found_out_in_weights_and_description_alike(
+    digits_model: Model, saved: Path
+) -> None:
+    tested = digits_model.after(Judgement(((7,) * 10,) * 10, when="2026-01-02").step)
+    tested.save(saved)
+    whole = saved.read_bytes()
+    rng = np.random.default_rng(0)
+    header = 8 + int.from_bytes(whole[:8], "little")
+    places = [*rng.integers(header, size=100), *rng.integers(header, len(whole), size=20)]
+    for place in places:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        saved.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"model '.*' must (be|hold) |must be a model of evocnn"):
+            load_model(saved)
+    saved.write_bytes(whole.replace(b"[7, 7,", b"[7, 6,", 1))
+    with pytest.raises(DataError, match="must be as it was written, but its weights or its description were"):
         load_model(saved)
 
 
