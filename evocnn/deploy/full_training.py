@@ -69,7 +69,7 @@ def train_in_full(
         The models, each saved into its file; None for a training that failed or was stopped.
 
     Raises:
-        DataError: A model's file cannot be written.
+        DataError: A model's file cannot be written, or holds the model of another training.
         JournalError: A state cannot be written, or another process trains the same network.
     """
     models: list[Model | None] = [None] * len(trainings)
@@ -80,7 +80,7 @@ def train_in_full(
             _make(folder)
             cleanup.enter_context(locked(folder))
         for number, training in enumerate(trainings):
-            if (known := _known(training)) is not None:
+            if (known := _known(terms, training)) is not None:
                 models[number] = known
                 on_piece(Piece(number, training.epochs, None))
             else:
@@ -158,15 +158,45 @@ def _digest(state: bytes) -> bytes:
     return hashlib.sha256(state).digest()
 
 
-def _known(training: FullTraining) -> Model | None:
-    """Return the model that an earlier session saved; None where there is none, or it is damaged."""
+def _known(terms: Terms, training: FullTraining) -> Model | None:
+    """Return the model that an earlier session saved; None where there is none, or it is damaged.
+
+    Raises:
+        DataError: The model of another training lies there.
+    """
     if not training.path.exists():
         return None
     try:
-        return load_model(training.path, is_trusted=True)
+        model = load_model(training.path, is_trusted=True)
     except DataError as error:
         warnings.warn(f"{error}; seed {training.seed} is trained anew", stacklevel=2)
         return None
+    _check_own(terms, training, model)
+    return model
+
+
+def _check_own(terms: Terms, training: FullTraining, model: Model) -> None:
+    """Raise where a model is not what a training ends with: somebody put it there, or changed it.
+
+    Raises:
+        DataError: It is not.
+    """
+    step = model.steps[0] if model.steps else {}
+    facts = {
+        "network": (training.chromosome.key, model.chromosome.key),
+        "data digest": (terms.run.manifest["data"]["digest"], model.origin.data["digest"]),
+        "seed": (training.seed, step.get("seed")),
+        "epochs": (training.epochs, step.get("epochs")),
+        "all_data": (terms.all_data, step.get("all_data")),
+        "changes": (["train"], [change["step"] for change in model.changes]),
+    }
+    for name, (own, found) in facts.items():
+        if found != own:
+            message = (
+                f"model '{training.path}' must be of this training, its {name} {own}, but it holds another "
+                f"training, its {name} {found}; move it elsewhere"
+            )
+            raise DataError(message)
 
 
 def _finished(terms: Terms, training: FullTraining, evaluation: Evaluation) -> Model:

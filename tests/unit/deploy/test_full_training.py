@@ -17,7 +17,7 @@ from evocnn.deploy.full_training import Piece, train_in_full
 from evocnn.deploy.judgement import probabilities
 from evocnn.deploy.model import Model, load_model
 from evocnn.deploy.terms import FullTraining, Terms, full_training, terms_of
-from evocnn.errors import ReplayError, RunLockedError
+from evocnn.errors import DataError, ReplayError, RunLockedError
 from evocnn.evaluation import Evaluation, Status
 from evocnn.runs import Run, Workers
 from evocnn.store import Record, locked
@@ -214,6 +214,43 @@ def test_a_damaged_model_is_told_and_trained_anew(damage: str, train: Any, mine:
     with pytest.warns(UserWarning, match=r"must be (readable|as it was written).*seed 0 is trained anew"):
         (anew,), _ = train(0)
     assert equal(first, anew)
+
+
+def with_step(model: Model, **changes: Any) -> Model:
+    return replace(model, steps=({**model.steps[0], **changes},))
+
+
+def with_clip(model: Model) -> Model:
+    return replace(model, chromosome=replace(model.chromosome, recipe=model.chromosome.recipe.having(clip=1)))
+
+
+def of_other_data(model: Model) -> Model:
+    return replace(model, origin=replace(model.origin, data={**model.origin.data, "digest": "ab"}))
+
+
+@pytest.mark.parametrize(
+    ("fact", "foreign"),
+    [
+        ("seed 0", lambda model: with_step(model, seed=1)),
+        ("epochs 3", lambda model: with_step(model, epochs=30)),
+        ("all_data False", lambda model: with_step(model, all_data=True)),
+        ("seed 0", lambda model: replace(model, steps=())),
+        (r"changes \['train'\]", lambda model: model.after({"step": "prune"})),
+        ("data digest [0-9a-f]+", of_other_data),
+        ("network [0-9a-f]+", with_clip),
+    ],
+    ids=["seed", "length", "all data", "no training", "pruned", "data", "network"],
+)
+def test_a_model_of_another_training_is_told_and_left_as_it_is(
+    fact: str, foreign: Callable[[Model], Model], train: Any, mine: Run
+) -> None:
+    train(0)
+    (path,) = mine.folder.glob("models/*/model.safetensors")
+    foreign(load_model(path)).save(path)
+    before = path.read_bytes()
+    with pytest.raises(DataError, match=rf"model '.*' must be of this training, its {fact}, but it holds"):
+        train(0, 1)
+    assert [one.read_bytes() for one in path.parent.glob("*.safetensors")] == [before]  # nothing was trained
 
 
 def test_a_seed_that_fails_does_not_stop_the_others(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
