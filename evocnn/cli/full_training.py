@@ -17,7 +17,7 @@ from evocnn.deploy.judgement import Judgement
 from evocnn.deploy.model import Model
 from evocnn.deploy.terms import FullTraining, Terms
 from evocnn.errors import ExperimentError
-from evocnn.evaluation import Status
+from evocnn.evaluation import Evaluation, Status
 from evocnn.report.wording import duration
 from evocnn.runs import Workers, open_run
 
@@ -42,7 +42,7 @@ class TrainingDisplay:
         self._n_before = 0  # of these, of earlier sessions and of the first piece, which tells no pace
         self._is_first = True
         self._n_lost = 0  # of trainings that failed
-        self._n_total = sum(training.epochs for training in trainings)
+        self._n_total = sum({training.path: training.epochs for training in trainings}.values())
         self._began = monotonic()
         self._printed = 0.0
         self._line = ""
@@ -80,7 +80,7 @@ class TrainingDisplay:
             return
         if self._is_first:
             self._is_first, self._n_before, self._began = False, sum(self._n_epochs), monotonic()
-        self._line = self._text(piece)
+        self._line = self._text(name, evaluation)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], description=self._line)
         elif monotonic() - self._printed > PLAIN_SECONDS:
@@ -88,18 +88,17 @@ class TrainingDisplay:
             self._say(self._line)
             self._line = ""
 
-    def _text(self, piece: Piece) -> str:
-        """Return where the trainings stand."""
-        evaluation = piece.evaluation
+    def _text(self, name: str, evaluation: Evaluation) -> str:
+        """Return where the trainings stand, given what was last found of one."""
         done, n_total = sum(self._n_epochs), self._n_total - self._n_lost
         n_now = done - self._n_before
         parts = [f"{done}/{n_total} epochs"]
         if n_now and done < n_total:
             parts.append(f"{duration((n_total - done) * (monotonic() - self._began) / n_now)} left")
         if len(self._trainings) > 1:
-            parts.append(self._names[piece.training])
-        parts.append(f"training loss {evaluation.curves['training_loss'][-1]:.4f}" if evaluation else "")
-        if evaluation and self._has_validation:
+            parts.append(name)
+        parts.append(f"training loss {evaluation.curves['training_loss'][-1]:.4f}")
+        if self._has_validation:
             parts.append(f"validation accuracy {evaluation.curves['validation_accuracy'][-1]:.4f}")
         return " · ".join(parts)
 

@@ -60,7 +60,7 @@ def train_in_full(
 
     Args:
         terms: The terms.
-        trainings: What to train.
+        trainings: What to train; where two have one file, as one network has under two names, the first is.
         workers: Where.
         on_piece: Hears of each piece, those of earlier sessions first.
         should_stop: Asked often; once true, nothing new starts and what runs is finished and saved.
@@ -72,23 +72,25 @@ def train_in_full(
         DataError: A model's file cannot be written, or holds the model of another training.
         JournalError: A state cannot be written, or another process trains the same network.
     """
-    models: list[Model | None] = [None] * len(trainings)
+    numbers: dict[Path, int] = {}
+    for number, training in enumerate(trainings):
+        numbers.setdefault(training.path, number)
+    models: dict[Path, Model] = {}
     waiting: deque[tuple[int, EvaluationRequest]] = deque()
     with ExitStack() as cleanup:
         check_links(terms.run.folder)
-        for folder in dict.fromkeys(training.path.parent for training in trainings):
+        for folder in dict.fromkeys(path.parent for path in numbers):
             _make(folder)
             cleanup.enter_context(locked(folder))
-        for number, training in enumerate(trainings):
+        for path, number in numbers.items():
+            training = trainings[number]
             if (known := _known(terms, training)) is not None:
-                models[number] = known
+                models[path] = known
                 on_piece(Piece(number, training.epochs, None))
             else:
                 state, n_epochs = _saved(terms, training)
                 waiting.append((number, _request(terms, training, state, n_epochs, n_more=1)))
                 on_piece(Piece(number, n_epochs, None))
-        if not waiting:
-            return models
         for number, evaluation in _evaluated(terms, waiting, workers, should_stop, cleanup):
             training, state = trainings[number], evaluation.state
             n_epochs = len(evaluation.curves.get("training_loss", ()))
@@ -98,9 +100,9 @@ def train_in_full(
                 n_more = max(1, int(PIECE_SECONDS / pace))
                 waiting.appendleft((number, _request(terms, training, state, n_epochs, n_more)))
             elif evaluation.status is Status.OK:
-                models[number] = _finished(terms, training, evaluation)
+                models[training.path] = _finished(terms, training, evaluation)
             on_piece(Piece(number, n_epochs, evaluation))
-    return models
+    return [models.get(training.path) for training in trainings]
 
 
 def _evaluated(
@@ -111,6 +113,8 @@ def _evaluated(
     cleanup: ExitStack,
 ) -> Iterator[tuple[int, Evaluation]]:
     """Yield each piece's evaluation as it is finished; the caller adds those that follow from it."""
+    if not waiting:
+        return  # and start no worker
     executor = executor_of(terms.parts, workers, lambda *_: None)
     cleanup.enter_context(closing(executor))
     while executor.n_running or (waiting and not should_stop()):

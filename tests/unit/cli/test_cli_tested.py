@@ -3,9 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from evocnn import open_run
 from evocnn.cli import tested
+from evocnn.evaluation import Evaluation, EvaluationRequest
 from evocnn.runs import Workers
+from evocnn.training.evaluator import TrainingEvaluator
 
 
 def test_networks_are_trained_and_tested_together_once_and_told_alike_again(finished: Path) -> None:
@@ -26,3 +30,24 @@ def test_networks_are_trained_and_tested_together_once_and_told_alike_again(fini
     assert "test images" not in "".join(tested.tested_lines(first)[4:])
     overlapping = [replace(one, overlap="3 of the 355 test images are training images, too") for one in first]
     assert "".join(tested.tested_lines(overlapping)).count("3 of the 355 test images are") == 1
+
+
+def test_a_network_of_two_names_is_trained_once(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained: list[object] = []
+    evaluate = TrainingEvaluator.__call__
+
+    def counted(evaluator: TrainingEvaluator, request: EvaluationRequest) -> Evaluation:
+        trained.append(request)
+        return evaluate(evaluator, request)
+
+    monkeypatch.setattr(TrainingEvaluator, "__call__", counted)
+    run = open_run(finished)
+    records = dict.fromkeys(("knee", "best"), run.front.members[0])
+    knee, best = tested.tested_in_full(run, records, None, Workers(0), 1, all_data=False)
+    assert replace(best, name="knee") == knee
+    assert len(trained) == 1
+    assert capsys.readouterr().err.startswith("1/1 epochs · knee · ")
+    (reading,) = open_run(finished).readings
+    assert reading["accuracies"] == dict.fromkeys(("knee", "best"), knee.accuracy)

@@ -38,7 +38,8 @@ def display(clock: Clock) -> Callable[..., TrainingDisplay]:
         record: Any = None
         chromosome: Any = None
         trainings = [
-            FullTraining(record, "knee", chromosome, n, seed, Path("model")) for seed, n in enumerate(epochs)
+            FullTraining(record, "knee", chromosome, n, seed, Path(f"model{seed}"))
+            for seed, n in enumerate(epochs)
         ]
         return TrainingDisplay(
             trainings, [f"seed {n}" for n in range(len(epochs))], has_validation=has_validation
