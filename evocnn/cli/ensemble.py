@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evocnn.cli.full_training import reading_lines, trained_models
+from evocnn.cli.full_training import trained_models
+from evocnn.cli.readings import reading_lines
 from evocnn.deploy.ensemble import Growth, averaged, best_ensemble, grow_ensemble
 from evocnn.deploy.judgement import Judgement, check_at_rest, judge, judgement_in, probabilities, recorded
 from evocnn.deploy.model import Model

@@ -1,7 +1,6 @@
-"""Training networks of a run in full from the command line: progress, Ctrl-C, and how often was tested."""
+"""Training networks of a run in full from the command line: progress and Ctrl-C."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Self
@@ -13,13 +12,12 @@ from rich.progress import Progress, TextColumn
 from evocnn.cli.progress import PLAIN_SECONDS
 from evocnn.cli.search import EXIT_INTERRUPTED, Stop
 from evocnn.deploy.full_training import Piece, train_in_full
-from evocnn.deploy.judgement import Judgement
 from evocnn.deploy.model import Model
 from evocnn.deploy.terms import FullTraining, Terms
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Evaluation, Status
 from evocnn.report.wording import duration
-from evocnn.runs import Workers, open_run
+from evocnn.runs import Workers
 
 
 class TrainingDisplay:
@@ -132,27 +130,3 @@ def trained_models(
         )
         raise ExperimentError(message)
     return models
-
-
-def reading_lines(folder: Path, judgement: Judgement) -> list[str]:
-    """Return when the test split was read for a judgement, and what keeps that from being an estimate."""
-    run, reading = open_run(folder), judgement.reading
-    entries = run.readings
-    lines = [f"test split: read {judgement.when}, reading {reading} of {len(entries)} of this run"]
-    if judgement.overlap:
-        lines.append(f"note: {judgement.overlap}")
-    if len(entries) > 1:
-        whats = ", ".join(entry["what"] for entry in entries)
-        lines.append(
-            f"note: the test split of this run has been read {len(entries)} times ({whats}), as its manifest "
-            "says; the best of several tests is no estimate any more: report the network that validation "
-            "images chose"
-        )
-    if before := max(
-        (entry["readings"] for entry in run.resumptions if entry["readings"] < reading), default=0
-    ):
-        lines.append(
-            f"note: the search of this run went on after reading {before}; if that was because of what it "
-            "said, later readings are no estimates"
-        )
-    return lines

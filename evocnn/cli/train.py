@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from evocnn.cli.full_training import reading_lines, trained_models
+from evocnn.cli.full_training import trained_models
+from evocnn.cli.readings import reading_lines
 from evocnn.deploy.judgement import Judgement, check_at_rest, judge, probabilities, recorded
 from evocnn.deploy.model import SUFFIX, Model
 from evocnn.deploy.terms import Terms, full_training, terms_of

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from evocnn import open_run
-from evocnn.cli.full_training import TrainingDisplay, reading_lines
+from evocnn.cli.full_training import TrainingDisplay
+from evocnn.cli.readings import reading_lines
 from evocnn.deploy import judgement
 from evocnn.deploy.ensemble import Growth
 from evocnn.deploy.full_training import Piece
