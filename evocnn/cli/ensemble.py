@@ -13,8 +13,9 @@ from rich.text import Text
 
 from evocnn.cli.full_training import trained_models
 from evocnn.cli.readings import reading_lines
+from evocnn.deploy.earlier_tests import earlier_judgements, with_test
 from evocnn.deploy.ensemble import Growth, averaged, best_ensemble, grow_ensemble
-from evocnn.deploy.judgement import Judgement, check_at_rest, judge, judgement_in, probabilities, recorded
+from evocnn.deploy.judgement import Judgement, check_at_rest, judge, probabilities
 from evocnn.deploy.model import Model
 from evocnn.deploy.paired_test import PairedTest, mcnemar
 from evocnn.deploy.terms import KEY_LETTERS, FullTraining, Terms, full_training, terms_of
@@ -57,7 +58,7 @@ def run_ensemble(folder: Path, size: int, workers: Workers, *, epochs: int | Non
 
     Raises:
         ExperimentError: Fewer than two networks can be members.
-        DataError: What it writes cannot be written, or is damaged.
+        DataError: What it writes cannot be written.
     """
     run = open_run(folder)
     check_at_rest(run)
@@ -82,17 +83,20 @@ def run_ensemble(folder: Path, size: int, workers: Workers, *, epochs: int | Non
     if len(chosen) == 1:
         typer.echo("no ensemble beats its best member on the validation images; nothing was tested")
         return
-    path = run.folder / MODELS / _name(chosen) / "ensemble.json"
-    if (found := _recorded(path)) is not None:
+    digest = _digest(chosen)
+    if (found := _known(terms, chosen, digest)) is not None:
         typer.echo("these members were tested together before; this is what was found")
     else:
-        found = _tested(terms, chosen)
+        found = _tested(terms, chosen, digest)
     if found is not None:
         _tell(run.folder, found)
         entries |= {
             "tests": {name: test.step for name, test in found.judgements.items()},
             "paired_test": found.paired.figures,
         }
+        with_test(chosen[0].model, found.judgements[ALONE], chosen[0].training.path)
+    name = f"ensemble-{digest[:KEY_LETTERS]}-{chosen[0].training.epochs}-epochs"
+    path = run.folder / MODELS / name / "ensemble.json"
     try:
         write_durably(path, json.dumps(entries, indent=2, ensure_ascii=False).encode())
     except OSError as error:
@@ -101,10 +105,9 @@ def run_ensemble(folder: Path, size: int, workers: Workers, *, epochs: int | Non
     typer.echo(f"wrote {path}")
 
 
-def _name(chosen: list[_Member]) -> str:
-    """Return the folder of an ensemble, the same for the same members, whatever the sizes that were tried."""
-    digest = hashlib.sha256("".join(sorted(member.model.digest for member in chosen)).encode()).hexdigest()
-    return f"ensemble-{digest[:KEY_LETTERS]}-{chosen[0].training.epochs}-epochs"
+def _digest(chosen: list[_Member]) -> str:
+    """Return the digest of an ensemble, the same for the same members, whatever the sizes that were tried."""
+    return hashlib.sha256("".join(sorted(member.model.digest for member in chosen)).encode()).hexdigest()
 
 
 def _tell(folder: Path, found: _Found) -> None:
@@ -161,42 +164,30 @@ def _show(entries: dict[str, Any]) -> None:
     Console(emoji=False).print(table)
 
 
-def _recorded(path: Path) -> _Found | None:
-    """Return what the test split said of the same members before, None where it has not been asked."""
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        tests = known.get("tests")
-        if tests is None:
-            return None
-        judgements = {name: judgement_in(step) for name, step in tests.items()}
-        figures = known["paired_test"]
-        counts = (int(figures[name]) for name in ("images", "first_alone", "second_alone"))
-        return _Found({name: judgements[name] for name in (TOGETHER, ALONE)}, PairedTest(*counts))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        message = (
-            f"ensemble '{path}' must hold what evocnn ensemble wrote, but it was damaged "
-            f"({type(error).__name__}); restore it, or remove it to test anew, which is counted"
-        )
-        raise DataError(message) from error
+def _known(terms: Terms, chosen: list[_Member], digest: str) -> _Found | None:
+    """Return what one reading of the test split said of the same members before; None where none did."""
+    judgements = earlier_judgements(terms.run, [digest, chosen[0].model.digest])
+    return _compared(*judgements) if judgements else None
 
 
-def _tested(terms: Terms, chosen: list[_Member]) -> _Found | None:
+def _compared(together: Judgement, alone: Judgement) -> _Found:
+    return _Found({TOGETHER: together, ALONE: alone}, mcnemar(together.is_right, alone.is_right))
+
+
+def _tested(terms: Terms, chosen: list[_Member], digest: str) -> _Found | None:
     """Return what the test split says of an ensemble and of its best member; None where there is none."""
     best = chosen[0]
     predictors = {
         TOGETHER: partial(averaged, [member.model for member in chosen]),
         ALONE: partial(probabilities, best.model),
     }
+    digests = {TOGETHER: digest, ALONE: best.model.digest}
     tickets = " and ".join(str(member.training.record.ticket) for member in chosen)
     n_epochs = best.training.epochs
     what = f"ensemble of tickets {tickets} after {n_epochs} {'epoch' if n_epochs == 1 else 'epochs'}"
     try:
-        found = judge(terms.run, what, predictors, terms.data_path)
+        found = judge(terms.run, what, predictors, terms.data_path, digests=digests)
     except DataError as error:
         typer.echo(f"not tested, for the test split cannot be read: {error}")
         return None
-    if recorded(best.model.steps) is None:
-        best.model.after(found[ALONE].step).save(best.training.path)
-    return _Found(found, mcnemar(found[TOGETHER].is_right, found[ALONE].is_right))
+    return _compared(found[TOGETHER], found[ALONE])

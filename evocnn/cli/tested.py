@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from evocnn.cli.full_training import trained_models
-from evocnn.deploy.judgement import judge, probabilities, recorded
+from evocnn.deploy.earlier_tests import earlier_tests, with_test
+from evocnn.deploy.judgement import judge_models, recorded
 from evocnn.deploy.model import Model
 from evocnn.deploy.terms import full_training, terms_of
 from evocnn.report.figures import Figure
@@ -98,11 +98,10 @@ def tested_in_full(
     """
     found = models_of(run, records, data, workers, epochs, all_data=all_data)
     models = {name: model for name, (model, _) in found.items()}
-    new = {name: partial(probabilities, one) for name, one in models.items() if not recorded(one.steps)}
-    for name, judgement in (judge(run, ", ".join(new), new, data) if new else {}).items():
-        models[name] = models[name].after(judgement.step)
-        models[name].save(found[name][1])
-    return [tested_of(name, model) for name, model in models.items()]
+    known = earlier_tests(run, models)
+    if new := {name: model for name, model in models.items() if name not in known}:
+        known |= judge_models(run, ", ".join(new), new, data)
+    return [tested_of(name, with_test(model, known[name], path)) for name, (model, path) in found.items()]
 
 
 def tested_of(name: str, model: Model) -> Tested:

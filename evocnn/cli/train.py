@@ -1,7 +1,6 @@
 """Training one network of a run in full from the command line, and judging it on the test split."""
 
 import re
-from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -13,7 +12,8 @@ from rich.table import Table
 
 from evocnn.cli.full_training import trained_models
 from evocnn.cli.readings import reading_lines
-from evocnn.deploy.judgement import Judgement, check_at_rest, judge, probabilities, recorded
+from evocnn.deploy.earlier_tests import earlier_tests, with_test
+from evocnn.deploy.judgement import Judgement, check_at_rest, judge_models
 from evocnn.deploy.model import SUFFIX, Model
 from evocnn.deploy.terms import Terms, full_training, terms_of
 from evocnn.errors import DataError
@@ -85,22 +85,17 @@ def _further_seeds(home: Path, n_seeds: int) -> list[int]:
 
 def _judged(terms: Terms, paths: dict[int, Path], models: dict[int, Model]) -> dict[int, Judgement]:
     """Return what the test split says of each model, tested now or before; nothing where there is none."""
-    recalled = {seed: recorded(model.steps) for seed, model in models.items()}
-    known = {seed: judgement for seed, judgement in recalled.items() if judgement is not None}
-    new = {seed: model for seed, model in models.items() if seed not in known}
-    if not new:
-        return known
-    predictors = {f"seed {seed}": partial(probabilities, model) for seed, model in new.items()}
-    try:
-        found = judge(terms.run, paths[min(paths)].parent.name, predictors, terms.data_path)
-    except DataError as error:
-        tested = ", ".join(predictors)
-        typer.echo(f"{tested} not tested, for the test split cannot be read: {error}")
-        return known
-    for seed, model in new.items():
-        known[seed] = found[f"seed {seed}"]
-        model.after(known[seed].step).save(paths[seed])
-    return dict(sorted(known.items()))
+    named = {f"seed {seed}": model for seed, model in models.items()}
+    known = earlier_tests(terms.run, named)
+    if new := {name: model for name, model in named.items() if name not in known}:
+        try:
+            known |= judge_models(terms.run, paths[min(paths)].parent.name, new, terms.data_path)
+        except DataError as error:
+            typer.echo(f"{', '.join(new)} not tested, for the test split cannot be read: {error}")
+    judgements = {seed: known[f"seed {seed}"] for seed in models if f"seed {seed}" in known}
+    for seed, judgement in judgements.items():
+        with_test(models[seed], judgement, paths[seed])
+    return judgements
 
 
 def _show_figures(models: dict[int, Model], judgements: dict[int, Judgement]) -> None:

@@ -4,8 +4,10 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from math import isnan, nan
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,8 @@ from evocnn.training.data.duplicates import count_duplicates
 
 CONFIDENCE = 0.95
 SHARED = "also_in_training"  # of a test: images that are training images, too
+JUDGEMENTS = "judgements"  # of a reading: by digest of the weights, all that the test images said
+_RIGHT = "right"  # of one of these: a bit for each image, whether its class was found, in hexadecimal
 
 Probabilities = npt.NDArray[np.float64]  # (n_images, n_classes)
 Predict = Callable[[ImageSet], Probabilities]
@@ -39,7 +43,7 @@ class Judgement:
         reading: How many times the run's test split had been read then, this time included.
         when: The time of that, in UTC.
         is_right: Whether the class of each image was found, in their order; empty where the judgement
-            is an earlier one, of which a model keeps no more than the counts.
+            is that of a model's step, which keeps no more than the counts.
         n_shared: Images that are training images of the source, too; None where nobody counted.
     """
 
@@ -104,9 +108,14 @@ def recorded(steps: Sequence[Mapping[str, Any]]) -> Judgement | None:
 
 
 def judgement_in(step: Mapping[str, Any]) -> Judgement:
-    """Return the judgement that a step of a test holds; see `Judgement.step`."""
+    """Return the judgement that a step of a test holds, see `Judgement.step`, or an entry of the manifest."""
     confusion = tuple(map(tuple, step["confusion"]))
-    return Judgement(confusion, step["reading"], step["when"], n_shared=step.get(SHARED))
+    judgement = Judgement(confusion, step["reading"], step["when"], n_shared=step.get(SHARED))
+    if _RIGHT not in step:
+        return judgement
+    right = np.frombuffer(bytes.fromhex(step[_RIGHT]), np.uint8)
+    is_right = np.unpackbits(right, count=judgement.n_images).astype(bool)
+    return replace(judgement, is_right=tuple(is_right.tolist()))
 
 
 def overlap(n_shared: int, n_images: int) -> str:
@@ -148,8 +157,21 @@ def check_at_rest(run: Run) -> None:
         raise RunLockedError(message)
 
 
+def judge_models(
+    run: Run, what: str, models: Mapping[str, Model], data: Path | None = None
+) -> dict[str, Judgement]:
+    """Judge models as `judge` does, so that `earlier_tests` finds what was said of each."""
+    predictors = {name: partial(probabilities, model) for name, model in models.items()}
+    return judge(run, what, predictors, data, digests={name: model.digest for name, model in models.items()})
+
+
 def judge(
-    run: Run, what: str, predictors: Mapping[str, Predict], data: Path | None = None
+    run: Run,
+    what: str,
+    predictors: Mapping[str, Predict],
+    data: Path | None = None,
+    *,
+    digests: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Judgement]:
     """Read the test split of a run, judge networks on it, and write that into the run's manifest.
 
@@ -160,6 +182,7 @@ def judge(
         what: What is judged, for the manifest.
         predictors: What gives class probabilities, by name; all are judged in one reading.
         data: Images in place of the experiment's own.
+        digests: Of the weights of what is judged, by name; `earlier_judgements` finds by them what was said.
 
     Returns:
         The judgements by name.
@@ -182,7 +205,12 @@ def judge(
         _check_known(images, entries)
         reading, when = len(entries) + 1, datetime.now(UTC).isoformat(timespec="seconds")
         n_shared = count_duplicates(training, images).shared
-        found = {name: judgement_of(predict(images), images) for name, predict in predictors.items()}
+        found = {
+            name: replace(
+                judgement_of(predict(images), images), reading=reading, when=when, n_shared=n_shared
+            )
+            for name, predict in predictors.items()
+        }
         entry: dict[str, JSON] = {
             "reading": reading,
             "when": when,
@@ -191,9 +219,15 @@ def judge(
             "digest": images.digest,
             SHARED: n_shared,
             "accuracies": {name: judgement.accuracy for name, judgement in found.items()},
+            JUDGEMENTS: {digest: _entry(found[name]) for name, digest in digests.items()},
         }
         journal.set(READINGS, [*entries, entry])
-    return {name: replace(one, reading=reading, when=when, n_shared=n_shared) for name, one in found.items()}
+    return found
+
+
+def _entry(judgement: Judgement) -> dict[str, JSON]:
+    """Return all of a judgement, ready for JSON."""
+    return {**judgement.step, _RIGHT: np.packbits(judgement.is_right).tobytes().hex()}
 
 
 def _check_known(images: ImageSet, entries: Sequence[Mapping[str, Any]]) -> None:

@@ -19,7 +19,7 @@ from evocnn.deploy import judgement
 from evocnn.deploy.ensemble import Growth
 from evocnn.deploy.full_training import Piece
 from evocnn.deploy.judgement import Judgement
-from evocnn.deploy.model import load_model
+from evocnn.deploy.model import Model, load_model
 from evocnn.errors import DataError
 from evocnn.evaluation import Evaluation, Status
 from evocnn.store import Journal, locked
@@ -130,6 +130,31 @@ def test_seeds_with_gaps_keep_their_files(
     assert {seed: model.steps[0]["seed"] for seed, model in found.items()} == {0: 0, 2: 2, 3: 3}
     assert {model.steps[-1]["step"] for model in found.values()} == {"test"}
     assert not (home / "model-seed1.safetensors").exists()
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_a_test_that_was_read_and_not_saved_is_not_read_again(
+    evocnn: Call, finished: Path, readings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Model.save
+
+    def full(model: Model, path: Path) -> None:
+        if model.steps[-1]["step"] == "test":
+            raise DataError("no space left")
+        save(model, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Model, "save", full)
+        assert "no space left" in evocnn("train", finished, "--epochs", "1", "--seeds", "2").err
+    (entry,) = open_run(finished).readings
+    said = evocnn("train", finished, "--epochs", "1", "--seeds", "2")
+    assert said.code == 0, said.err
+    assert re.search(r"^test split: read 20.*, reading 1 of 1 of this run$", said.out, re.MULTILINE)
+    assert readings == ["test"]
+    for seed, name in enumerate(("model.safetensors", "model-seed1.safetensors")):
+        step: Any = load_model(home_of(finished) / name).steps[-1]
+        assert (step["reading"], step["accuracy"]) == (1, entry["accuracies"][f"seed {seed}"])
+        assert f" {step['accuracy']:.4f}  [" in said.out
 
 
 @pytest.mark.usefixtures("_undrawn")
@@ -313,20 +338,47 @@ def test_the_same_members_are_tested_once_whatever_the_size_and_others_anew(
     assert list(one["accuracies"]) == list(two["accuracies"]) == ["ensemble", "best member"]
 
 
-@pytest.mark.parametrize("damage", ["{", "[]", '{"tests": {}}', '{"tests": {"ensemble": 5}}'])
-def test_a_damaged_record_of_an_ensemble_is_told_and_nothing_is_read(
-    damage: str, evocnn: Call, finished: Path, readings: list[str], monkeypatch: pytest.MonkeyPatch
+def test_an_ensemble_that_was_tested_and_not_written_is_not_tested_again(
+    evocnn: Call, finished: Path, readings: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     growth = (Growth(0, 0.5, 1.5), Growth(1, 0.75, 1.0))
     monkeypatch.setattr("evocnn.cli.ensemble.grow_ensemble", lambda *_: growth)
-    monkeypatch.setattr("evocnn.cli.ensemble._name", lambda _: "ensemble-mine")
-    path = finished / "models" / "ensemble-mine" / "ensemble.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(damage)
+    command = ("ensemble", finished, "--epochs", "1")
+    with monkeypatch.context() as patch:
+        patch.setattr("evocnn.cli.ensemble._tell", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        assert evocnn(*command).code == 130
+    said = evocnn(*command)
+    assert said.code == 0, said.err
+    assert "these members were tested together before; this is what was found\n" in said.out
+    assert "reading 1 of 1 of this run" in said.out
+    (path,) = finished.glob("models/ensemble-*/ensemble.json")
+    whole = path.read_bytes()
+    (entry,) = open_run(finished).readings
+    saved = json.loads(whole)
+    assert {name: test["accuracy"] for name, test in saved["tests"].items()} == entry["accuracies"]
+    gained = saved["paired_test"]["first_alone"] - saved["paired_test"]["second_alone"]
+    assert gained == round(355 * (entry["accuracies"]["ensemble"] - entry["accuracies"]["best member"]))
+    best = load_model(finished / "models" / saved["growth"][0]["model"])
+    assert best.steps[-1] == saved["tests"]["best member"]
+    path.write_text("{")  # were it damaged
+    evocnn(*command)
+    assert (path.read_bytes(), readings) == (whole, ["test"])
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_a_member_that_was_tested_alone_keeps_the_reading_of_its_own(
+    evocnn: Call, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    growth = (Growth(0, 0.5, 1.5), Growth(1, 0.75, 1.0))
+    monkeypatch.setattr("evocnn.cli.ensemble.grow_ensemble", lambda *_: growth)
+    best = str(open_run(finished).front.members[0].ticket)
+    evocnn("train", finished, "--pick", best, "--epochs", "1")
+    (path,) = finished.glob("models/*/model.safetensors")
+    alone = path.read_bytes()
     said = evocnn("ensemble", finished, "--epochs", "1")
-    assert said.code == 2
-    assert f"error: ensemble '{path}' must hold what evocnn ensemble wrote, but it was damaged" in said.err
-    assert (readings, path.read_text()) == ([], damage)
+    assert "reading 2 of 2 of this run" in said.out
+    assert path.read_bytes() == alone
+    assert load_model(path).steps[-1]["reading"] == 1
 
 
 def test_without_test_images_an_ensemble_is_written_untested(

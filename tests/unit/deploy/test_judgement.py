@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from evocnn import open_run
+from evocnn.deploy.earlier_tests import earlier_judgements
 from evocnn.deploy.judgement import (
     Judgement,
     Probabilities,
@@ -134,6 +135,20 @@ def test_every_reading_is_counted_in_the_manifest(at_rest: Run) -> None:
     assert one["accuracies"] == {"seed 0": pytest.approx(4 / 6)}
     assert (two["reading"], two["what"], two["accuracies"]["a"]) == (2, "two", 1)
     assert (two["when"], two["digest"]) == (again["a"].when, one["digest"])
+
+
+def test_what_a_reading_said_is_found_by_the_weights_it_was_said_of(at_rest: Run) -> None:
+    predictors = {
+        "a": lambda _: certain(TAKEN_FOR),
+        "b": lambda _: certain(LABELS),
+        "c": lambda _: certain(LABELS),
+    }
+    first = judge(at_rest, "one", {"a": predictors["a"]}, digests={"a": "of a"})
+    second = judge(at_rest, "two", predictors, digests={"a": "of a", "b": "of b"})
+    assert earlier_judgements(at_rest, ["of a"]) == [first["a"]]
+    assert earlier_judgements(at_rest, ["of b", "of a"]) == [second["b"], second["a"]]
+    assert second["a"].is_right == (True, True, False, True, False, True)
+    assert earlier_judgements(at_rest, ["of b", "of c"]) == []
 
 
 def test_the_test_split_is_what_is_read(at_rest: Run) -> None:
