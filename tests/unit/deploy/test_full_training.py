@@ -21,7 +21,7 @@ from evocnn.errors import DataError, ReplayError, RunLockedError
 from evocnn.evaluation import Evaluation, Status
 from evocnn.runs import Run, Workers
 from evocnn.store import Record, locked
-from evocnn.training.data import ImageSet
+from evocnn.training.data import Framing, ImageSet
 from evocnn.training.evaluator import TrainingEvaluator
 from evocnn.training.state import load_weights
 
@@ -124,14 +124,42 @@ def test_a_saved_model_gives_the_figures_that_are_told_of_it(train: Any, mine: R
     assert (model.origin.ticket, model.origin.pick, model.origin.run) == (0, "0", str(mine.folder))
 
 
-def test_a_saved_model_computes_and_frames_what_was_trained(tmp_path: Path) -> None:
-    space = {
+SPACES: dict[str, dict[str, Any]] = {
+    "pools": {
         "pool_order": "textbook",  # with pools of means another function than the early order
         "founders": ["conv4k3 > pool average | gap | sgd lr=.1"],
         "layers": {"conv": {"filters": [4, 8], "kernel": 3}, "pool": {"kind": "average"}},
-    }
+    },
+    "backbone": {
+        "founders": ["backbone2 · conv4k3 | gap | sgd lr=.1"],
+        "layers": {"conv": {"filters": [4, 8], "kernel": 3}},
+        "backbone": {
+            "weights": "network.pth",
+            "layers": "conv4k3 norm=none · pool",
+            "mean": [0.75],  # of other images than the digits
+            "deviation": [0.125],
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("space", "is_coloured", "mean"),
+    [("pools", False, None), ("pools", True, None), ("backbone", False, (0.75 * 255,))],
+    ids=["grey", "colours", "backbone"],
+)
+def test_a_saved_model_computes_and_frames_what_was_trained(
+    space: str, is_coloured: bool, mean: tuple[float, ...] | None, tmp_path: Path
+) -> None:
     data = {**TABLES["data"], "size": [8, 8], "fit": "pad"}
-    found = run(Experiment.from_dict({**TABLES, "space": space, "data": data}), tmp_path / "run")
+    if is_coloured:
+        images = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 3), dtype=np.uint8)
+        np.savez(tmp_path / "colours.npz", images=images, labels=np.arange(300) % 10)
+        data |= {"source": "npz", "path": "colours.npz"}
+    torch.manual_seed(0)
+    torch.save({"weight": torch.randn(4, 1, 3, 3), "bias": torch.randn(4)}, tmp_path / "network.pth")
+    tables = {**TABLES, "space": SPACES[space], "data": data}
+    found = run(Experiment.from_dict(tables, folder=tmp_path), tmp_path / "run")
     terms = terms_of(found)
     training = full_training(terms, found.records[0], "0", 0)
     train_in_full(terms, [training], Workers(0), on_piece=lambda _: None, should_stop=lambda: False)
@@ -139,7 +167,9 @@ def test_a_saved_model_computes_and_frames_what_was_trained(tmp_path: Path) -> N
     validation, step = terms.parts.evaluator.validation, model.steps[0]
     curves: Any = step["curves"]
     assert loss_of(model, validation) == pytest.approx(curves["validation_loss"][-1], rel=1e-5)
-    assert model.input.framing.fit == "pad"
+    assert model.input.framing == Framing((8, 8), "pad", "rgb" if is_coloured else "grey")
+    own = tuple(terms.training.images.mean(axis=(0, 2, 3)))
+    assert model.input.mean == pytest.approx(mean or own)
 
 
 def test_seeds_have_files_and_weights_of_their_own_and_are_trained_once(train: Any, mine: Run) -> None:
