@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from evocnn.cli.lone_training import trained_alone
 from evocnn.cli.study import Asked, perform
-from evocnn.cli.trained import trained_alone
 from evocnn.deploy.description import Origin
 from evocnn.deploy.export import split_images
 from evocnn.deploy.latency import N_TURNS

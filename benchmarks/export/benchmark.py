@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from evocnn.cli.lone_training import trained_alone
 from evocnn.cli.study import Asked, perform
-from evocnn.cli.trained import trained_alone
 from evocnn.deploy.description import Origin
 from evocnn.deploy.export import OPSET, Exported, export
 from evocnn.genotype import LAYERS, Chromosome, Shape

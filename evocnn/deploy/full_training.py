@@ -12,21 +12,17 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
-from evocnn.deploy.description import Input, Origin
+from evocnn.deploy.description import Origin
 from evocnn.deploy.model import Model, load_model, versions
 from evocnn.deploy.terms import FullTraining, Terms
+from evocnn.deploy.trained_state import model_of_state
 from evocnn.errors import DataError, JournalError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status, identity
 from evocnn.genotype import JSON, Fidelity
-from evocnn.phenotype import build
 from evocnn.runs import Run, Workers
 from evocnn.runs.workers import executor_of
 from evocnn.store import Record, States, check_links, locked
 from evocnn.store.states import FOLDER_NAME
-from evocnn.training.data import Framing
-from evocnn.training.images import resident
 from evocnn.training.state import load_weights
 
 PIECE_SECONDS = 10.0  # of training between two saved states, or an epoch where that is longer
@@ -216,17 +212,7 @@ def _finished(terms: Terms, training: FullTraining, evaluation: Evaluation) -> M
 
 def _model(terms: Terms, training: FullTraining, evaluation: Evaluation) -> Model:
     """Return the model that a training ended with."""
-    space, run, images = terms.parts.space, terms.run, terms.training
-    network = build(training.chromosome, space.input_shape, space.n_classes, pool_order=space.pool_order)
-    network.load_state_dict(load_weights(evaluation.state or b"")[0])
-    statistics = resident(images, torch.device("cpu"))
-    if (pretrained := terms.parts.evaluator.pretrained) is not None:
-        statistics = pretrained.normalizing(statistics)
-    n_channels, height, width = images.shape
-    framing = Framing((height, width), run.experiment.data.framing.fit, "grey" if n_channels == 1 else "rgb")
-    mean, deviation = (
-        tuple(figures.flatten().tolist()) for figures in (statistics.mean, statistics.deviation)
-    )
+    run, images = terms.run, terms.training
     origin = Origin(
         experiment=run.manifest["experiment"],
         experiment_folder=run.manifest["experiment_folder"],
@@ -251,8 +237,9 @@ def _model(terms: Terms, training: FullTraining, evaluation: Evaluation) -> Mode
         "curves": {name: list(evaluation.curves[name]) for name in measured},
         "versions": versions(),
     }
-    form = Input(images.shape, framing, mean, deviation)
-    return Model(network.eval(), training.chromosome, form, images.class_names, origin, (step,))
+    evaluator, state = terms.parts.evaluator, evaluation.state or b""
+    fit = run.experiment.data.framing.fit
+    return model_of_state(evaluator, training.chromosome, state, origin, fit=fit, steps=(step,))
 
 
 def _lineage(run: Run, record: Record) -> tuple[str, ...]:
