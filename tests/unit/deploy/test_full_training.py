@@ -246,6 +246,9 @@ def test_a_damaged_model_is_told_and_trained_anew(damage: str, train: Any, mine:
     assert equal(first, anew)
 
 
+PRUNED = {"step": "prune", "kind": "weights", "sparsity": 0.5, "epochs": 1}
+
+
 def with_step(model: Model, **changes: Any) -> Model:
     return replace(model, steps=({**model.steps[0], **changes},))
 
@@ -265,7 +268,7 @@ def of_other_data(model: Model) -> Model:
         ("epochs 3", lambda model: with_step(model, epochs=30)),
         ("all_data False", lambda model: with_step(model, all_data=True)),
         ("seed 0", lambda model: replace(model, steps=())),
-        (r"changes \['train'\]", lambda model: model.after({"step": "prune"})),
+        (r"changes \['train'\]", lambda model: model.after(PRUNED)),
         ("data digest [0-9a-f]+", of_other_data),
         ("network [0-9a-f]+", with_clip),
     ],
