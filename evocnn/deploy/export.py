@@ -49,7 +49,6 @@ class Exported(NamedTuple):
 
     Attributes:
         path: The file.
-        form: `onnx`, `torch` or `safetensors`.
         n_images: How many images were compared.
         difference: Largest between two logits.
         limit: What it may be at most.
@@ -57,7 +56,6 @@ class Exported(NamedTuple):
     """
 
     path: Path
-    form: str
     n_images: int
     difference: float
     limit: float
@@ -234,7 +232,7 @@ def _compared(model: Model, images: ImageSet, form: str, run: Run) -> Exported:
         )
         raise ExportError(message)
     n_other = int((found.argmax(axis=1) != expected.argmax(axis=1)).sum())
-    return Exported(Path(), form, len(images), difference, limit, n_other)
+    return Exported(Path(), len(images), difference, limit, n_other)
 
 
 def _write_onnx(model: Model, path: Path) -> None:

@@ -93,11 +93,6 @@ class Quantized(NamedTuple):
             "file_bytes": self.after.file_bytes,
         }
 
-    @property
-    def drop(self) -> float:
-        """How much accuracy was lost; below 0 where some was won."""
-        return self.before.accuracy - self.after.accuracy
-
 
 def quantize(
     model: Model,
