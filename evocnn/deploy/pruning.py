@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any
 
 import torch
@@ -67,7 +68,8 @@ def prune(
     """Return a model without its least important channels or weights, trained again with its own recipe.
 
     The recipe's optimizer, learning rate and schedule start anew, the schedule as long as this training
-    (Renda et al. 2020, "Comparing Rewinding and Fine-tuning in Neural Network Pruning").
+    (Renda et al. 2020, "Comparing Rewinding and Fine-tuning in Neural Network Pruning"). Weights that an
+    earlier pruning set to zero stay it.
 
     Args:
         model: The model; left as it is.
@@ -82,7 +84,9 @@ def prune(
     """
     shape = model.input.shape
     if pruning.kind == "channels":
-        network, masks = prune_channels(model.network, shape, pruning.sparsity), None
+        network = prune_channels(model.network, shape, pruning.sparsity)
+        is_sparse = any(step.get("kind") == "weights" for step in model.steps)
+        masks = nonzero(network) if is_sparse else None
     else:
         network = deepcopy(model.network)
         masks = smallest_masked(network, pruning.sparsity)
@@ -116,24 +120,36 @@ def smallest_masked(network: nn.Module, sparsity: float) -> Masks:
 
     Args:
         network: Changed in place.
-        sparsity: Share of these weights that go; those that are zero already count.
+        sparsity: Share of these weights that go; those that are zero already count, and stay it.
+
+    Raises:
+        ExperimentError: A larger share of them is zero already.
 
     Han et al. (2015), "Learning both Weights and Connections for Efficient Neural Networks".
     """
-    weights = {
-        f"{name}.weight": module.weight
-        for name, module in network.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
-    }
+    weights = _weights(network)
     sizes = torch.cat([weight.detach().abs().flatten() for weight in weights.values()])
+    n_gone, n_zero = round(sparsity * len(sizes)), int((sizes == 0).sum())
+    if n_gone < n_zero:
+        least = ceil(1000 * n_zero / len(sizes)) / 1000
+        message = (
+            f"a sparsity must be at least {least:g}, as so many of the model's weights are zero already, but "
+            f"it was {sparsity:g}; ask for more, or prune the model as it was before"
+        )
+        raise ExperimentError(message)
     kept = torch.ones(len(sizes), dtype=torch.bool)
-    kept[sizes.argsort(stable=True)[: round(sparsity * len(sizes))]] = False
+    kept[sizes.argsort(stable=True)[:n_gone]] = False
     parts = kept.split([weight.numel() for weight in weights.values()])
     masks = {
         name: part.view(weight.shape) for (name, weight), part in zip(weights.items(), parts, strict=True)
     }
     apply_masks(network, masks)
     return masks
+
+
+def nonzero(network: nn.Module) -> Masks:
+    """Return which weights of all convolutions and linear layers are not zero."""
+    return {name: weight != 0 for name, weight in _weights(network).items()}
 
 
 @torch.no_grad()
@@ -194,6 +210,15 @@ def flops_of(network: nn.Module, shape: tuple[int, int, int]) -> int:
         network(torch.zeros((1, *shape)))
     n: int = counter.get_total_flops()
     return n
+
+
+def _weights(network: nn.Module) -> dict[str, Tensor]:
+    """Return the weights of all convolutions and linear layers by name."""
+    return {
+        f"{name}.weight": module.weight
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    }
 
 
 def _step(network: nn.Module, model: Model, training: ImageSet, masks: Masks | None) -> Step:

@@ -19,6 +19,7 @@ from evocnn.deploy.pruning import (
     apply_masks,
     flops_of,
     n_nonzero,
+    nonzero,
     prune,
     smallest_masked,
 )
@@ -231,6 +232,34 @@ def test_training_again_changes_weights_and_hears_of_epochs_and_repeats(
     masked = deepcopy(digits_model.network)
     smallest_masked(masked, 0.5)
     assert not torch.equal(masked.head[-1].weight, first.network.head[-1].weight)
+
+
+@pytest.fixture(scope="module")
+def sparse(digits_model: Model, sides: tuple[ImageSet, ImageSet]) -> Model:
+    return prune(digits_model, Pruning("weights", 0.6, 1), *sides)
+
+
+@pytest.mark.parametrize(("kind", "sparsity"), [("channels", 0.3), ("weights", 0.8), ("weights", 0.6)])
+def test_weights_that_were_pruned_before_stay_zero(
+    kind: str, sparsity: float, sparse: Model, sides: tuple[ImageSet, ImageSet]
+) -> None:
+    before = sparse.network
+    if kind == "channels":
+        before = prune_channels(before, sparse.input.shape, sparsity)
+    again = prune(sparse, Pruning(kind, sparsity, 2), *sides)
+    for name, left in nonzero(before).items():
+        assert not again.network.get_parameter(name)[~left].any()
+    n_left = sum(int(left.sum()) for left in nonzero(again.network).values())
+    assert 0 < n_left <= 30  # of 76 weights
+    assert not all(left.all() for left in nonzero(again.network).values())
+
+
+def test_a_sparsity_below_that_of_an_earlier_pruning_is_refused(
+    sparse: Model, sides: tuple[ImageSet, ImageSet]
+) -> None:
+    message = r"a sparsity must be at least 0\.606, as so many of the model's weights are zero already"
+    with pytest.raises(ExperimentError, match=message):
+        prune(sparse, Pruning("weights", 0.3, 1), *sides)
 
 
 def test_a_training_that_diverges_is_an_error(digits_model: Model, sides: tuple[ImageSet, ImageSet]) -> None:
