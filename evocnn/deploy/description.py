@@ -6,9 +6,10 @@ from math import isfinite
 from typing import Any
 
 import torch
-from pydantic import StrictInt, TypeAdapter
+from pydantic import TypeAdapter
 from torch import Tensor, nn
 
+from evocnn.deploy.steps import TestStep, read_steps
 from evocnn.errors import printable
 from evocnn.training.data import Framing
 
@@ -74,23 +75,6 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class _Step:
-    """What commands read of a step, where it has it."""
-
-    step: str
-    epochs: int = 0
-    all_data: bool = False
-    widths: Mapping[str, tuple[int, ...]] | None = None
-    class_accuracies: tuple[float | None, ...] = ()
-    confusion: tuple[tuple[int, ...], ...] = ()
-    reading: int = 1
-    when: str = ""
-    images: StrictInt = 0
-    also_in_training: StrictInt | None = None
-    versions: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True)
 class Description:
     """What the metadata of a file say of its model.
 
@@ -116,9 +100,18 @@ class Description:
         Raises:
             ValueError: Something contradicts the rest.
         """
-        form, n_classes = self.input, len(self.class_names)
-        told = (*self.class_names, self.origin.run, self.origin.pick, *self.origin.lineage)
-        if hidden := [text for text in told if printable(text) != text]:
+        form, data, n_classes = self.input, self.origin.data, len(self.class_names)
+        if not all(isinstance(data.get(name), str) for name in ("name", "digest")):
+            message = "origin.data: name or digest is missing"
+            raise ValueError(message)
+        notes = data.get("notes", [])
+        if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+            message = "origin.data.notes: not a list of texts"
+            raise ValueError(message)
+        steps = read_steps(self.steps)
+        tests = [step for step in steps if isinstance(step, TestStep)]
+        told = (*self.class_names, self.origin.run, self.origin.pick, *self.origin.lineage, data["name"])
+        if hidden := [text for text in (*told, *(test.when for test in tests)) if printable(text) != text]:
             message = f"control characters: {hidden[0]!r}"
             raise ValueError(message)
         counts = {len(form.mean), len(form.deviation), form.shape[0]}
@@ -126,14 +119,14 @@ class Description:
         if len(counts) > 1 or not all(map(isfinite, figures)) or min(*form.shape, *form.deviation) <= 0:
             message = f"input: no images have {form}"
             raise ValueError(message)
-        if not all(isinstance(self.origin.data.get(name), str) for name in ("name", "digest")):
-            message = "origin.data: name or digest is missing"
-            raise ValueError(message)
-        for step in _STEPS.validate_python(self.steps):
-            if len(step.class_accuracies) not in (0, n_classes) or len(step.confusion) not in (0, n_classes):
+        for test in tests:
+            rows = (test.class_accuracies, test.confusion, *test.confusion)
+            if {len(row) for row in rows} != {n_classes}:
                 message = f"steps: a test has other than the {n_classes} classes"
+                raise ValueError(message)
+            if sum(map(sum, test.confusion)) != test.images:
+                message = f"steps: a test of {test.images} images counts others"
                 raise ValueError(message)
 
 
 DESCRIPTION = TypeAdapter(Description)
-_STEPS = TypeAdapter(tuple[_Step, ...])

@@ -21,6 +21,7 @@ from evocnn.config.parts import space_of
 from evocnn.config.toml import MAX_NAMED
 from evocnn.config.user_code import refusing_code
 from evocnn.deploy.description import DESCRIPTION, Description, Input, Normalization, Origin
+from evocnn.deploy.steps import Step, read_steps
 from evocnn.deploy.widths import set_widths
 from evocnn.errors import DataError, ExperimentError
 from evocnn.genotype import JSON, Chromosome
@@ -38,6 +39,7 @@ _TABLES = ("name", "seed", "data", "space", "training")  # of an experiment that
 _VERSIONS = ("evocnn", "commit", "python", "torch", "processor")  # on which weights depend
 _EXPORTED = (".onnx", ".pt2")  # endings of what evocnn export makes of a model
 _TRAINED = f"model{SUFFIX}"  # as evocnn train names it
+SEEN = "the model was trained on the validation images, too: accuracies on these say little"
 _MOST_SHOWN = 200  # letters of what is wrong with a file
 
 
@@ -92,6 +94,20 @@ class Model:
     def changes(self) -> list[Mapping[str, JSON]]:
         """The steps that made the weights what they are: tests, which change none, aside."""
         return [step for step in self.steps if step["step"] != "test"]
+
+    @property
+    def done(self) -> tuple[Step, ...]:
+        """The steps with the figures that are read of them.
+
+        Raises:
+            ValueError: One lacks some; not of a model that was loaded.
+        """
+        return read_steps(self.steps)
+
+    @property
+    def was_trained_on_all(self) -> bool:
+        """Whether the images were trained on that validated the candidates of its run."""
+        return any(step.get("all_data") for step in self.steps)
 
     def after(self, step: Mapping[str, JSON], network: nn.Module | None = None) -> "Model":
         """Return the model after one more step, which may have changed its network."""
@@ -163,7 +179,7 @@ def _model(found: Description, weights: Mapping[str, Tensor], *, is_trusted: boo
     chromosome = space.from_json(found.chromosome)
     network = build(chromosome, space.input_shape, space.n_classes, pool_order=space.pool_order)
     for step in found.steps:
-        set_widths(network, step.get("widths", {}))
+        set_widths(network, step.get("widths") or {})
     network.load_state_dict(weights)
     network.eval()
     return Model(network, chromosome, found.input, found.class_names, found.origin, found.steps, is_trusted)

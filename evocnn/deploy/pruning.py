@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from evocnn.deploy.channels import n_parameters_of, prune_channels
 from evocnn.deploy.model import Model, versions
+from evocnn.deploy.steps import PruneStep
 from evocnn.deploy.widths import widths_of
 from evocnn.errors import ExperimentError
 from evocnn.evaluation import Status
@@ -85,7 +86,7 @@ def prune(
     shape = model.input.shape
     if pruning.kind == "channels":
         network = prune_channels(model.network, shape, pruning.sparsity)
-        is_sparse = any(step.get("kind") == "weights" for step in model.steps)
+        is_sparse = any(isinstance(step, PruneStep) and step.kind == "weights" for step in model.done)
         masks = nonzero(network) if is_sparse else None
     else:
         network = deepcopy(model.network)

@@ -159,6 +159,19 @@ FORM: dict[str, Any] = {
 }
 
 
+TRAIN: dict[str, Any] = {
+    "step": "train",
+    "seed": 0,
+    "epochs": 3,
+    "images": 160,
+    "all_data": True,
+    "seconds": 1.5,
+    "parameters": 86,
+}
+TEST = Judgement(tuple(tuple(4 * (row == column) for column in range(10)) for row in range(10))).step
+PRUNE: dict[str, Any] = {"step": "prune", "kind": "weights", "sparsity": 0.5, "epochs": 2}
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -172,8 +185,14 @@ FORM: dict[str, Any] = {
         ({"class_names": ["a", "b"]}, "state_dict.* size mismatch"),
         ({"origin": {}}, "origin.experiment"),
         ({"steps": [{}]}, "step"),
-        ({"steps": [{"step": "prune", "widths": {"nowhere": [1]}}]}, "nowhere"),
-        ({"steps": [{"step": "test", "class_accuracies": [1.0]}]}, "other than the 10 classes"),
+        ({"steps": [{"step": "paint"}]}, "'paint' found"),
+        ({"steps": [{**TRAIN, "epochs": "3"}]}, "epochs: Input should be a valid integer"),
+        ({"steps": [{**PRUNE, "widths": {"nowhere": [1]}}]}, "nowhere"),
+        ({"steps": [{**PRUNE, "kind": "paint"}]}, "kind"),
+        ({"steps": [{**TEST, "class_accuracies": [1.0]}]}, "other than the 10 classes"),
+        ({"steps": [{**TEST, "confusion": [[4]] * 10}]}, "other than the 10 classes"),
+        ({"steps": [{**TEST, "images": 41}]}, "a test of 41 images counts others"),
+        ({"steps": [{**TEST, "when": "\33[2J"}]}, r"control characters: '\\x1b\[2J'"),
         ({"chromosome": {}}, "layers"),
         ({"chromosome": "conv"}, "chromosome"),
         ({"digest": 5}, "digest"),
@@ -182,6 +201,26 @@ FORM: dict[str, Any] = {
 def test_a_description_that_cannot_be_is_told(changes: dict[str, Any], reason: str, saved: Path) -> None:
     rewritten(saved, **changes)
     with pytest.raises(DataError, match=rf"model '.*' must hold what evocnn train writes, but: .*{reason}"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize(
+    ("step", "name"),
+    [
+        (step, name)
+        for step, names in (
+            (TRAIN, ["seed", "epochs", "images", "all_data", "seconds", "parameters"]),
+            (TEST, ["images", "accuracy", "interval", "class_accuracies", "confusion", "reading", "when"]),
+            (PRUNE, ["kind", "sparsity", "epochs"]),
+        )
+        for name in names
+    ],
+)
+def test_what_is_read_of_a_step_must_be_there(step: dict[str, Any], name: str, saved: Path) -> None:
+    rewritten(saved, steps=[TRAIN, TEST, PRUNE])
+    assert [type(done).__name__ for done in load_model(saved).done] == ["TrainStep", "TestStep", "PruneStep"]
+    rewritten(saved, steps=[{key: value for key, value in step.items() if key != name}])
+    with pytest.raises(DataError, match=rf"but: 0\.{step['step']}\.{name}: Field required; make it anew"):
         load_model(saved)
 
 
@@ -195,6 +234,15 @@ def test_metadata_that_describe_nothing_are_told(text: str, saved: Path) -> None
 def test_images_of_an_origin_have_a_name_and_a_digest(digits_model: Model, saved: Path) -> None:
     rewritten(saved, origin={**asdict(digits_model.origin), "data": {"name": "mine"}})
     with pytest.raises(DataError, match=r"origin\.data: name or digest is missing"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize("notes", [5, [5], {"a": 1}])
+def test_notes_of_an_origin_are_texts(notes: object, digits_model: Model, saved: Path) -> None:
+    rewritten(
+        saved, origin={**asdict(digits_model.origin), "data": {**digits_model.origin.data, "notes": notes}}
+    )
+    with pytest.raises(DataError, match=r"origin\.data\.notes: not a list of texts"):
         load_model(saved)
 
 
