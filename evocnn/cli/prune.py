@@ -1,8 +1,6 @@
 """Pruning a model to several sparsities from the command line."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from glob import escape
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,12 +9,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from evocnn.cli.beside import known_pruning, last_pruning, prunings_beside
 from evocnn.cli.search import EXIT_INTERRUPTED
 from evocnn.deploy.export import export, split_images
 from evocnn.deploy.latency import interleaved_latencies
-from evocnn.deploy.model import SUFFIX, Model, load_model
+from evocnn.deploy.model import SEEN, SUFFIX, Model, load_model
 from evocnn.deploy.pruning import Pruning, flops_of, n_nonzero, prune
-from evocnn.errors import DataError, ExperimentError
+from evocnn.deploy.steps import TrainStep
+from evocnn.errors import ExperimentError
 from evocnn.report.pruning_curve import PruningPoint, plot_pruning_curve, write_pruning_curve
 from evocnn.report.wording import duration
 from evocnn.training.data import ImageSet
@@ -46,7 +46,7 @@ def prune_model(
     prunings = [Pruning(kind, sparsity, n_epochs) for sparsity in _sparsities(sparsities)]
     paths = [source.with_name(f"{source.stem}-{kind}-{one.sparsity:g}{SUFFIX}") for one in prunings]
     done = {
-        path: _known(model, pruning, path)
+        path: known_pruning(model, pruning, path)
         for path, pruning in zip(paths, prunings, strict=True)
         if path.exists()
     }
@@ -55,10 +55,8 @@ def prune_model(
         f"pruning {kind} of {source}, then {n_epochs} {'epoch' if n_epochs == 1 else 'epochs'} on "
         f"{len(training):,} training images"
     )
-    if any(step.get("all_data") for step in model.steps):
-        typer.echo(
-            "note: the model was trained on the validation images, too; its accuracy on them says little"
-        )
+    if model.was_trained_on_all:
+        typer.echo(f"note: {SEEN}", err=True)
     for path, pruning in zip(paths, prunings, strict=True):
         if path in done:
             typer.echo(f"sparsity {pruning.sparsity:g}: pruned already")
@@ -68,7 +66,8 @@ def prune_model(
         except KeyboardInterrupt:
             typer.echo("interrupted; go on with the same command", err=True)
             raise typer.Exit(EXIT_INTERRUPTED) from None
-    earlier = _earlier(model, kind, source, done)
+    beside = prunings_beside(model, source, kind)
+    earlier = {path: other for path, other in beside.items() if path not in done}
     points = _points(model, [*done.values(), *earlier.values()], validation)
     _show(points, len(validation))
     picture, table = (source.with_name(f"{source.stem}-{kind}{ending}") for ending in (".png", ".csv"))
@@ -95,8 +94,8 @@ def _sparsities(text: str) -> list[float]:
 
 def _epochs(model: Model) -> int:
     """Return how long the model was trained."""
-    found: list[Any] = [step["epochs"] for step in model.steps if step["step"] == "train"]
-    return int(found[0]) if found else model.experiment.training.epochs
+    found = (step.epochs for step in model.done if isinstance(step, TrainStep))
+    return next(found, None) or model.experiment.training.epochs
 
 
 def _pruned(model: Model, pruning: Pruning, path: Path, training: ImageSet, validation: ImageSet) -> Model:
@@ -117,51 +116,9 @@ def _pruned(model: Model, pruning: Pruning, path: Path, training: ImageSet, vali
     return pruned
 
 
-def _known(model: Model, pruning: Pruning, path: Path) -> Model:
-    """Return what an earlier command left in a file: this model after this pruning.
-
-    Raises:
-        ExperimentError: The file holds another model, which may be the better one.
-        DataError: It cannot be read.
-    """
-    known = load_model(path, is_trusted=model.is_trusted)
-    if not _is_pruned(known, model, pruning.kind):
-        found = "another model"
-    else:
-        last: Any = known.changes[-1]
-        if (last["sparsity"], last["epochs"]) == (pruning.sparsity, pruning.epochs):
-            return known
-        found = f"it pruned to {last['sparsity']:g} with --epochs {last['epochs']}"
-    message = (
-        f"'{path}' must be missing, or hold this model pruned to {pruning.sparsity:g} with --epochs "
-        f"{pruning.epochs}, but it held {found}; ask for the same, or rename the file"
-    )
-    raise ExperimentError(message)
-
-
-def _is_pruned(known: Model, model: Model, kind: str) -> bool:
-    """Return whether a model is another one after one pruning of a kind."""
-    *before, last = known.changes or [{}]
-    is_it = known.chromosome.key == model.chromosome.key and before == model.changes
-    return is_it and last.get("step") == "prune" and last.get("kind") == kind
-
-
-def _earlier(model: Model, kind: str, source: Path, done: Mapping[Path, Model]) -> dict[Path, Model]:
-    """Return the same model after other prunings of the kind, as they lie beside it."""
-    found = {}
-    for path in sorted(source.parent.glob(f"{escape(source.stem)}-{kind}-*{SUFFIX}")):
-        if path not in done:
-            with suppress(DataError):  # no model, or one of code that is not trusted
-                other = load_model(path, is_trusted=model.is_trusted)
-                if _is_pruned(other, model, kind):
-                    found[path] = other
-    return found
-
-
 def _points(model: Model, pruned: Sequence[Model], validation: ImageSet) -> list[PruningPoint]:
     """Return the figures of a model and what was pruned of it, whose latencies are measured in turns."""
-    steps: Any = [one.changes[-1] for one in pruned]
-    asked = [(step["sparsity"], step["epochs"], one) for step, one in zip(steps, pruned, strict=True)]
+    asked = [(last.sparsity, last.epochs, one) for one in pruned if (last := last_pruning(one))]
     rows = [(0.0, 0, model), *sorted(asked, key=lambda row: row[:2])]
     compared = validation.take(range(min(N_COMPARED, len(validation))))
     with TemporaryDirectory() as folder, Console(stderr=True, emoji=False).status("measuring latency"):

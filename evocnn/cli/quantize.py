@@ -1,18 +1,17 @@
 """Quantizing a model from the command line."""
 
-import json
 from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from evocnn.cli.beside import is_quantized, trained_beside
 from evocnn.deploy.export import split_images
-from evocnn.deploy.model import SUFFIX, Model, load_model
+from evocnn.deploy.model import SEEN, Model, load_model
 from evocnn.deploy.model_card import write_model_card
-from evocnn.deploy.predict import METADATA_KEY, open_onnx
 from evocnn.deploy.quantization import Quantized, quantize
-from evocnn.errors import DataError, EvocnnError
+from evocnn.deploy.steps import PruneStep
 
 ENDING = "-int8.onnx"
 TRAINED, ALONE = "trained", "int8"  # rows ahead of those of a pruned model
@@ -35,7 +34,9 @@ def quantize_model(
     path = out or source.with_name(f"{source.stem}{ENDING}")
     model = load_model(source, is_trusted=is_trusted)
     training, validation = split_images(model, data)
-    is_pruned = any(step["step"] == "prune" for step in model.changes)
+    if model.was_trained_on_all:
+        typer.echo(f"note: {SEEN}", err=True)
+    is_pruned = any(isinstance(step, PruneStep) for step in model.done)
     beside = _beside(model, source, path) if is_pruned else {}
     with Console(stderr=True, emoji=False).status("quantizing"):
         found = quantize(model, path, training, validation, max_drop, beside=beside)
@@ -54,26 +55,13 @@ def quantize_model(
 
 def _beside(model: Model, source: Path, path: Path) -> dict[str, Model | Path]:
     """Return the model that was pruned, and what an earlier command quantized of it, as they lie there."""
-    n_kept = [step["step"] for step in model.changes].index("prune")
-    for file in sorted(source.parent.glob(f"*{SUFFIX}"), key=lambda file: (len(file.name), file)):
-        try:
-            other = load_model(file, is_trusted=model.is_trusted)
-        except EvocnnError:
-            continue
-        if other.changes == model.changes[:n_kept] and other.chromosome.key == model.chromosome.key:
-            int8 = file.with_name(f"{file.stem}{ENDING}")
-            is_there = int8.resolve() != path.resolve() and _is_quantized(int8, model)
-            return {TRAINED: other, **({ALONE: int8} if is_there else {})}
-    return {}
-
-
-def _is_quantized(path: Path, model: Model) -> bool:
-    """Return whether a file is a quantized one of a model's chromosome."""
-    try:
-        about = json.loads(open_onnx(path).session.get_modelmeta().custom_metadata_map[METADATA_KEY])
-    except DataError:
-        return False
-    return (about.get("weights"), about.get("chromosome")) == ("int8", model.chromosome.to_json())
+    found = trained_beside(model, source)
+    if found is None:
+        return {}
+    file, trained = found
+    int8 = file.with_name(f"{file.stem}{ENDING}")
+    is_there = int8.resolve() != path.resolve() and is_quantized(int8, trained)
+    return {TRAINED: trained, **({ALONE: int8} if is_there else {})}
 
 
 def _show(found: Quantized, *, is_pruned: bool) -> None:

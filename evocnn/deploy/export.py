@@ -117,8 +117,8 @@ def export(model: Model, form: str, path: Path, images: ImageSet) -> Exported:
             part = Path(folder) / path.name
             _WRITERS[form](model, part)
             run, described = _READERS[form](part)
-            _check_metadata(model, form, described)
             found = _compared(model, images, form, run)
+            _check_metadata(model, form, described)
             write_durably(path, part.read_bytes())
     except (OSError, SafetensorError) as error:
         message = f"exported file '{path}' must be writable, but: {error}; choose another place"
@@ -187,6 +187,7 @@ def about(model: Model) -> dict[str, Any]:
         "name": str(model.origin.experiment["name"]),
         "network": model.chromosome.text,
         "chromosome": model.chromosome.to_json(),
+        "weights_digest": model.digest,
         "data_digest": model.origin.data["digest"],
     }
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from evocnn.deploy.export import OPSET
 from evocnn.deploy.judgement import SHARED, overlap
-from evocnn.deploy.model import Model, versions
+from evocnn.deploy.model import SEEN, Model, versions
 from evocnn.deploy.pruning import flops_of
 from evocnn.errors import DataError, EvocnnError
 from evocnn.runs import open_run
@@ -135,6 +135,8 @@ def _limits(model: Model, source: Path) -> Iterator[str]:
         "The search chose among networks by the validation images, so accuracies on these are somewhat too "
         "high; those on test images are not."
     )
+    if model.was_trained_on_all:
+        yield f"{SEEN.capitalize()}."
     tests = [step for step in model.steps if step["step"] == "test"]
     if not tests:
         yield "It has not been tested."
@@ -193,10 +195,10 @@ def _is_short(value: object) -> bool:
 def _shown(value: object) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return " to ".join(map(_shown, value))
-    if isinstance(value, float) and abs(value) < 1000:
-        return f"{value:.4g}"
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return f"{value:,.0f}"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     return value if isinstance(value, str) else json.dumps(value)
 
 

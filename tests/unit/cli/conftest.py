@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 from evocnn.cli.main import main
@@ -103,3 +104,42 @@ def finished_once(tiny: Path) -> Path:
 def finished(finished_once: Path, tmp_path: Path) -> Path:
     """Return the folder of a finished run, to be changed."""
     return Path(shutil.copytree(finished_once, tmp_path / "finished"))
+
+
+@pytest.fixture(scope="session")
+def write_halves() -> Callable[[Path, int, str], Path]:
+    """Return a function of a folder, a number and a chromosome that writes a model of two classes.
+
+    It is trained not at all; so many images lie beside it, bright on the left or on the right.
+    """
+    from evocnn.config import Experiment
+    from evocnn.config.parts import load_data, space_of
+    from evocnn.deploy.description import Input, Origin
+    from evocnn.deploy.model import Model
+    from evocnn.phenotype import build
+    from evocnn.training.data import Framing
+
+    def write(folder: Path, n_images: int, text: str) -> Path:
+        half = n_images // 2
+        pixels = np.zeros((n_images, 4, 4), dtype=np.uint8)
+        pixels[:half, :, :2] = pixels[half:, :, 2:] = 200
+        np.savez(folder / "halves.npz", images=pixels, labels=np.repeat(["left", "right"], half))
+        tables = {
+            "name": "halves",
+            "data": {"source": "npz", "path": "halves.npz"},
+            "space": {"layers": {"conv": {"filters": [8], "kernel": 3}}, "head": {"pooling": "flatten"}},
+            "training": {"epochs": 2},
+        }
+        experiment = Experiment.from_dict(tables, folder=folder)
+        data = load_data(experiment)
+        space = space_of(experiment, data.shape, data.n_classes)
+        chromosome = space.parse(text)
+        network = build(chromosome, space.input_shape, space.n_classes).eval()
+        known = {"name": data.name, "digest": data.digest}
+        origin = Origin(tables, str(folder), None, known, "halves", 0, "knee")
+        images = Input(data.shape, Framing(None, "crop", "auto"), (100.0,), (100.0,))
+        path = folder / "model.safetensors"
+        Model(network, chromosome, images, data.class_names, origin).save(path)
+        return path
+
+    return write

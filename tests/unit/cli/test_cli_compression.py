@@ -1,55 +1,46 @@
 """`evocnn prune` and `evocnn quantize`."""
 
 import csv
+import shutil
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from evocnn.cli import prune as prune_command
 from evocnn.cli import quantize as quantize_command
+from evocnn.cli.beside import is_quantized
+from evocnn.deploy.export import export, split_images
+from evocnn.deploy.judgement import Judgement
 from evocnn.deploy.model import Model, load_model
-from evocnn.deploy.pruning import Pruning
-from evocnn.deploy.quantization import Figures, Quantized
+from evocnn.deploy.pruning import Pruning, smallest_masked
+from evocnn.deploy.quantization import Figures, Quantized, quantize
+from evocnn.training.data import ImageSet
 from evocnn.training.latency import Latency
 
 Call = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def source(tmp_path_factory: pytest.TempPathFactory, write_halves: Call) -> Path:
     """Return the file of a model of two classes, trained not at all, with its images beside it."""
-    from evocnn.config import Experiment
-    from evocnn.config.parts import load_data, space_of
-    from evocnn.deploy.description import Input, Origin
-    from evocnn.phenotype import build
-    from evocnn.training.data import Framing
+    text = "conv8k3 | flatten | sgd lr=.1 batch=8"
+    return Path(write_halves(tmp_path_factory.mktemp("model"), 40, text))
 
-    folder = tmp_path_factory.mktemp("model")
-    pixels = np.zeros((40, 4, 4), dtype=np.uint8)
-    pixels[:20, :, :2] = pixels[20:, :, 2:] = 200
-    np.savez(folder / "halves.npz", images=pixels, labels=np.repeat(["left", "right"], 20))
-    tables = {
-        "name": "halves",
-        "data": {"source": "npz", "path": "halves.npz"},
-        "space": {"layers": {"conv": {"filters": [8], "kernel": 3}}, "head": {"pooling": "flatten"}},
-        "training": {"epochs": 2},
-    }
-    experiment = Experiment.from_dict(tables, folder=folder)
-    data = load_data(experiment)
-    space = space_of(experiment, data.shape, data.n_classes)
-    chromosome = space.parse("conv8k3 | flatten | sgd lr=.1 batch=8")
-    network = build(chromosome, space.input_shape, space.n_classes).eval()
-    origin = Origin(
-        tables, str(folder), None, {"name": data.name, "digest": data.digest}, "halves", 0, "knee"
-    )
-    images = Input(data.shape, Framing(None, "crop", "auto"), (100.0,), (100.0,))
-    path = folder / "model.safetensors"
-    Model(network, chromosome, images, data.class_names, origin).save(path)
-    return path
+
+@pytest.fixture
+def copied(source: Path, tmp_path: Path) -> Path:
+    """Return the file of the same model in a folder of its own."""
+    return Path(shutil.copy(source, tmp_path))
+
+
+def training(epochs: int, *, all_data: bool = False) -> dict[str, Any]:
+    """Return a step of a training."""
+    figures = {"seed": 0, "images": 32, "seconds": 1.0, "parameters": 338}
+    return {"step": "train", "epochs": epochs, "all_data": all_data, **figures}
 
 
 @pytest.fixture
@@ -64,7 +55,18 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_each_sparsity_gives_a_model_and_a_row(evocnn: Call, source: Path) -> None:
+def test_each_sparsity_gives_a_model_and_a_row(
+    evocnn: Call, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    logits = Model.logits
+
+    def counted(model: Model, images: ImageSet) -> Any:
+        seen.append(len(images))
+        return logits(model, images)
+
+    monkeypatch.setattr(Model, "logits", counted)
+    monkeypatch.setattr(prune_command, "N_COMPARED", 4)  # for the files; accuracies are those of all
     said = evocnn("prune", source, "--sparsity", ".6,.3")
     assert said.code == 0, said.err
     assert "then 2 epochs on 32 training images" in said.out  # the experiment's, with no training known
@@ -72,6 +74,7 @@ def test_each_sparsity_gives_a_model_and_a_row(evocnn: Call, source: Path) -> No
     assert [row[0] for row in rows[2:5]] == ["none", "0.3", "0.6"]
     assert [row[-3] for row in rows[3:5]] == ["2.000", "3.000"]
     assert "8 validation images, not test images" in said.out
+    assert seen == [8, 8, 8]
     with (source.parent / "model-channels.csv").open() as file:
         points = list(csv.DictReader(file))
     assert [float(point["sparsity"]) for point in points] == [0, 0.3, 0.6]
@@ -90,15 +93,14 @@ def test_each_sparsity_gives_a_model_and_a_row(evocnn: Call, source: Path) -> No
 
 @pytest.mark.usefixtures("quick")
 def test_what_was_pruned_before_is_found_again_and_never_replaced_by_something_else(
-    evocnn: Call, source: Path, tmp_path: Path
+    evocnn: Call, copied: Path, tmp_path: Path
 ) -> None:
-    copy = tmp_path / "model.safetensors"
-    model = load_model(source)
-    model.after({"step": "train", "epochs": 3, "all_data": True}).save(copy)
-    command = ("prune", copy, "--sparsity", ".5", "--kind", "weights")
+    model = load_model(copied)
+    model.after(training(3, all_data=True)).save(copied)
+    command = ("prune", copied, "--sparsity", ".5", "--kind", "weights")
     first, again = evocnn(*command), evocnn(*command)
     assert "then 3 epochs" in first.out
-    assert "note: the model was trained on the validation images, too" in first.out
+    assert "note: the model was trained on the validation images, too: accuracies on these say" in first.err
     assert "pruned already" not in first.out
     assert "sparsity 0.5: pruned already" in again.out
     pruned = tmp_path / "model-weights-0.5.safetensors"
@@ -107,22 +109,25 @@ def test_what_was_pruned_before_is_found_again_and_never_replaced_by_something_e
     assert refused.code == 2
     assert f"'{pruned}' must be missing, or hold this model pruned to 0.5 with --epochs 1," in refused.err
     assert "it held it pruned to 0.5 with --epochs 3; ask for the same, or rename the file" in refused.err
-    replace(model, steps=({"step": "train", "epochs": 3, "seed": 1},)).save(copy)
+    model.after({**training(3), "seed": 1}).save(copied)
     assert "it held another model; ask for the same" in evocnn(*command).err
     assert pruned.read_bytes() == kept
 
 
 @pytest.mark.usefixtures("quick")
 def test_the_curve_holds_all_prunings_of_a_kind_that_lie_there(
-    evocnn: Call, source: Path, tmp_path: Path
+    evocnn: Call, copied: Path, tmp_path: Path
 ) -> None:
-    copy = tmp_path / "model.safetensors"
-    copy.write_bytes(source.read_bytes())
-    command = ("prune", copy, "--data", source.parent / "halves.npz", "--epochs")
+    """Files of other kinds, of nothing, and of code that is not trusted are passed over."""
+    command = ("prune", copied, "--epochs")
     evocnn(*command, 1, "--sparsity", ".4,.6")
     evocnn(*command, 1, "--sparsity", ".5", "--kind", "weights")
     (tmp_path / "model-channels-0.6.safetensors").rename(tmp_path / "model-channels-0.6-one.safetensors")
     (tmp_path / "model-channels-mine.safetensors").write_text("no model")
+    model = load_model(copied)
+    foreign = {**model.origin.experiment, "data": {"source": "mine:images"}}
+    other = replace(model, origin=replace(model.origin, experiment=foreign))
+    other.save(tmp_path / "model-channels-foreign.safetensors")
     said = evocnn(*command, 2, "--sparsity", ".6")
     assert said.code == 0, said.err
     with (tmp_path / "model-channels.csv").open() as file:
@@ -132,21 +137,8 @@ def test_the_curve_holds_all_prunings_of_a_kind_that_lie_there(
 
 
 @pytest.mark.usefixtures("quick")
-def test_sparsities_whose_files_would_have_one_name_are_pruned_once(
-    evocnn: Call, source: Path, tmp_path: Path
-) -> None:
-    copy = tmp_path / "model.safetensors"
-    copy.write_bytes(source.read_bytes())
-    command = (
-        "prune",
-        copy,
-        "--sparsity",
-        ".5,.50000001",
-        "--epochs",
-        1,
-        "--data",
-        source.parent / "halves.npz",
-    )
+def test_sparsities_whose_files_would_have_one_name_are_pruned_once(evocnn: Call, copied: Path) -> None:
+    command = ("prune", copied, "--sparsity", ".5,.50000001", "--epochs", 1)
     said = evocnn(*command)
     assert said.code == 0, said.err
     assert said.err.count("sparsity 0.5: accuracy") == 1
@@ -155,10 +147,8 @@ def test_sparsities_whose_files_would_have_one_name_are_pruned_once(
 
 
 def test_after_ctrl_c_the_models_that_were_made_stay(
-    evocnn: Call, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    evocnn: Call, copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = tmp_path / "model.safetensors"
-    copy.write_bytes(source.read_bytes())
     prune = prune_command.prune
 
     def interrupted(model: Model, pruning: Pruning, *rest: Any) -> Model:
@@ -167,7 +157,7 @@ def test_after_ctrl_c_the_models_that_were_made_stay(
         return prune(model, pruning, *rest)
 
     monkeypatch.setattr(prune_command, "prune", interrupted)
-    said = evocnn("prune", copy, "--sparsity", ".4,.6", "--epochs", 1)
+    said = evocnn("prune", copied, "--sparsity", ".4,.6", "--epochs", 1)
     assert said.code == 130
     assert "interrupted; go on with the same command" in said.err
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -198,7 +188,7 @@ def figures_of(share: float, latency: float = 0.001) -> Figures:
 
 
 def test_a_quantized_file_stands_in_a_table_beside_the_model_and_has_a_card(
-    evocnn: Call, source: Path, monkeypatch: pytest.MonkeyPatch
+    evocnn: Call, copied: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
 
@@ -210,8 +200,8 @@ def test_a_quantized_file_stands_in_a_table_beside_the_model_and_has_a_card(
         return Quantized(figures_of(1.0, 0.002), figures_of(0.5), 8, 32)
 
     monkeypatch.setattr(quantize_command, "quantize", quantize)
-    said = evocnn("quantize", source, "--max-drop", ".03")
-    path = source.parent / "model-int8.onnx"
+    said = evocnn("quantize", copied, "--max-drop", ".03")
+    path = copied.with_name("model-int8.onnx")
     assert asked == [(("left", "right"), path, 32, 8, 0.03, {"beside": {}})]
     rows = [line.split() for line in said.out.splitlines()]
     assert rows[2:4] == [
@@ -225,15 +215,21 @@ def test_a_quantized_file_stands_in_a_table_beside_the_model_and_has_a_card(
         "| 1. quantize | images 32; validation accuracy 0.925; weight bytes 500; file bytes 1,500 |" in card
     )
     assert said.err == ""
+    load_model(copied).after(training(3, all_data=True)).save(copied)
+    said = evocnn("quantize", copied)
+    told = "the model was trained on the validation images, too: accuracies on these say little"
+    assert said.err == f"note: {told}\n"
+    card = copied.with_name("model-int8.onnx.md").read_text(encoding="utf-8")
+    assert f"- {told.capitalize()}." in card
 
 
 def test_of_a_pruned_model_the_table_begins_with_the_trained_one(
     evocnn: Call, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained = load_model(source).after({"step": "train", "epochs": 3})
-    tested = trained.after({"step": "test"})
+    trained = load_model(source).after(training(3))
+    tested = trained.after(Judgement(((4, 0), (1, 3))).step)
     pruned = trained.after({"step": "prune", "kind": "weights", "sparsity": 0.5, "epochs": 1})
-    other = load_model(source).after({"step": "train", "epochs": 4})
+    other = load_model(source).after(training(4))
     other.save(tmp_path / "m.safetensors")
     path = tmp_path / "model-weights-0.5.safetensors"
     pruned.save(path)
@@ -250,7 +246,7 @@ def test_of_a_pruned_model_the_table_begins_with_the_trained_one(
     assert "note: the trained model does not lie beside the pruned one, and is not compared" in alone.err
     tested.save(tmp_path / "model.safetensors")
     evocnn("quantize", path)
-    monkeypatch.setattr(quantize_command, "_is_quantized", lambda file, _: file.name == "model-int8.onnx")
+    monkeypatch.setattr(quantize_command, "is_quantized", lambda _, model: model.steps == tested.steps)
     said = evocnn("quantize", path)
     assert asked == [
         {},
@@ -264,6 +260,20 @@ def test_of_a_pruned_model_the_table_begins_with_the_trained_one(
         ["pruned", "0.9250", "-0.0250", "500", "0.500", "1,500", "1.000", "1.00"],
         ["pruned,", "int8", "0.9100", "-0.0400", "200", "0.200", "600", "1.000", "1.00"],
     ]
+
+
+def test_quantized_files_of_other_weights_are_told_apart(source: Path, tmp_path: Path) -> None:
+    """Of one chromosome, such as the trained model and what was pruned of it."""
+    trained = load_model(source)
+    pruned = replace(trained, network=deepcopy(trained.network))
+    smallest_masked(pruned.network, 0.5)
+    path, sides = tmp_path / "model-int8.onnx", split_images(pruned)
+    quantize(pruned, path, *sides, max_drop=1.0)
+    assert is_quantized(path, pruned)
+    assert not is_quantized(path, trained)
+    whole = export(trained, "onnx", tmp_path / "model.onnx", sides[1]).path
+    assert not is_quantized(whole, trained)
+    assert not is_quantized(tmp_path / "gone.onnx", trained)
 
 
 def test_an_exported_file_is_told_from_a_model(evocnn: Call, tmp_path: Path) -> None:

@@ -19,35 +19,9 @@ Call = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(tmp_path_factory: pytest.TempPathFactory, write_halves: Call) -> Path:
     """Return the file of a model of two classes, trained not at all."""
-    from evocnn.config import Experiment
-    from evocnn.config.parts import load_data, space_of
-    from evocnn.deploy.description import Input, Origin
-    from evocnn.deploy.model import Model
-    from evocnn.phenotype import build
-    from evocnn.training.data import Framing
-
-    folder = tmp_path_factory.mktemp("model")
-    pixels = np.zeros((20, 4, 4), dtype=np.uint8)
-    pixels[:10, :, :2] = pixels[10:, :, 2:] = 200
-    np.savez(folder / "halves.npz", images=pixels, labels=np.repeat(["left", "right"], 10))
-    tables = {
-        "name": "halves",
-        "data": {"source": "npz", "path": "halves.npz"},
-        "space": {"layers": {"conv": {"filters": [2], "kernel": 1}}, "head": {"pooling": "flatten"}},
-    }
-    experiment = Experiment.from_dict(tables, folder=folder)
-    data = load_data(experiment)
-    space = space_of(experiment, data.shape, data.n_classes)
-    chromosome = space.parse("no layers | flatten | sgd lr=.1")
-    network = build(chromosome, space.input_shape, space.n_classes).eval()
-    origin = Origin(
-        tables, str(folder), None, {"name": data.name, "digest": data.digest}, "halves", 0, "knee"
-    )
-    images = Input(data.shape, Framing(None, "crop", "auto"), (100.0,), (50.0,))
-    Model(network, chromosome, images, data.class_names, origin).save(folder / "model.safetensors")
-    return folder / "model.safetensors"
+    return Path(write_halves(tmp_path_factory.mktemp("model"), 20, "no layers | flatten | sgd lr=.1"))
 
 
 @pytest.fixture

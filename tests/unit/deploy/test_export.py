@@ -103,6 +103,7 @@ def test_labels_and_origin_lie_in_the_metadata(exported: dict[str, Exported], di
         assert found["class_names"] == [str(digit) for digit in range(10)]
         assert (found["shape"], found["fit"]) == ([1, 8, 8], "crop")
         assert found["chromosome"] == digits_model.chromosome.to_json()
+        assert found["weights_digest"] == digits_model.digest
         assert found["data_digest"] == digits_model.origin.data["digest"]
     with safe_open(exported["safetensors"].path, "pt") as file:
         described = json.loads(file.metadata()["evocnn"])
@@ -220,13 +221,14 @@ def test_the_limit_grows_with_logits_beyond_ten(
             return 1000 * torch.ones(len(x), 10)
 
     def read(path: Path) -> Any:
-        described = json.loads(json.dumps(module.about(digits_model)))
+        described = json.loads(json.dumps(module.about(large)))
         found = np.full((40, 10), 0.1), np.full((40, 10), 1000.009)
         return lambda pixels: [part[: len(pixels)] for part in found], described
 
     monkeypatch.setitem(module._WRITERS, "torch", lambda _, path: path.write_text(""))
     monkeypatch.setitem(module._READERS, "torch", read)
-    found = export(replace(digits_model, network=Large()), "torch", tmp_path / "m.pt2", images)
+    large = replace(digits_model, network=Large())
+    found = export(large, "torch", tmp_path / "m.pt2", images)
     assert found.difference == pytest.approx(0.009, abs=1e-3)
     assert found.limit == pytest.approx(0.01)
 
