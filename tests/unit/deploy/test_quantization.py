@@ -114,7 +114,7 @@ def test_exactly_the_drop_that_is_allowed_is_kept() -> None:
     assert not is_drop_allowed(0.5, 0.5 - 1e-6, 0.0)  # one of a million images
 
 
-def test_ranges_of_activations_are_those_of_training_images(
+def test_ranges_of_activations_are_those_of_some_training_images(
     digits_model: Model, sides: tuple[ImageSet, ImageSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[bytes] = []
@@ -125,9 +125,11 @@ def test_ranges_of_activations_are_those_of_training_images(
         raise ValueError("enough seen")
 
     monkeypatch.setattr(quantization, "quantize_static", look)
+    monkeypatch.setattr(quantization, "N_CALIBRATION", 20)
     with pytest.raises(ExportError, match="enough seen"):
         quantize(digits_model, tmp_path / "m.onnx", *sides)
-    assert sorted(seen) == sorted(image.tobytes() for image in sides[0].images)  # fewer than N_CALIBRATION
+    assert len(seen) == 20
+    assert set(seen) <= {image.tobytes() for image in sides[0].images}
 
 
 def test_what_cannot_be_quantized_is_an_error(
