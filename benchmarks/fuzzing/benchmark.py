@@ -2,7 +2,7 @@
 
     evocnn reproduce benchmarks/fuzzing [--quick]
 
-Ten minutes for each of four targets, one after another, under Atheris; `targets.py` says what they read.
+Ten minutes for each of five targets, one after another, under Atheris; `targets.py` says what they read.
 Needs `pip install 'evocnn[fuzzing]'`.
 """
 

@@ -10,18 +10,28 @@ import json
 import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import fields, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
+import safetensors.torch
 from PIL import Image
+from safetensors import safe_open
 
 import evocnn
 from evocnn.config import Experiment, load_experiment, space_of, to_plain
 from evocnn.config.parts import objectives_of
 from evocnn.config.user_code import refusing_code
+from evocnn.deploy import model, model_card
+from evocnn.deploy.description import Input, Origin
+from evocnn.deploy.judgement import Judgement, recorded
+from evocnn.deploy.widths import widths_of
 from evocnn.errors import EvocnnError
+from evocnn.phenotype import build
 from evocnn.store import Journal, Record
 from evocnn.store.journal import FILE_NAME
 from evocnn.training.data.cifar import FORMS, N_PIXELS, load_cifar
@@ -32,6 +42,7 @@ from evocnn.training.data.npz import load_npz
 
 ROOT = Path(__file__).parents[2]
 IMAGES, CLASSES = (1, 8, 8), 10
+DIGEST = "0" * 64
 TABLES: dict[str, Any] = {
     "name": "fuzzing",
     "data": {"source": "digits", "images": 120},
@@ -258,9 +269,94 @@ def journal_seeds() -> Iterator[bytes]:
             yield f"\x801 {name} {value}".encode("latin1")
 
 
+def model_target(folder: Path) -> Target:
+    """Return the target that reads models and shows them: with other values, or with another description.
+
+    The first byte says which. Other values are text, one a line: where, with dots between, and JSON. The
+    digest is passed over, as whoever writes such a file makes one that fits.
+    """
+    path, card = folder / "model.safetensors", folder / "model.onnx"
+    whole = _described(path)
+    weights = safetensors.torch.load_file(path)
+    card.touch()
+
+    def target(content: bytes) -> None:
+        text: str | None = content[1:].decode("utf-8", "replace")
+        if content[:1] >= b"\x80":
+            text = _changed(deepcopy(whole), text or "")
+        if text is None:
+            return
+        path.write_bytes(safetensors.torch.save(weights, {"evocnn": text}))
+        without_digest = patch.object(model, "_digest", return_value=DIGEST)
+        without_git = patch.object(model_card, "versions", return_value={})
+        with suppress(EvocnnError), without_digest, without_git:
+            found = model.load_model(path)
+            _ = found.done, found.changes, found.was_trained_on_all, recorded(found.steps)
+            model_card.write_model_card(found, path, card, "onnx", "compared")
+
+    return target
+
+
+def _described(path: Path) -> Any:
+    """Write a model with a step of each kind, trained not at all, and return its description."""
+    tables = {**TABLES, "space": {"layers": {"conv": {"filters": [8], "kernel": 3}}}}
+    experiment = Experiment.from_dict(tables)
+    space = space_of(experiment, IMAGES, CLASSES)
+    chromosome = space.parse("conv8k3 | gap | sgd lr=.1")
+    network = build(chromosome, space.input_shape, space.n_classes).eval()
+    origin = Origin(
+        TABLES, "", None, {"name": "digits", "digest": DIGEST, "notes": ["a note"]}, "run", 0, "knee"
+    )
+    form = Input(IMAGES, Framing((8, 8), "crop", "grey"), (4.9,), (6.0,))
+    confusion = tuple(tuple(4 * (row == column) for column in range(CLASSES)) for row in range(CLASSES))
+    figures: dict[str, Any] = {"epochs": 2, "images": 80, "seconds": 1.5, "parameters": 170}
+    steps = (
+        {"step": "train", "seed": 0, "all_data": False, **figures, "versions": {"torch": "2"}},
+        Judgement(confusion, when="2026-01-01", n_shared=2).step,
+        {"step": "prune", "kind": "channels", "sparsity": 0.5, **figures, "widths": widths_of(network)},
+    )
+    model.Model(network, chromosome, form, tuple("abcdefghij"), origin, steps).save(path)
+    with safe_open(path, "pt") as file:
+        return {**json.loads(file.metadata()["evocnn"]), "digest": DIGEST}
+
+
+def _changed(description: Any, text: str) -> str | None:
+    """Return a description with other values; None where the text is not of that form."""
+    try:
+        for line in text.splitlines():
+            place, _, value = line.partition(" ")
+            *parents, last = (int(part) if part.isdecimal() else part for part in place.split("."))
+            inside = description
+            for part in parents:
+                inside = inside[part]
+            inside[last] = json.loads(value)
+        return json.dumps(description)
+    except (LookupError, TypeError, ValueError, RecursionError):
+        return None
+
+
+def model_seeds() -> Iterator[bytes]:
+    """Yield each value of a description as something else, and descriptions as others might write them."""
+    with TemporaryDirectory() as folder:
+        whole = _described(Path(folder) / "model.safetensors")
+    yield b"\0" + json.dumps(whole).encode()
+    for place in _places(whole):
+        for value in ('"x"', "null", "-1", "1e999", "[]", "{}", "[[1]]", "9" * 400):
+            yield f"\x80{place} {value}".encode("latin1")
+
+
+def _places(value: Any, place: str = "") -> Iterator[str]:
+    """Yield where the values of a table or a list lie, those inside others, too."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, part in parts:
+        yield f"{place}{name}"
+        yield from _places(part, f"{place}{name}.")
+
+
 TARGETS: Mapping[str, tuple[Callable[[Path], Target], Callable[[], Iterator[bytes]]]] = {
     "experiment": (experiment_target, experiment_seeds),
     "chromosome": (chromosome_target, chromosome_seeds),
     "data": (data_target, data_seeds),
     "journal": (journal_target, journal_seeds),
+    "model": (model_target, model_seeds),
 }

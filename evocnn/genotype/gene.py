@@ -25,6 +25,7 @@ from evocnn.genotype.genome import JSON
 from evocnn.genotype.text_form import TextField, TextForm, Value
 
 Result = TypeVar("Result")
+MOST = 2**31 - 1  # of a whole number: torch multiplies them in 64 bits
 
 
 class Shape(NamedTuple):
@@ -254,6 +255,8 @@ def _check(gene: str, name: str, kind: type, rule: Any, value: Any) -> None:
         allowed = "a list of whole numbers above 0, such as [64]"
     elif kind is int:
         good, allowed = type(value) is int and value >= low, f"a whole number of at least {low}"
+        if good and value > MOST:
+            good, allowed = False, f"a whole number of at most {MOST:,}"
     elif kind is float:
         good = type(value) in (int, float) and low <= value < below and abs(value) <= float_info.max
         allowed = f"a finite number of at least {low}" + (

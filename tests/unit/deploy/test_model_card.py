@@ -78,6 +78,12 @@ def test_steps_stand_with_their_figures_and_without_curves(digits_model: Model, 
     assert not {"curves", "1.25", "confusion", "class accuracies"} & set(text.split())
 
 
+def test_counts_stand_as_they_are_however_large(digits_model: Model, tmp_path: Path) -> None:
+    text = card(digits_model, tmp_path, steps=({**TRAIN, "images": 10**400, "seconds": 12345.6},))
+    assert f"images {10**400:,}; " in text
+    assert "; seconds 12,346" in text
+
+
 def test_versions_of_every_training_and_of_the_export_are_told(digits_model: Model, tmp_path: Path) -> None:
     trained = {**TRAIN, "versions": {"evocnn": "0.1.0", "torch": "2.0.1", "processor": "Z80"}}
     pruned = {"step": "prune", "versions": {"torch": "2.9.9+cu<3>"}}

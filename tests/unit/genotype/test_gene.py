@@ -39,6 +39,11 @@ from evocnn.genotype.gene import Gene
         (Conv, {"filters": 8.0, "kernel": 3}, r"Conv\.filters must be a whole number .* but it was 8\.0"),
         (Conv, {"filters": True, "kernel": 3}, r"Conv\.filters must be a whole number .* but it was True"),
         (Conv, {"filters": "8", "kernel": 3}, r"Conv\.filters must be a whole number .* but it was '8'"),
+        (
+            Conv,
+            {"filters": 8, "kernel": 3, "dilation": 2**31},
+            r"Conv\.dilation must be a whole number of at most 2,147,483,647, but it was 2147483648; choose",
+        ),
         (Conv, {"filters": 8, "kernel": 0}, r"Conv\.kernel must be a whole number of at least 1"),
         (
             Conv,
