@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, prod
 from typing import Any
 
 import torch
@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from evocnn.deploy.steps import TestStep, read_steps
 from evocnn.errors import printable
 from evocnn.training.data import Framing
+from evocnn.training.data.framing import MAX_SIDE
+
+MAX_SIZE = 3 * MAX_SIDE**2  # values of an image
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,8 @@ class Description:
             raise ValueError(message)
         counts = {len(form.mean), len(form.deviation), form.shape[0]}
         figures = (*form.mean, *form.deviation)
-        if len(counts) > 1 or not all(map(isfinite, figures)) or min(*form.shape, *form.deviation) <= 0:
+        is_image = min(form.shape) > 0 and prod(form.shape) <= MAX_SIZE
+        if len(counts) > 1 or not all(map(isfinite, figures)) or min(form.deviation) <= 0 or not is_image:
             message = f"input: no images have {form}"
             raise ValueError(message)
         for test in tests:

@@ -179,6 +179,8 @@ PRUNE: dict[str, Any] = {"step": "prune", "kind": "weights", "sparsity": 0.5, "e
         ({"input": {**FORM, "mean": ["much"]}}, "input.mean.0"),
         ({"input": {**FORM, "shape": [1, 8]}}, "input.shape.2"),
         ({"input": {**FORM, "deviation": [0]}}, "input: no images have"),
+        ({"input": {**FORM, "deviation": []}}, "input: no images have"),
+        ({"input": {**FORM, "shape": [1, 10_000, 10_000]}}, "input: no images have"),
         ({"input": {**FORM, "mean": [1, 2]}}, "input: no images have"),
         ({"input": {**FORM, "framing": {"size": 8}}}, "input.framing.size"),
         ({"class_names": 10}, "class_names"),
