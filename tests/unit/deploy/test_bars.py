@@ -93,11 +93,10 @@ def test_a_file_that_differs_more_misses_the_bar_of_export(
     difference: float, is_met: int, asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = script("export")
-    files = {"onnx": Exported(Path(), "onnx", 1_000, difference, 1e-3, 0)}
-    files["torch"] = files["onnx"]._replace(form="torch")
+    file = Exported(Path(), 1_000, difference, 1e-3, 0)
 
     def measured(data: str, _: Any, network: str, __: Path) -> Any:
-        return module.Row(data, network, 100, 0.9, 10.0, **files, n_bytes=400)
+        return module.Row(data, network, 100, 0.9, 10.0, onnx=file, torch=file, n_bytes=400)
 
     monkeypatch.setattr(module, "load", lambda *_: None)
     monkeypatch.setattr(module, "measured", measured)
