@@ -17,7 +17,7 @@ from typing import NamedTuple
 from evocnn.cli.lone_training import trained_alone
 from evocnn.cli.study import Asked, perform
 from evocnn.deploy.description import Origin
-from evocnn.deploy.export import split_images
+from evocnn.deploy.images import split_images
 from evocnn.deploy.latency import N_TURNS
 from evocnn.deploy.model import Model
 from evocnn.deploy.pruning import Pruning, prune

@@ -19,7 +19,8 @@ import numpy as np
 from evocnn.cli.lone_training import trained_alone
 from evocnn.cli.study import Asked, perform
 from evocnn.deploy.description import Origin
-from evocnn.deploy.export import OPSET, Exported, export
+from evocnn.deploy.export import Exported, export
+from evocnn.deploy.forms import OPSET
 from evocnn.genotype import LAYERS, Chromosome, Shape
 from evocnn.report.figures import Figure
 from evocnn.store import environment

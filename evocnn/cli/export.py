@@ -5,7 +5,9 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from evocnn.deploy.export import FORMS, check_form, export, validation_images
+from evocnn.deploy.export import check_form, export
+from evocnn.deploy.forms import FORMS
+from evocnn.deploy.images import validation_images
 from evocnn.deploy.model import load_model
 from evocnn.deploy.model_card import write_model_card
 from evocnn.errors import ExperimentError
@@ -26,7 +28,7 @@ def export_model(source: Path, form: str, out: Path | None, data: Path | None, *
         ExportError: The network cannot be written in this form, or the file gives something else.
         DataError: The model or the images cannot be read, or the file cannot be written.
     """
-    path = out or source.with_suffix(FORMS.get(form, ""))
+    path = out or source.with_suffix(FORMS[form].ending if form in FORMS else "")
     check_form(form, path)
     model = load_model(source, is_trusted=is_trusted)
     if path.resolve() == source.resolve():

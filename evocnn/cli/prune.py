@@ -11,7 +11,8 @@ from rich.table import Table
 
 from evocnn.cli.beside import known_pruning, last_pruning, prunings_beside
 from evocnn.cli.search import EXIT_INTERRUPTED
-from evocnn.deploy.export import export, split_images
+from evocnn.deploy.export import export
+from evocnn.deploy.images import split_images
 from evocnn.deploy.latency import interleaved_latencies
 from evocnn.deploy.model import SEEN, SUFFIX, Model, load_model
 from evocnn.deploy.pruning import Pruning, flops_of, n_nonzero, prune

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from evocnn.cli.beside import is_quantized, trained_beside
-from evocnn.deploy.export import split_images
+from evocnn.deploy.images import split_images
 from evocnn.deploy.model import SEEN, Model, load_model
 from evocnn.deploy.model_card import write_model_card
 from evocnn.deploy.quantization import Quantized, quantize

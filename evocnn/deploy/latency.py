@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from evocnn.deploy.export import Classifier
+from evocnn.deploy.forms import Classifier
 from evocnn.deploy.model import SUFFIX, load_model
 from evocnn.deploy.predict import CPU, open_onnx
 from evocnn.errors import DataError, ExperimentError

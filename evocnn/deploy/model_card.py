@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from evocnn.deploy.export import OPSET
+from evocnn.deploy.forms import OPSET
 from evocnn.deploy.judgement import SHARED, overlap
 from evocnn.deploy.model import SEEN, Model, versions
 from evocnn.deploy.pruning import flops_of

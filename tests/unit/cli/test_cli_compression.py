@@ -13,7 +13,8 @@ import pytest
 from evocnn.cli import prune as prune_command
 from evocnn.cli import quantize as quantize_command
 from evocnn.cli.beside import is_quantized
-from evocnn.deploy.export import export, split_images
+from evocnn.deploy.export import export
+from evocnn.deploy.images import split_images
 from evocnn.deploy.judgement import Judgement
 from evocnn.deploy.model import Model, load_model
 from evocnn.deploy.pruning import Pruning, smallest_masked

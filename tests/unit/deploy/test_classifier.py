@@ -137,7 +137,7 @@ def test_parameters_are_read_set_and_cloned(fitted: EvoClassifier) -> None:
 
 
 def test_a_folder_keeps_a_run_that_commands_can_read(stripes: tuple[Array, Array], tmp_path: Path) -> None:
-    from evocnn.deploy.export import validation_images
+    from evocnn.deploy.images import validation_images
     from evocnn.deploy.model import load_model
 
     folder = tmp_path / "new" / "kept"

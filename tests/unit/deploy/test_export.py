@@ -20,16 +20,10 @@ from PIL import Image
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from evocnn.deploy import export as module
-from evocnn.deploy.export import (
-    FORMS,
-    LIMIT,
-    OPSET,
-    Exported,
-    check_form,
-    export,
-    validation_images,
-)
+from evocnn.deploy import forms as module
+from evocnn.deploy.export import LIMIT, Exported, check_form, export
+from evocnn.deploy.forms import FORMS, OPSET, Form
+from evocnn.deploy.images import validation_images
 from evocnn.deploy.model import Model, load_model
 from evocnn.deploy.predict import open_onnx, predict
 from evocnn.errors import DataError, ExperimentError, ExportError
@@ -46,7 +40,9 @@ def exported(
     digits_model: Model, images: ImageSet, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Exported]:
     folder = tmp_path_factory.mktemp("exported") / "new"
-    return {form: export(digits_model, form, folder / f"m{end}", images) for form, end in FORMS.items()}
+    return {
+        form: export(digits_model, form, folder / f"m{one.ending}", images) for form, one in FORMS.items()
+    }
 
 
 def by_hand(model: Model, pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -67,7 +63,9 @@ def test_each_form_is_compared_on_all_validation_images(exported: dict[str, Expo
         assert found.difference <= found.limit == LIMIT
         assert found.path.is_file()
     folder = exported["onnx"].path.parent
-    assert {path.suffix for path in folder.iterdir()} == set(FORMS.values())  # and nothing else
+    assert {path.suffix for path in folder.iterdir()} == {
+        form.ending for form in FORMS.values()
+    }  # and nothing else
 
 
 def test_pixels_go_in_and_probabilities_and_logits_come_out_for_any_number_of_images(
@@ -203,7 +201,7 @@ def test_a_file_that_gives_something_else_is_an_error_and_is_not_kept(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(module._WRITERS, "safetensors", changed(change))
+    monkeypatch.setitem(FORMS, "safetensors", replace(FORMS["safetensors"], write=changed(change)))
     path = tmp_path / "m.safetensors"
     path.write_text("an older one")
     message = rf"logits of .* must be within 1\.0e-04 of the model's, but on 40 images they were {shown} away"
@@ -225,8 +223,7 @@ def test_the_limit_grows_with_logits_beyond_ten(
         found = np.full((40, 10), 0.1), np.full((40, 10), 1000.009)
         return lambda pixels: [part[: len(pixels)] for part in found], described
 
-    monkeypatch.setitem(module._WRITERS, "torch", lambda _, path: path.write_text(""))
-    monkeypatch.setitem(module._READERS, "torch", read)
+    monkeypatch.setitem(FORMS, "torch", Form(".pt2", lambda _, path: path.touch(), read))
     large = replace(digits_model, network=Large())
     found = export(large, "torch", tmp_path / "m.pt2", images)
     assert found.difference == pytest.approx(0.009, abs=1e-3)
@@ -251,13 +248,12 @@ def test_probabilities_are_compared_with_the_models_own(
 def test_metadata_that_come_back_as_something_else_are_an_error(
     form: str, digits_model: Model, images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = module._WRITERS[form]
-    other = replace(digits_model, class_names=tuple("abcdefghij"))
-    monkeypatch.setitem(module._WRITERS, form, lambda _, path: write(other, path))
+    own, other = FORMS[form], replace(digits_model, class_names=tuple("abcdefghij"))
+    monkeypatch.setitem(FORMS, form, replace(own, write=lambda _, path: own.write(other, path)))
     with pytest.raises(
         ExportError, match=f"metadata of the exported {form} file must .* but class_names came"
     ):
-        export(digits_model, form, tmp_path / f"m{FORMS[form]}", images)
+        export(digits_model, form, tmp_path / f"m{own.ending}", images)
     assert [*tmp_path.iterdir()] == []
 
 
@@ -300,8 +296,9 @@ def test_a_file_has_its_name_once_it_is_durable(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setitem(module._WRITERS, "safetensors", lambda _, path: path.write_bytes(b""))
-    monkeypatch.setitem(module._READERS, "safetensors", lambda _: module._read_safetensors(kept))
+    read = FORMS["safetensors"].read
+    form = Form(".safetensors", lambda _, path: path.touch(), lambda _: read(kept))
+    monkeypatch.setitem(FORMS, "safetensors", form)
     kept = tmp_path / "kept.safetensors"
     digits_model.save(kept)
     monkeypatch.setattr(os, "fsync", full)

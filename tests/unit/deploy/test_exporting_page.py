@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from evocnn.deploy.export import FORMS, LIMIT, OPSET, about
+from evocnn.deploy.export import LIMIT
+from evocnn.deploy.forms import FORMS, OPSET, Form, about
 from evocnn.deploy.model import Model
 from evocnn.training.data.framing import FITS
 from evocnn.training.data.image_file import decode
@@ -20,9 +21,9 @@ PAGE = (Path(__file__).parents[3] / "docs" / "exporting.md").read_text(encoding=
 TEXT = " ".join(re.sub("<!--.*?-->", "", PAGE).split())
 
 
-@pytest.mark.parametrize(("form", "ending"), FORMS.items())
-def test_every_form_has_its_row(form: str, ending: str) -> None:
-    assert re.search(rf"^\| `{form}`.*\| `{re.escape(ending)}`", PAGE, re.MULTILINE)
+@pytest.mark.parametrize(("name", "form"), FORMS.items())
+def test_every_form_has_its_row(name: str, form: Form) -> None:
+    assert re.search(rf"^\| `{name}`.*\| `{re.escape(form.ending)}`", PAGE, re.MULTILINE)
 
 
 def test_opset_limit_and_passes_are_those_of_the_code() -> None:

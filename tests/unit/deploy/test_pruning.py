@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from evocnn.deploy.channels import MULTIPLE, n_parameters_of, narrowed, prune_channels
-from evocnn.deploy.export import split_images
+from evocnn.deploy.images import split_images
 from evocnn.deploy.model import Model, load_model
 from evocnn.deploy.pruning import (
     MaskedStep,

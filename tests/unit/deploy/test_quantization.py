@@ -12,7 +12,8 @@ import pytest
 
 from evocnn.deploy import latency as latency_module
 from evocnn.deploy import quantization
-from evocnn.deploy.export import export, split_images
+from evocnn.deploy.export import export
+from evocnn.deploy.images import split_images
 from evocnn.deploy.model import Model
 from evocnn.deploy.predict import open_onnx
 from evocnn.deploy.quantization import (
