@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from evocnn.cli.show import open_reranked
+from evocnn.cli.show import open_reranked, trusting
 from evocnn.errors import ExperimentError, GeneError, did_you_mean
 from evocnn.report.picture import check_ending, write_picture
 from evocnn.runs import Run
@@ -23,7 +23,15 @@ OF_THE_SEARCH = ("hypervolume", "alleles", "diversity", "operators", "outcomes",
 TOPICS = (*OF_A_NETWORK, *OF_THE_SEARCH)
 
 
-def plot_run(folder: Path, settings: Sequence[str], wanted: str | None, what: str, out: Path | None) -> None:
+def plot_run(
+    folder: Path,
+    settings: Sequence[str],
+    wanted: str | None,
+    what: str,
+    out: Path | None,
+    *,
+    is_trusted: bool = False,
+) -> None:
     """Draw one topic of a run under changed objectives.
 
     Args:
@@ -32,10 +40,11 @@ def plot_run(folder: Path, settings: Sequence[str], wanted: str | None, what: st
         wanted: The network that is drawn, the knee where it is not given; the front marks it.
         what: One of `TOPICS`.
         out: The file; `WHAT.png` in the run folder where it is not given.
+        is_trusted: Whether code that the run names may be imported.
 
     Raises:
-        ExperimentError: There is no such topic or network, the topic has none to pick, or the ending of
-            the file is unknown.
+        ExperimentError: There is no such topic or network, the topic has none to pick, the ending of the
+            file is unknown, or the network has genes of the user's own, whose code may not be imported.
     """
     if what not in TOPICS:
         hint = did_you_mean(what, TOPICS) or "; give one of them"
@@ -51,7 +60,9 @@ def plot_run(folder: Path, settings: Sequence[str], wanted: str | None, what: st
     check_ending(out)
     run = open_reranked(folder, settings, as_json=False)
     record = None if wanted is None else pick(run, wanted)
-    write_picture(_figure(run, record, what), out)
+    with trusting(is_trusted=is_trusted):
+        figure = _figure(run, record, what)
+    write_picture(figure, out)
     typer.echo(f"wrote {out}")
 
 

@@ -125,7 +125,8 @@ class Run:
         except ExperimentError as error:
             message = (
                 f"the run's experiment must be importable again, but:\n{error}\n"
-                "put the modules back, or give the experiment in Python: evocnn.resume(folder, experiment)"
+                "put modules that are missing back, or give the experiment in Python: "
+                "evocnn.resume(folder, experiment)"
             )
             raise ExperimentError(message) from error
 

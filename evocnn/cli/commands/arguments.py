@@ -27,6 +27,10 @@ TrustFile = Annotated[
         "--trust", help="Import code of one's own that the file names: for models of your own only."
     ),
 ]
+TrustRun = Annotated[
+    bool,
+    typer.Option("--trust", help="Import code of one's own that the run names: for runs of your own only."),
+]
 WorkerCount = Annotated[
     int | None,
     typer.Option(

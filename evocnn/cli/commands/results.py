@@ -13,6 +13,7 @@ from evocnn.cli.commands.arguments import (
     Preferences,
     RunFolder,
     Settings,
+    TrustRun,
     WorkerCount,
     workers_of,
 )
@@ -57,6 +58,7 @@ def plot(
         Path | None,
         typer.Option("--out", help="A .png, .svg or .pdf file; default: TOPIC.png in the run folder."),
     ] = None,
+    trust: TrustRun = False,
 ) -> None:
     """Draw the Pareto front of a run with every candidate behind it, or another picture of the search.
 
@@ -66,7 +68,7 @@ def plot(
     """
     from evocnn.cli.plot import plot_run
 
-    plot_run(folder, settings or [], pick, what, out)
+    plot_run(folder, settings or [], pick, what, out, is_trusted=trust)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -116,15 +118,17 @@ def serve(
 
 
 @app.command(rich_help_panel=PANEL)
-def importance(folder: RunFolder) -> None:
+def importance(folder: RunFolder, *, trust: TrustRun = False) -> None:
     """Show which genes and sizes explain the validation accuracies of a run, and how well they do.
 
     Example: evocnn importance runs/digits
     """
+    from evocnn.cli.show import trusting
     from evocnn.report.importance import importance_of, importance_table
     from evocnn.runs import open_run
 
-    importance_table(importance_of(open_run(folder)))
+    with trusting(is_trusted=trust):
+        importance_table(importance_of(open_run(folder)))
 
 
 @app.command(rich_help_panel=PANEL)
