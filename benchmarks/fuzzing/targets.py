@@ -34,6 +34,7 @@ from evocnn.errors import EvocnnError
 from evocnn.phenotype import build
 from evocnn.store import Journal, Record
 from evocnn.store.journal import FILE_NAME
+from evocnn.store.rescue import rescued
 from evocnn.training.data.cifar import FORMS, N_PIXELS, load_cifar
 from evocnn.training.data.folder import load_folder
 from evocnn.training.data.framing import Framing
@@ -188,7 +189,7 @@ def _png(form: str = "PNG") -> bytes:
 
 
 def journal_target(folder: Path) -> Target:
-    """Return the target that reads journals: with bytes changed, or with other values in their cells.
+    """Return the target that reads and rescues journals: with bytes changed, or other values in their cells.
 
     The first byte says which. Changes of bytes are groups of four: three for the place, one for the value.
     Other values are text, one change a line: the row (-1 for the manifest), the name of the field, and JSON.
@@ -209,6 +210,8 @@ def journal_target(folder: Path) -> Target:
             return
         with suppress(EvocnnError):
             look_at(changed)
+        with suppress(EvocnnError):
+            rescued(changed)
 
     return target
 
@@ -260,6 +263,7 @@ def journal_seeds() -> Iterator[bytes]:
     """Yield changes of bytes and of values."""
     yield b"\0" + b"\0\0\x64\xff"
     yield b"\0" + b"\0\x10\0\0" + b"\0\x20\x10\x7f"
+    yield b"\0" + b"\0\x08\x20\xff" + b"\0\x0f\x70\0"  # statements of the schema
     entries = ("status", "experiment", "objectives", "data", "rejection", "tests", "resumed_after_tests")
     cells = ("genome", "parents", "operators", "repairs", "metrics", "curves", "donor", "reused_from")
     for value in ('"x"', "null", "3", "-1", "[]", "{}", "[1]", '{"name": 1}', "[[1, 2]]", "1e999"):

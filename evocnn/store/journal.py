@@ -20,12 +20,13 @@ from evocnn.store.decoding import parsed
 from evocnn.store.durable import replace_durably
 from evocnn.store.manifest import ENTER, LIST, SET, entry, names_missing
 from evocnn.store.record import COLUMNS, FIRST, N_COLUMNS, Record, digest_of, record_of, row_of
-from evocnn.store.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, check_version
+from evocnn.store.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, check_schema
 
 FILE_NAME = "run.sqlite"
 _INSERT = f"INSERT INTO evaluations (digest, {COLUMNS}) VALUES (?{', ?' * N_COLUMNS})"  # noqa: S608 - constants
 SELECT = f"SELECT place, digest, {COLUMNS} FROM evaluations WHERE place >= ? ORDER BY place"  # noqa: S608 - constants
 _LAST_DIGEST = "SELECT digest FROM evaluations ORDER BY place DESC LIMIT 1"
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)  # the latter of a damaged schema
 N_COMMITTED = "SELECT seq FROM sqlite_sequence WHERE name = 'evaluations'"
 
 
@@ -33,7 +34,6 @@ class Journal:
     """A run's SQLite file. One process writes; any number read meanwhile."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        connection.text_factory = decoded
         self._connection = connection
         self.path = path
 
@@ -101,12 +101,13 @@ class Journal:
             raise JournalError(message)
         with ExitStack() as unless_done:
             try:
-                uri = f"{path.resolve().as_uri()}?{_reading(path) if read_only else 'mode=rw'}"
+                uri = f"{path.resolve().as_uri()}?{reading_mode(path) if read_only else 'mode=rw'}"
                 connection = unless_done.enter_context(
                     closing(sqlite3.connect(uri, uri=True, isolation_level=None))
                 )
-                check_version(connection, path)
-            except sqlite3.Error as error:
+                connection.text_factory = decoded
+                check_schema(connection, path)
+            except UNREADABLE as error:
                 raise _unreadable(path, error) from error
             unless_done.pop_all()
         return cls(connection, path)
@@ -241,7 +242,7 @@ class Journal:
     def _read(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         try:
             return self._connection.execute(statement, values).fetchall()
-        except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter of a damaged schema
+        except UNREADABLE as error:
             raise _unreadable(self.path, error) from error
 
 
@@ -260,7 +261,7 @@ def check_new(folder: Path) -> None:
         raise JournalError(message)
 
 
-def _reading(path: Path) -> str:
+def reading_mode(path: Path) -> str:
     """Return how SQLite is to open a journal that is only read.
 
     As long as no writer's log lies beside it, SQLite is told that nothing changes: otherwise it would make

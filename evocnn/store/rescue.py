@@ -17,12 +17,11 @@ from typing import Any
 from evocnn.errors import JournalError
 from evocnn.genotype import JSON
 from evocnn.store.decoding import parsed
-from evocnn.store.journal import FILE_NAME, N_COMMITTED, SELECT, decoded
+from evocnn.store.journal import FILE_NAME, N_COMMITTED, SELECT, UNREADABLE, decoded
 from evocnn.store.manifest import LIST, names_missing
 from evocnn.store.record import FIRST, Record, digest_of, record_of
-from evocnn.store.schema import check_version
+from evocnn.store.schema import check_schema
 
-UNREADABLE = (sqlite3.Error, UnicodeDecodeError)  # the latter of a damaged schema
 LEAST_ROW_BYTES = 200  # digest, identity and key alone take more than half of that
 
 
@@ -62,11 +61,11 @@ def rescued(folder: Path) -> Rescued:
             with closing(sqlite3.connect(Path(scratch) / FILE_NAME)) as connection:
                 connection.text_factory = decoded
                 connection.execute("PRAGMA writable_schema = ON")  # a file that was cut short is read, too
-                check_version(connection, source)
+                check_schema(connection, source)
                 manifest, lost_entries = _manifest(connection)
                 n_committed = _n_committed(connection, n_bytes // LEAST_ROW_BYTES)
                 records = tuple(_records(connection, n_committed))
-        except sqlite3.Error as error:
+        except UNREADABLE as error:
             raise _unreadable(source, f"SQLite said: {error}") from error
     if not (manifest or records):
         raise _unreadable(source, "nothing in it is whole")

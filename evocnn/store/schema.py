@@ -1,12 +1,16 @@
 """The tables of a journal, and which version of them a file holds."""
 
+import re
 import sqlite3
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from evocnn.errors import JournalError
 
 APPLICATION_ID = 0x65766F63  # "evoc"
 SCHEMA_VERSION = 5
+MOST_SHOWN = 60  # letters of a statement
 
 SCHEMA = """
 CREATE TABLE manifest (name TEXT PRIMARY KEY, value TEXT NOT NULL, digest TEXT NOT NULL) STRICT;
@@ -41,12 +45,15 @@ CREATE TABLE evaluations (
 """
 
 
-def check_version(connection: sqlite3.Connection, path: Path) -> None:
+def check_schema(connection: sqlite3.Connection, path: Path) -> None:
     """Raise where a file is no journal of this version.
+
+    Nothing but its two tables may be there: reading a view would execute whatever query the file holds.
 
     Raises:
         JournalError: It is not.
         sqlite3.Error: It cannot be read.
+        UnicodeDecodeError: Nor can what SQLite says of that.
     """
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -57,3 +64,23 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
             "open it with the evocnn that wrote it"
         )
         raise JournalError(message)
+    if strange := sorted(_statements(connection) - _own_statements()):
+        message = (
+            f"journal '{path}' must hold the tables of a journal and nothing else, but it held "
+            f"'{strange[0][:MOST_SHOWN]}'; restore it from a copy"
+        )
+        raise JournalError(message)
+
+
+@cache
+def _own_statements() -> set[str]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA)
+        return _statements(connection)
+
+
+def _statements(connection: sqlite3.Connection) -> set[str]:
+    """Return what made all that a file holds, without comments, which may be those of another evocnn."""
+    texts = connection.execute("SELECT CAST(sql AS TEXT) FROM sqlite_master WHERE sql IS NOT NULL")
+    # As SQLite reads them: a zero byte ends the statement.
+    return {re.sub(r"(--[^\n\0]*|[ \n])+", " ", text) for (text,) in texts}

@@ -185,7 +185,7 @@ def test_open_refuses_somebody_elses_database(tmp_path: Path) -> None:
 
 @pytest.mark.fault
 def test_open_refuses_another_version(tmp_path: Path) -> None:
-    """To see it fail: leave the version out of `check_version`."""
+    """To see it fail: leave the version out of `check_schema`."""
     Journal.create(tmp_path, {}).__exit__()
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as file:
         file.execute("PRAGMA user_version = 4")
