@@ -8,6 +8,7 @@ import typer
 from evocnn.errors import ExperimentError
 from evocnn.report.page import page
 from evocnn.runs import open_run
+from evocnn.store.durable import write_durably
 
 ENDINGS = (".html", ".htm")
 
@@ -30,7 +31,7 @@ def write_report(folder: Path, out: Path, against: Sequence[Path]) -> None:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)  # before the work
         text = page(run, against)
-        out.write_text(text, encoding="utf-8")
+        write_durably(out, text.encode())
     except OSError as error:
         message = (
             f"a report's file must be writable, but '{out}' was not: {error.strerror}; give another --out"

@@ -38,7 +38,7 @@ def verify_run(folder: Path, n_retrained: int, data: Path | None) -> None:
         typer.echo("this run does not repeat on this machine")
     elif not is_whole:
         typer.echo("this run repeats on this machine, but files of it are damaged")
-    elif n_retrained:
+    elif n_retrained and retrainable(run):
         typer.echo("this run repeats on this machine")
     else:
         typer.echo("its search repeats as far as its journal goes; nothing was trained again")

@@ -1,6 +1,6 @@
 """A run as its folder holds it."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from evocnn.evaluation import Objective, Objectives
 from evocnn.runs.spending import Spending
 from evocnn.search import Ending, RejectionReport
 from evocnn.store import Front, Journal, Record, front_of, is_locked
+from evocnn.store.reading import read_journal
 
 RUNNING = "running"
 READINGS = "tests"  # of the manifest: every reading of the test split, first to last
@@ -138,10 +139,15 @@ def open_run(folder: str | Path) -> Run:
         JournalError: The folder holds no readable run.
     """
     folder = Path(folder)
-    with Journal.open(folder, read_only=True) as journal:
+
+    def whole(journal: Journal) -> Run:
         manifest = manifest_of(journal)
         records = tuple(journal.records())
-    return Run(folder, status_of(manifest.pop("status"), folder), records, manifest)
+        return Run(folder, manifest.pop("status"), records, manifest)
+
+    was_locked = is_locked(folder)
+    run = read_journal(folder, whole)
+    return replace(run, status=status_of(run.status, folder, was_locked=was_locked))
 
 
 def manifest_of(journal: Journal) -> dict[str, Any]:
@@ -195,6 +201,14 @@ class _Manifest(BaseModel):
     resumed_after_tests: list[dict[str, Any]] = []
 
 
-def status_of(stored: object, folder: Path) -> str:
-    """Return a run's status, given the one that its journal holds: without its process it is interrupted."""
-    return Ending.INTERRUPTED.value if stored == RUNNING and not is_locked(folder) else str(stored)
+def status_of(stored: str, folder: Path, *, was_locked: bool) -> str:
+    """Return a run's status: without its process it is interrupted.
+
+    Args:
+        stored: The one that its journal holds.
+        folder: The run folder.
+        was_locked: Whether a process worked on it before its journal was read: one that has ended since
+            has not been interrupted.
+    """
+    is_left = stored == RUNNING and not was_locked and not is_locked(folder)
+    return Ending.INTERRUPTED.value if is_left else stored

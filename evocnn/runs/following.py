@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from evocnn.runs.folder import RUNNING, manifest_of, status_of
-from evocnn.store import Journal, Record, Running, read_running
+from evocnn.store import Record, Running, is_locked, read_running
+from evocnn.store.reading import read_journal
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,13 @@ class Follower:
         Raises:
             JournalError: The folder holds no readable run.
         """
-        with Journal.open(self._folder, read_only=True) as journal:
-            manifest = manifest_of(journal)
-            status = status_of(
-                manifest.pop("status"), self._folder
-            )  # ahead of the records: these are its last
-            records = sorted(journal.records(self._n_read), key=lambda record: record.elapsed)
+        was_locked = is_locked(self._folder)
+        # The manifest ahead of the records: where it says that the run has ended, these are its last.
+        manifest, records = read_journal(
+            self._folder, lambda journal: (manifest_of(journal), tuple(journal.records(self._n_read)))
+        )
+        status = status_of(manifest.pop("status"), self._folder, was_locked=was_locked)
+        records = sorted(records, key=lambda record: record.elapsed)
         self._n_read += len(records)
         running = read_running(self._folder) if status == RUNNING else ()
         return News(status, manifest, tuple(records), running)

@@ -73,10 +73,12 @@ def whole_state(path: Path, digest: str | None) -> bytes | None:
     """Return a saved state as it was saved; None where it is missing or damaged.
 
     Args:
-        path: Its file.
+        path: Its file; a pipe in its place is not waited for.
         digest: Its SHA-256; None where no such state was saved.
     """
     try:
+        if not path.is_file():
+            return None
         state = path.read_bytes()
     except OSError:
         return None

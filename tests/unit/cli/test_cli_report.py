@@ -1,5 +1,6 @@
 """`evocnn report`: a file is written, and mistakes are said before work is done."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,24 @@ def test_a_place_that_cannot_be_written_is_named(folders: tuple[Path, Path], tmp
     (tmp_path / "file").write_text("")
     with pytest.raises(ExperimentError, match="must be writable"):
         write_report(folders[0], tmp_path / "file" / "report.html", [])
+
+
+@pytest.mark.fault
+def test_a_page_that_cannot_be_written_whole_leaves_the_one_that_was_there(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To see it fail: `write_text` in place of `write_durably`."""
+    out = tmp_path / "report.html"
+    out.write_text("the page before")
+    monkeypatch.setattr("evocnn.cli.report.page", lambda *_: "x" * 100_000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+    try:
+        with pytest.raises(
+            ExperimentError, match=r"'.*report\.html' was not: File too large; give another --out"
+        ):
+            write_report(folders[0], out, [])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert out.read_text() == "the page before"
+    assert [*tmp_path.iterdir()] == [out]

@@ -1,6 +1,7 @@
 """Which constants of the cost model a run charges by: its machine's, those it states, those it began with."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from evocnn.genotype import CostModel, Shape
 from evocnn.runs import Follower, Observer
 from evocnn.runs import search as searching
 from evocnn.runs.folder import READINGS, RUNNING
-from evocnn.store import Journal, Record, Running, environment, write_running
+from evocnn.store import Journal, Record, Running, environment, locked, write_running
 from evocnn.store.journal import FILE_NAME
 from evocnn.training.cost_measurement import constants_file, keep
 from evocnn.training.evaluator import TrainingEvaluator
@@ -213,3 +214,22 @@ def test_whoever_watches_sees_nothing_of_a_killed_session_once_the_next_has_begu
     monkeypatch.setattr(searching, "build_parts", look)
     resume(folder)
     assert seen == [()]
+
+
+@pytest.mark.fault
+def test_a_reading_that_ends_as_the_search_goes_on_is_told_and_kept(
+    machine: Callable[[CostModel], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To see it fail: leave out the second `open_run` of `resume`, the one under the lock."""
+    machine(HERE)
+    folder = run(SMALL, tmp_path / "run").folder
+
+    def after_others(folder: Path) -> AbstractContextManager[None]:
+        with locked(folder), Journal.open(folder) as journal:
+            journal.set(READINGS, [{"reading": 1}])
+        return locked(folder)
+
+    monkeypatch.setattr(searching, "locked", after_others)
+    with pytest.warns(UserWarning, match="the search goes on after the test split of this run has been read"):
+        found = resume(folder, budget=8)
+    assert (len(found.readings), len(found.resumptions)) == (1, 1)

@@ -1,6 +1,7 @@
 """Following a run that another process works on: only what is new, and nothing is written."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -71,3 +72,29 @@ def test_rows_that_a_killed_process_left_in_its_log_are_read(
     for path in folder.glob("run.sqlite*"):
         (copy / path.name).write_bytes(path.read_bytes())
     assert Follower(copy).look().records[-1].ticket == 1
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    "status", [lambda folder: open_run(folder).status, lambda folder: Follower(folder).look().status]
+)
+def test_a_run_that_ends_while_it_is_read_was_not_interrupted(
+    status: Callable[[Path], str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To see it fail: take `was_locked` out of `status_of`."""
+    manifest = Journal.manifest
+    with ExitStack() as session:
+        session.enter_context(locked(folder))
+        journal = session.enter_context(Journal.open(folder))
+        journal.set("status", "running")
+
+        def ending(self: Journal) -> Any:
+            found = manifest(self)
+            monkeypatch.undo()
+            journal.set("status", "finished")
+            session.close()
+            return found
+
+        monkeypatch.setattr(Journal, "manifest", ending)
+        assert status(folder) == "running"
+    assert status(folder) == "finished"

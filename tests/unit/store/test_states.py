@@ -118,3 +118,14 @@ def test_a_folder_that_cannot_be_written_is_told(states: States, tmp_path: Path)
     )
     with pytest.raises(JournalError, match=message):
         states.save("name", b"x")
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(30)
+@pytest.mark.filterwarnings("ignore:saved states in")
+def test_a_pipe_in_place_of_a_state_is_not_waited_for(states: States, tmp_path: Path) -> None:
+    """Fails, after half a minute, without `is_file` in `whole_state`."""
+    states.keep("name", states.save("name", b"x"))
+    (tmp_path / "states" / "name").unlink()
+    os.mkfifo(tmp_path / "states" / "name")
+    assert states.load("name") is None
