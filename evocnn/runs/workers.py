@@ -18,8 +18,8 @@ class Workers:
     """Where candidates are trained; no part of the experiment, for it changes no result.
 
     Attributes:
-        count: Ray workers; 0 trains in this process, without Ray, None has as many as there is room
-            for: one a GPU, or one a core.
+        count: Ray workers; 0 trains in this process, without Ray and with nothing to end code that never
+            comes back, whatever the timeout; None has as many as there is room for: one a GPU, or one a core.
         gpus_per_worker: Share of a GPU for each Ray worker; None for a whole one as long as there are such.
         address: Address of a running Ray cluster; a local one is started otherwise.
     """

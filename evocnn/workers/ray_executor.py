@@ -203,7 +203,7 @@ class RayExecutor:
         """Return what has finished within `timeout` seconds, deaths and deadlines included.
 
         Raises:
-            WorkerError: No worker starts, or the cluster is gone.
+            WorkerError: No worker starts, or the cluster is gone or cannot go on.
         """
         pending = [reference for slot in self._slots for reference in slot.pending]
         if not pending:
@@ -220,7 +220,14 @@ class RayExecutor:
                 elif self._is_late(slot):
                     finished += self._end_late(slot)
         except RayError as error:
-            raise self._lost(str(error).strip().splitlines()[0]) from error
+            cause = (str(error).strip() or repr(error)).splitlines()[0]
+            if not self._hears_head():
+                raise self._lost(cause) from error
+            message = (
+                f"the Ray cluster at {self._head} must be able to go on, but: {cause}; make room there or "
+                "choose other workers, then resume the run"
+            )
+            raise WorkerError(message) from error
         self._retry()
         self._check_start()
         return finished
@@ -330,7 +337,6 @@ class RayExecutor:
     def _end_late(self, slot: _Slot) -> list[tuple[int, Evaluation]]:
         """End a worker that is past its deadline; of several candidates each is tried again alone."""
         tickets, seconds = list(slot.running.values()), monotonic() - slot.since
-        ray.kill(slot.actor)
         self._replace(slot)
         if len(tickets) > 1:
             self._retries.extend(tickets)
@@ -339,7 +345,9 @@ class RayExecutor:
         return [self._returned(tickets[0], Evaluation(Status.TIMED_OUT, seconds=seconds, reason=reason))]
 
     def _replace(self, slot: _Slot) -> None:
-        """Start a worker in the place of another."""
+        """Start a worker in the place of another, which gives its core back: it may be out of reach alone."""
+        with suppress(RayError):
+            ray.kill(slot.actor)
         self._slots[self._slots.index(slot)] = self._start(slot.n_gpus)
 
     def _returned(self, ticket: int, evaluation: Evaluation) -> tuple[int, Evaluation]:
