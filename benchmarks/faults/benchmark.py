@@ -257,12 +257,13 @@ def quiet_run(home: Path, n_kills: int) -> tuple[evocnn.Run, list[int]]:
 
 def study(asked: Asked) -> Mapping[str, Figure]:
     """Kill drivers, then workers; return what came of it, and write the tables."""
+    load = os.getloadavg()[0]
     home, n_kills = asked.runs, QUICK_KILLS if asked.is_quick else N_KILLS
     quiet, order = quiet_run(home, n_kills)
     print(f"quiet: {len(quiet.records)} evaluations", flush=True)
     deaths = driver_deaths(home, n_kills, quiet, order)
     kills, n_runs = worker_kills(home, n_kills, quiet, order)
-    asked.write("results.md", report(quiet, deaths, kills, n_runs).splitlines())
+    asked.write("results.md", report(quiet, deaths, kills, n_runs, load).splitlines())
     own = [death["training_after"] - death["ray"] for death in deaths if death["training_after"] is not None]
     return {
         "evaluations": Figure(len(quiet.records), 0),
@@ -270,6 +271,7 @@ def study(asked: Asked) -> Mapping[str, Figure]:
         "worker_kills": Figure(len(kills), 0),
         "resume_seconds_median": Figure(round(median(own), 1), None, "s"),
         "resume_seconds_most": Figure(round(max(own), 1), None, "s"),
+        "resumed_in_time": Figure(max(own) <= BAR, 0),
     }
 
 
@@ -306,7 +308,9 @@ def worker_kills(home: Path, n_kills: int, quiet: evocnn.Run, order: Sequence[in
     return kills, n_runs
 
 
-def report(quiet: evocnn.Run, deaths: Sequence[dict[str, Any]], kills: Sequence[str], n_runs: int) -> str:
+def report(
+    quiet: evocnn.Run, deaths: Sequence[dict[str, Any]], kills: Sequence[str], n_runs: int, load: float
+) -> str:
     """Return the results as Markdown.
 
     Args:
@@ -314,8 +318,9 @@ def report(quiet: evocnn.Run, deaths: Sequence[dict[str, Any]], kills: Sequence[
         deaths: What came of each kill of the driver.
         kills: The kind of each kill of a worker.
         n_runs: Searches whose workers were killed.
+        load: The load average of the machine at the start.
     """
-    where, load = environment(), os.getloadavg()[0]
+    where = environment()
     rows = []
     for place in PLACES:
         here = [death for death in deaths if death["place"] == place]
@@ -358,7 +363,8 @@ takes, in seconds:
 Bar: at most {BAR:g} s. {"Met" if slowest <= BAR else "Missed"}: the largest was {slowest:.1f} s.
 
 Command: `evocnn reproduce benchmarks/faults`
-Machine: {where["processor"]}, {where["cores"]} cores, load average at the end {load:.1f};
+Machine: {where["processor"]}, {where["cores"]} cores;
+load average {load:.1f} at the start and {os.getloadavg()[0]:.1f} at the end;
 Python {where["python"]}, torch {where["torch"]}, ray {where["ray"]}, commit {where["commit"]}.
 """
 
