@@ -1,6 +1,7 @@
 """What Ray says when something goes wrong: its words, and what is made of them."""
 
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,22 +29,28 @@ class Named:
         return self.key
 
 
-class Fine:
-    """An evaluator to which all is well."""
+@dataclass(frozen=True)
+class SlowOnce:
+    """An evaluator that does not come back the first time."""
 
-    context = "fine"
+    marker: Path
+    context: str = "slow once"
 
     def __call__(self, request: EvaluationRequest) -> Evaluation:
+        if not self.marker.exists():
+            self.marker.touch()
+            time.sleep(600)
         return Evaluation(Status.OK)
 
 
 @pytest.fixture
-def executor(cluster: RayExecutor, tools: Any) -> Iterator[RayExecutor]:
-    """Return two workers, which take both cores of the cluster, with a candidate to evaluate."""
+def executor(cluster: RayExecutor, tools: Any, tmp_path: Path) -> Iterator[RayExecutor]:
+    """Return two workers, which take both cores of the cluster, of which one is busy."""
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    executor = RayExecutor(Fine(), 2)
+    executor = RayExecutor(SlowOnce(tmp_path / "begun"), 2)
     tools.wait_for(lambda: executor.wait(0.1) or executor.n_idle == 2, "two workers")
-    executor.submit(0, EvaluationRequest(Named("fine"), Fidelity(1, 1)))
+    executor.submit(0, EvaluationRequest(Named("slow"), Fidelity(1, 1)))
+    tools.wait_for((tmp_path / "begun").exists, "a worker at work")
     yield executor
     executor.close()
 
@@ -51,15 +58,15 @@ def executor(cluster: RayExecutor, tools: Any) -> Iterator[RayExecutor]:
 def test_a_worker_out_of_reach_gives_its_core_to_the_next(
     executor: RayExecutor, tools: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fails without `ray.kill` in `_replace`: the worker that lives on leaves no core for another."""
-    get, errors = ray.get, iter([ray.exceptions.ActorUnavailableError("the connection was lost", None)])
+    """Fails without `ray.kill` in `_replace`: the worker that works on leaves no core for another."""
 
-    def get_or_lose(reference: Any) -> Any:
-        if error := next(errors, None):
-            raise error
-        return get(reference)
+    def lose(_: object) -> None:
+        raise ray.exceptions.ActorUnavailableError("the connection was lost", None)
 
-    monkeypatch.setattr(ray_executor.ray, "get", get_or_lose)
+    with monkeypatch.context() as patch:
+        patch.setattr(ray_executor.ray, "wait", lambda references, **_: (references, []))
+        patch.setattr(ray_executor.ray, "get", lose)
+        assert executor.wait(0.1) == []
     found: list[tuple[int, Evaluation]] = []
     tools.wait_for(lambda: found.extend(executor.wait(0.1)) or executor.n_idle == 2, "two workers again")
     assert [(ticket, evaluation.status) for ticket, evaluation in found] == [(0, Status.OK)]
