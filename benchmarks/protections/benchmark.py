@@ -3,15 +3,19 @@
     evocnn reproduce benchmarks/protections [--quick]
 
 In a copy of the sources each protection of `protections.toml` is taken out, alone, and the test that stands
-beside it is run; before, all of those tests pass. Every test of `tests/faults` stands there. Goes on after an
-interruption. Needs `pip install 'evocnn[dev]'`, and root for full and read-only disks: tests that are skipped
-say nothing, and are told.
+beside it is run; before, all of those tests pass. Only a test that fails, or that never ends, has noticed,
+and none that cannot be collected or set up; why it failed is kept beside it. Every test of `tests/faults`
+stands there. Goes on after an interruption. Needs `pip install 'evocnn[dev]'`, and root for full and
+read-only disks: tests that are skipped say nothing, and are told.
 """
 
+import ast
 import hashlib
 import os
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -22,7 +26,7 @@ from functools import partial
 from pathlib import Path
 
 from evocnn.cli.study import Asked, perform
-from evocnn.errors import ExperimentError
+from evocnn.errors import ExperimentError, printable
 from evocnn.report.figures import Figure
 from evocnn.report.front_table import escaped
 from evocnn.store import environment
@@ -31,10 +35,10 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 QUICK = 3  # protections
 SOURCES = ("evocnn", "tests", "benchmarks", "experiments", "setup.cfg", "pyproject.toml")
-PASSED, FAILED = 0, 1  # exit codes of pytest
 LIMIT = 900  # seconds of a test: one that never ends has failed
-OUTCOMES = {PASSED: "passes", FAILED: "fails"}
-SKIPPED, ENDLESS = "is skipped", "does not end"
+MEMORY = 8 * 2**30  # bytes of each of its processes: what a protection keeps small is not let grow further
+PASSES, FAILS, SKIPPED, ENDLESS = "passes", "fails", "is skipped", "does not end"
+N_REASON = 160  # characters of why a test failed
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,12 @@ def study(asked: Asked) -> Mapping[str, Figure]:
         protections = [one for one in protections if "test_hostile_files" in one.test][:QUICK]
     tree = asked.runs.resolve() / "tree"
     copy_sources(tree)
+    for one in protections:
+        without(one, (tree / "evocnn" / one.file).read_text(encoding="utf-8"))
     for test in dict.fromkeys(one.test for one in protections):
         file = asked.runs / f"{file_name(test)}.txt"
         came = kept(file, partial(outcome, test, tree))
-        if came not in (OUTCOMES[PASSED], SKIPPED):
+        if came not in (PASSES, SKIPPED):
             file.unlink()
             message = f"{test} must pass while its protections are there, but it {came}; mend it"
             raise ExperimentError(message)
@@ -77,10 +83,11 @@ def study(asked: Asked) -> Mapping[str, Figure]:
         for one in protections
     ]
     asked.write("results.md", report(found, forgotten).splitlines())
-    counts = Counter(came for _, came in found)
+    counts = Counter(word_of(came) for _, came in found)
+    n_noticed = counts[FAILS] + counts[ENDLESS]
     return {
         "protections": Figure(len(found), 0 if asked.is_quick else len(found)),
-        "unnoticed": Figure(counts[OUTCOMES[PASSED]], 0),
+        "unnoticed": Figure(len(found) - n_noticed - counts[SKIPPED], 0),
         "skipped": Figure(counts[SKIPPED]),
         "tests_without_protection": Figure(len(forgotten), 0),
     }
@@ -122,18 +129,29 @@ def kept(file: Path, find: Callable[[], str]) -> str:
     return file.read_text(encoding="utf-8")
 
 
-def outcome_without(protection: Protection, tree: Path) -> str:
-    """Return what comes out of a test without its protection.
+def without(protection: Protection, source: str) -> str:
+    """Return the text of a file without a protection.
 
     Raises:
-        ExperimentError: The protection is not there to be taken out.
+        ExperimentError: The protection is not there to be taken out, or what is left is no Python.
     """
-    path = tree / "evocnn" / protection.file
-    source = path.read_text(encoding="utf-8")
     if (n := source.count(protection.take)) != 1:
         message = f"{asdict(protection)} must be in {protection.file} once, but it was {n} times"
         raise ExperimentError(f"{message}; correct protections.toml")
-    path.write_text(source.replace(protection.take, protection.put), encoding="utf-8")
+    changed = source.replace(protection.take, protection.put)
+    try:
+        ast.parse(changed)
+    except SyntaxError as error:
+        message = f"{asdict(protection)} must leave Python behind, but it left {error}"
+        raise ExperimentError(f"{message}; correct protections.toml") from error
+    return changed
+
+
+def outcome_without(protection: Protection, tree: Path) -> str:
+    """Return what comes out of a test without its protection."""
+    path = tree / "evocnn" / protection.file
+    source = path.read_text(encoding="utf-8")
+    path.write_text(without(protection, source), encoding="utf-8")
     try:
         return outcome(protection.test, tree)
     finally:
@@ -141,41 +159,44 @@ def outcome_without(protection: Protection, tree: Path) -> str:
 
 
 def outcome(test: str, tree: Path) -> str:
-    """Return what comes out of a test."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "--tb=line",
-        "-p",
-        "no:cacheprovider",
-        "-m",
-        "",
-        test,
-    ]
+    """Return what comes out of a test: a word of this file, and for one that failed the reason, too."""
+    options = ("-q", "-x", "--tb=short", "-p", "no:cacheprovider", "-m", "")
+    command = [sys.executable, "-m", "pytest", *options, test]
     variables = {**os.environ, "PYTHONPATH": str(tree)}
-    try:
-        ended = subprocess.run(
-            command, cwd=tree, env=variables, capture_output=True, text=True, check=False, timeout=LIMIT
+    told = tree.parent / "told.txt"
+    with told.open("wb") as file:
+        process = subprocess.Popen(
+            command, cwd=tree, env=variables, stdout=file, stderr=file, start_new_session=True
         )
-    except subprocess.TimeoutExpired:
-        return ENDLESS
-    last = ended.stdout.strip().rpartition("\n")[2]
-    if ended.returncode == PASSED and " passed" not in last:
-        return SKIPPED
-    return OUTCOMES.get(ended.returncode, f"ends with {ended.returncode}: {last or ended.stderr[-200:]}")
+        resource.prlimit(process.pid, resource.RLIMIT_DATA, (MEMORY, MEMORY))
+        try:
+            code = process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return ENDLESS
+    lines = printable(told.read_text(encoding="utf-8", errors="replace")).strip().splitlines() or [""]
+    if code == 0:
+        return PASSES if " passed" in lines[-1] else SKIPPED
+    reason = next((line[1:].strip() for line in lines if line.startswith("E ")), lines[-1])[:N_REASON]
+    is_failure = code == 1 and re.search(r"\b\d+ failed\b", lines[-1])  # not an error while it was set up
+    return f"{FAILS}: {reason}" if is_failure else f"ends with {code}: {reason}"
+
+
+def word_of(came: str) -> str:
+    """Return what came out of a test without its reason."""
+    return came.partition(": ")[0]
 
 
 def report(found: Sequence[tuple[Protection, str]], forgotten: Sequence[str]) -> str:
     """Return the results as Markdown."""
     where = environment()
     rows = "\n".join(
-        f"| {one.fault} | `{one.file}` | {escaped(in_words(one))} | {one.test.rpartition('::')[2]} | {came} |"
+        f"| {one.fault} | `{one.file}` | {escaped(in_words(one))} "
+        f"| {one.test.rpartition('::')[2]} | {escaped(came)} |"
         for one, came in found
     )
-    counts = Counter(came for _, came in found)
+    counts = Counter(word_of(came) for _, came in found)
     told = ", ".join(f"{n} times it {came}" for came, n in counts.most_common())
     return f"""# What protects, taken out
 

@@ -264,8 +264,9 @@ def test_names_of_classes_hold_no_control_characters(tmp_path: Path) -> None:
     )
 
 
-def test_links_in_a_folder_of_images_are_read_as_images_or_left_out(tmp_path: Path) -> None:
-    """Fails without `is_file` in `is_image`: a link to a device would be read without end."""
+@pytest.mark.timeout(30)
+def test_links_and_pipes_in_a_folder_of_images_are_read_as_images_or_left_out(tmp_path: Path) -> None:
+    """Fails, after half a minute, without `is_file` in `is_image`: a pipe would be waited for."""
     for name in ("cat", "dog"):
         (tmp_path / "data" / name).mkdir(parents=True)
         for index in range(4):
@@ -273,8 +274,9 @@ def test_links_in_a_folder_of_images_are_read_as_images_or_left_out(tmp_path: Pa
     (tmp_path / "secret.txt").write_text("secret")
     (tmp_path / "data/cat/a.png").symlink_to("/dev/zero")
     (tmp_path / "data/cat/b.png").symlink_to(tmp_path / "secret.txt")
+    os.mkfifo(tmp_path / "data/cat/c.png")
     assert load("folder", "train", tmp_path / "data").notes == (
-        "2 files left out, not JPEG, PNG or WEBP: cat/a.png, cat/b.png",
+        "3 files left out, not JPEG, PNG or WEBP: cat/a.png, cat/b.png, cat/c.png",
     )
 
 

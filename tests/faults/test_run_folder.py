@@ -33,7 +33,7 @@ from evocnn.runs import Observer
 from evocnn.runs.rescue import NEEDED, NEEDED_TO_TRAIN, rescue
 from evocnn.runs.verification import retrain, retrainable, verified_parts
 from evocnn.search import Driver
-from evocnn.store import Journal, Record
+from evocnn.store import Journal, Record, locked
 from evocnn.store.durable import write_durably
 from evocnn.training.evaluator import TrainingEvaluator
 
@@ -133,13 +133,18 @@ def fill(disk: Path, room: int) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("room", "message"),
-    [(8192, r"saved state '.*/disk/run/states/\w+' must be writable"), (0, r"'.*/disk/run")],
+    ("settings", "room", "message"),
+    [
+        ((), 8192, r"saved state '.*/disk/run/states/\w+' must be writable, but: No space"),
+        (("search.rungs=[1.0]",), 0, r"journal '.*/disk/run/run\.sqlite' must be writable, but .* is full"),
+    ],
+    ids=["state", "commit"],
 )
 def test_a_full_disk_ends_a_search_with_the_path_and_resuming_loses_nothing(
-    quiet: Run, tmp_path: Path, room: int, message: str
+    tmp_path: Path, settings: tuple[str, ...], room: int, message: str
 ) -> None:
     """To see it fail: let `States.save` return before it writes, or `Journal._write` pass over errors."""
+    quiet = search(tmp_path / "quiet", *settings)
     with mounted(tmp_path / "disk", "size=2m") as disk:
         told: list[int] = []
 
@@ -149,7 +154,7 @@ def test_a_full_disk_ends_a_search_with_the_path_and_resuming_loses_nothing(
                 fill(disk, room)
 
         with pytest.raises(JournalError, match=message + r".*; (free some space|make room)"):
-            search(disk / "run", observer=Observer(on_told=hear))
+            search(disk / "run", *settings, observer=Observer(on_told=hear))
         (disk / "filler").unlink()
         cut = open_run(disk / "run")
         assert (cut.status, len(cut.records) >= 3) == ("interrupted", True)
@@ -244,10 +249,11 @@ def test_a_flipped_bit_is_named_or_changes_nothing_and_the_rest_can_be_rescued(
     """To see it fail: yield rows in `Journal._committed`, or values in `_value`, without their digests."""
     path = copied / "run.sqlite"
     content, rng = path.read_bytes(), np.random.default_rng(0)
+    places = [*rng.integers(len(content), size=20), content.index(b"nsga2-generational")]  # of the manifest
     n_saved = []
-    for place in rng.integers(len(content), size=20):
+    for place in places:
         flipped = bytearray(content)
-        flipped[place] ^= 1 << int(rng.integers(8))
+        flipped[place] ^= 1 << int(rng.integers(7))
         path.write_bytes(flipped)
         n_saved.append(check_damaged(copied, quiet, tmp_path / "out"))
     assert np.median(n_saved) >= len(quiet.records) - 2  # of most only a row is lost, or two
@@ -485,18 +491,20 @@ def test_readers_see_whole_rows_alone_and_hold_no_writer_up(quiet: Run, tmp_path
     seen, is_over = context.Value("i", 0), context.Event()
     (record,) = [record for record in quiet.records if record.ticket == 0]
     with Journal.create(tmp_path, {}, is_kept=False) as journal:
-        reader = context.Process(target=read_for_ever, args=(tmp_path, seen, is_over))
+        reader = context.Process(target=read_for_ever, args=(tmp_path, seen, is_over), daemon=True)
         reader.start()
-        with closing(sqlite3.connect(tmp_path / "run.sqlite")) as idle:
-            idle.execute("BEGIN")
-            assert idle.execute("SELECT count(*) FROM evaluations").fetchone() == (0,)  # and reads on
-            ticket = 0
-            while seen.value < 20 and reader.is_alive():
-                journal.commit(replace(record, ticket=ticket, text="x" * 20_000))
-                ticket += 1
-                time.sleep(0.005)
+        try:
+            with closing(sqlite3.connect(tmp_path / "run.sqlite")) as idle:
+                idle.execute("BEGIN")
+                assert idle.execute("SELECT count(*) FROM evaluations").fetchone() == (0,)  # and reads on
+                ticket = 0
+                while seen.value < 20 and reader.is_alive():
+                    journal.commit(replace(record, ticket=ticket, text="x" * 20_000))
+                    ticket += 1
+                    time.sleep(0.005)
+                assert idle.execute("SELECT count(*) FROM evaluations").fetchone() == (0,)
+        finally:
             is_over.set()
-            assert idle.execute("SELECT count(*) FROM evaluations").fetchone() == (0,)
         reader.join(30)
         assert (reader.exitcode, len(list(journal.records()))) == (0, ticket)
 
@@ -521,10 +529,11 @@ def test_nothing_is_written_through_a_link_in_a_run_folder(copied: Path, tmp_pat
         path.replace(tmp_path / "moved")
         path.symlink_to(tmp_path / "moved")
         before, outside = (tmp_path / "moved").stat(), tmp_path / "moved"
-    with pytest.raises(
-        JournalError, match=rf"must hold no symbolic links, .* but '.*/{name}' led to '.*'; put"
-    ):
-        resume(copied, budget=14)
+    for use in (lambda: resume(copied, budget=14), locked(copied).__enter__):
+        with pytest.raises(
+            JournalError, match=rf"must hold no symbolic links, .* but '.*/{name}' led to '.*'; put"
+        ):
+            use()
     after = outside.stat()
     assert (after.st_mtime_ns, after.st_size) == (before.st_mtime_ns, before.st_size)
 
@@ -549,13 +558,20 @@ def test_a_report_is_not_written_through_a_link(copied: Path, tmp_path: Path) ->
     assert (tmp_path / "outside").read_bytes() == b"precious"
 
 
-def test_rescue_follows_no_links(copied: Path, tmp_path: Path) -> None:
+def test_rescue_follows_no_links(copied: Path, quiet: Run, tmp_path: Path) -> None:
     """To see it fail: copy models without `_links`, or states without `_files`."""
-    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others/secret").write_bytes(b"secret")
     (copied / "models/one").mkdir(parents=True)
     (copied / "models/one/card.md").write_text("a card")
-    (copied / "models/one/link").symlink_to(tmp_path / "secret")
-    (copied / "models/all").symlink_to(tmp_path)
+    (copied / "models/one/link").symlink_to(tmp_path / "others/secret")
+    (copied / "models/all").symlink_to(tmp_path / "others")
+    record = next(record for record in quiet.records if record.state is not None)
+    (tmp_path / "others/state").write_bytes(record.key.encode() * STATE_KEYS)
+    state = copied / "states" / record.identity
+    state.unlink(missing_ok=True)
+    state.symlink_to(tmp_path / "others/state")
     rescue(copied, tmp_path / "out")
-    found = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out/models").rglob("*"))
-    assert found == ["models/one", "models/one/card.md"]
+    found = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*")}
+    assert {name for name in found if name.startswith("models/")} == {"models/one", "models/one/card.md"}
+    assert f"states/{record.identity}" not in found

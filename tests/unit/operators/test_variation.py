@@ -26,6 +26,8 @@ from evocnn.operators import AddGene, Offspring, OnePoint, Variation, Weighted
 
 MOTHER = Chromosome((Conv(8, 3), Pool(), Conv(8, 5)), Head(), Recipe())
 FATHER = Chromosome((Conv(16, 3), Pool(), Conv(16, 5)), Head("gap", (16,)), Recipe("adam"))
+STRANGE = Chromosome(("conv8k3",), Head(), Recipe())  # type: ignore[arg-type]
+STRANGE_GENE = "operator 'mine' must return a chromosome of the space's layer genes, but it was 'conv8k3'"
 
 
 @pytest.fixture
@@ -243,10 +245,7 @@ def broken(*arguments: object) -> Any:
         ("conv8k3", "operator 'mine' must return a chromosome, but it was 'conv8k3'"),
         ((MOTHER, FATHER), r"operator 'mine' must return a chromosome, but it was \(Chromosome"),
         (Chromosome([Conv(8, 3)], Head(), Recipe()), "operator 'mine' must return a chromosome"),  # type: ignore[arg-type]
-        (
-            Chromosome(("conv8k3",), Head(), Recipe()),  # type: ignore[arg-type]
-            "operator 'mine' must return a chromosome of the space's layer genes, but it was 'conv8k3'",
-        ),
+        (STRANGE, STRANGE_GENE),
         (Chromosome((Head(),), Head(), Recipe()), "of the space's layer genes, but it was Head"),  # type: ignore[arg-type]
         (
             Chromosome((), "gap", Recipe()),
@@ -273,6 +272,7 @@ def test_a_mutation_that_returns_nonsense_is_named(
         ((MOTHER,), "operator 'mine' must return a pair of chromosomes"),
         ([MOTHER, FATHER], "operator 'mine' must return a pair of chromosomes"),
         ((None, None), "operator 'mine' must return a chromosome, but it was None"),
+        ((STRANGE, STRANGE), STRANGE_GENE),
     ],
 )
 @pytest.mark.parametrize("mutation_rate", [0.0, 1.0])
