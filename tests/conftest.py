@@ -1,9 +1,11 @@
-"""What all tests share: one thread, and a cache of their own with constants of the cost model in it."""
+"""What all tests share: one thread, searches, and a cache of their own with constants of the cost model."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
+
+pytest_plugins = ["searches"]
 
 # Before torch is imported, and for the processes that tests start: threads of several processes on the
 # same cores wait for each other, up to forty times as long as one takes.

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from searches import without_times
 
 import evocnn
 
 pytestmark = [pytest.mark.fault, pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("ray")]
-WORKER = "ray::_Worker"
 NODES = """
 import sys
 from ray.cluster_utils import Cluster
@@ -82,7 +82,7 @@ def test_machines_leave_and_join_and_the_run_equals_a_quiet_one(
     code, _, err = command.wait()
     assert code == 0, err
     found = evocnn.open_run(folder).records
-    assert tools.without_times(found) == tools.without_times(serial("nsga2").records)
+    assert without_times(found) == without_times(serial("nsga2").records)
 
 
 def test_a_lost_head_ends_the_run_with_what_to_do(
@@ -103,7 +103,4 @@ def test_a_lost_head_ends_the_run_with_what_to_do(
     assert "Traceback" not in err
     n_rows = len(tools.records_in(folder))
     assert 2 <= n_rows < len(serial("nsga2").records)
-    code, _, err = tools.evocnn("resume", folder, "--workers", 0).wait()
-    assert code == 0, err
-    found = evocnn.open_run(folder).records
-    assert tools.without_times(found) == tools.without_times(serial("nsga2").records)
+    tools.resume(folder, serial("nsga2"))

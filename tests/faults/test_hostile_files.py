@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from searches import Malicious
 
 import evocnn
 from evocnn.cli.main import main
@@ -37,16 +38,6 @@ MANIFEST: dict[str, Any] = {
     "experiment": {"name": "anyone's"},
     "objectives": [{"name": "a", "weight": 1.0, "reference": 0.0, "floor": None, "ceiling": None}],
 }
-
-
-class Malicious:
-    """Makes a folder when an ordinary unpickler reads it."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self.mark),)
 
 
 def as_model(content: bytes, folder: Path) -> None:

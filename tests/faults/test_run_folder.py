@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
+from searches import execute, without_times
 
 from evocnn import Run, load_experiment, open_run, resume, run
 from evocnn.cli.report import write_report
@@ -33,7 +34,7 @@ from evocnn.runs import Observer
 from evocnn.runs.rescue import NEEDED, NEEDED_TO_TRAIN, rescue
 from evocnn.runs.verification import retrain, retrainable, verified_parts
 from evocnn.search import Driver
-from evocnn.store import Journal, Record, locked
+from evocnn.store import Journal, locked
 from evocnn.store.durable import write_durably
 from evocnn.training.evaluator import TrainingEvaluator
 
@@ -84,10 +85,6 @@ def search(folder: Path, *settings: str, observer: Observer | None = None, home:
     path = (home or folder.parent) / f"{folder.name}.toml"
     path.write_text(EXPERIMENT)
     return run(load_experiment(path, list(settings)), folder, observer=observer or Observer())
-
-
-def without_times(found: Run) -> list[Record]:
-    return [replace(r, elapsed=0.0, evaluation=replace(r.evaluation, seconds=0.0)) for r in found.records]
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +156,7 @@ def test_a_full_disk_ends_a_search_with_the_path_and_resuming_loses_nothing(
         cut = open_run(disk / "run")
         assert (cut.status, len(cut.records) >= 3) == ("interrupted", True)
         found = resume(disk / "run")
-        assert without_times(found) == without_times(quiet)
+        assert without_times(found.records) == without_times(quiet.records)
         assert found.records[: len(told)] == cut.records[: len(told)]  # times and all
 
 
@@ -177,7 +174,7 @@ def test_a_quota_on_file_sizes_ends_a_search_the_same_way(quiet: Run, tmp_path: 
             search(tmp_path / "run", observer=Observer(on_told=limit))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert without_times(resume(tmp_path / "run")) == without_times(quiet)
+    assert without_times(resume(tmp_path / "run").records) == without_times(quiet.records)
 
 
 def test_a_file_on_a_full_disk_stays_as_it_was_and_takes_no_room(tmp_path: Path) -> None:
@@ -287,9 +284,8 @@ def test_what_was_rescued_is_resumed_to_the_run_that_nothing_happened_to(
     copied: Path, quiet: Run, tmp_path: Path
 ) -> None:
     """To see it fail: stop `rescue` at the first damaged row, or leave the status as it was."""
-    with closing(sqlite3.connect(copied / "run.sqlite", isolation_level=None)) as file:
-        file.execute("UPDATE evaluations SET metrics = '{}' WHERE ticket = 1")
-        file.execute("DELETE FROM evaluations WHERE ticket = 6")
+    execute(copied, "UPDATE evaluations SET metrics = '{}' WHERE ticket = 1")
+    execute(copied, "DELETE FROM evaluations WHERE ticket = 6")
     before = {path.name: path.read_bytes() for path in copied.iterdir() if path.is_file()}
     saved = rescue(copied, tmp_path / "out")
     assert {path.name: path.read_bytes() for path in copied.iterdir() if path.is_file()} == before
@@ -301,7 +297,7 @@ def test_what_was_rescued_is_resumed_to_the_run_that_nothing_happened_to(
         tmp_path / "out",
         observer=Observer(on_told=lambda told: None if told.is_replayed else trained.append(1)),
     )
-    assert without_times(found) == without_times(quiet)
+    assert without_times(found.records) == without_times(quiet.records)
     assert [member.ticket for member in found.front.members] == [m.ticket for m in quiet.front.members]
     assert len(trained) == n_lost
 
@@ -310,9 +306,8 @@ def test_a_run_that_no_longer_says_what_it_is_leaves_a_table(
     copied: Path, quiet: Run, tmp_path: Path
 ) -> None:
     """To see it fail: write no table in `rescue`."""
-    with closing(sqlite3.connect(copied / "run.sqlite", isolation_level=None)) as file:
-        file.execute("UPDATE manifest SET value = '{}' WHERE name = 'objectives'")
-        file.execute("UPDATE evaluations SET metrics = '{}' WHERE ticket = 1")
+    execute(copied, "UPDATE manifest SET value = '{}' WHERE name = 'objectives'")
+    execute(copied, "UPDATE evaluations SET metrics = '{}' WHERE ticket = 1")
     with pytest.raises(JournalError, match=r"its entries objectives were lost; .*evaluations.csv'"):
         rescue(copied, tmp_path / "out")
     with (tmp_path / "out/evaluations.csv").open(newline="") as table:
@@ -471,7 +466,7 @@ def test_a_lost_state_costs_a_training_and_no_result(
         found = search(tmp_path / "run", observer=Observer(on_told=damage))
     assert given
     assert not any(given)
-    assert without_times(found) == without_times(quiet)
+    assert without_times(found.records) == without_times(quiet.records)
 
 
 def read_for_ever(folder: Path, seen: Any, is_over: Any) -> None:

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from searches import without_times
 
 import evocnn
 from evocnn.cli.study import Asked
@@ -47,7 +48,7 @@ def test_file_and_script_search_the_same(
     assert code == 0, err
     by_file, by_script = evocnn.open_run(tmp_path / "file"), evocnn.open_run(tmp_path / "study" / "script")
     assert len(by_file.records) >= 16
-    assert tools.without_times(by_file.records) == tools.without_times(by_script.records)
+    assert without_times(by_file.records) == without_times(by_script.records)
     assert any("se" in record.text for record in by_file.records)
     operators = {name for record in by_file.records for name in record.operators}
     assert {"own_parts:narrow_widest", "deap:cxMessyOnePoint"} & operators

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from searches import without_times
 
 import evocnn
 from evocnn.config import Experiment
@@ -34,7 +35,7 @@ def test_ray_workers_find_what_this_process_finds(
     assert any(record.operators for record in expected.records)
     folder = experiment_file.parent / f"{algorithm}-{n_workers}"
     found = evocnn.run(experiment_of(experiment_file, algorithm), folder, workers=n_workers)
-    assert tools.without_times(found.records) == tools.without_times(expected.records)
+    assert without_times(found.records) == without_times(expected.records)
     assert [r.ticket for r in found.front.members] == [r.ticket for r in expected.front.members]
     assert found.front.hypervolume == expected.front.hypervolume
     assert found.status == "finished"
@@ -60,4 +61,4 @@ def test_a_killed_worker_changes_nothing(serial: Serial, experiment_file: Path, 
     ended.set()
     killer.join()
     assert len(killed) == 2
-    assert tools.without_times(found.records) == tools.without_times(serial("nsga2").records)
+    assert without_times(found.records) == without_times(serial("nsga2").records)

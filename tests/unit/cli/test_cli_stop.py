@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from searches import without_times
 
 from evocnn import open_run
 from evocnn.cli.progress import ProgressDisplay
@@ -30,13 +31,6 @@ def press(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(ProgressDisplay, "told", tell_and_press)
 
     return press
-
-
-def without_times(folder: Path) -> list[tuple[Any, ...]]:
-    return [
-        (r.ticket, r.identity, r.key, r.parents, r.operators, r.metrics, r.evaluation.curves)
-        for r in open_run(folder).records
-    ]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -65,7 +59,7 @@ def test_resuming_completes_to_the_same_journal(press: Any, evocnn: Call, tiny: 
     assert open_run(folder).status == "finished"
     after = {record.ticket: record for record in open_run(folder).records}
     assert [after[record.ticket] for record in before] == list(before)
-    assert without_times(folder) == without_times(finished)
+    assert without_times(open_run(folder).records) == without_times(open_run(finished).records)
 
 
 def test_twice_ends_at_once(press: Any, evocnn: Call, tiny: Path, tmp_path: Path) -> None:

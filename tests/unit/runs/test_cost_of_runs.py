@@ -2,20 +2,21 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from searches import without_times
 
-from evocnn import Experiment, Run, resume, run
+from evocnn import Experiment, resume, run
 from evocnn.errors import EvocnnError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status
 from evocnn.genotype import CostModel, Shape
 from evocnn.runs import Follower, Observer
 from evocnn.runs import search as searching
 from evocnn.runs.folder import READINGS, RUNNING
-from evocnn.store import Journal, Record, Running, environment, locked, write_running
+from evocnn.store import Journal, Running, environment, locked, write_running
 from evocnn.store.journal import FILE_NAME
 from evocnn.training.cost_measurement import constants_file, keep
 from evocnn.training.evaluator import TrainingEvaluator
@@ -57,10 +58,6 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[CostMo
         keep(model, constants_file(environment()))
 
     return move
-
-
-def without_times(found: Run) -> list[Record]:
-    return [replace(r, elapsed=0.0, evaluation=replace(r.evaluation, seconds=0.0)) for r in found.records]
 
 
 def test_a_run_charges_and_records_its_machines_constants(
@@ -112,7 +109,7 @@ def test_stated_constants_repeat_the_run_of_another_machine(
     machine(ELSEWHERE)
     cost = theirs.manifest["cost_model"]
     stated = Experiment.from_dict({**TABLES, "training": {"epochs": 1, "cost": cost}})
-    assert without_times(run(stated, tmp_path / "mine")) == without_times(theirs)
+    assert without_times(run(stated, tmp_path / "mine").records) == without_times(theirs.records)
 
 
 def test_a_run_goes_on_with_the_constants_that_it_began_with(
@@ -128,7 +125,7 @@ def test_a_run_goes_on_with_the_constants_that_it_began_with(
         observer=Observer(on_told=told.append, should_stop=lambda: len(told) >= 8),
     )
     machine(ELSEWHERE)
-    assert without_times(resume(tmp_path / "cut")) == without_times(whole)
+    assert without_times(resume(tmp_path / "cut").records) == without_times(whole.records)
 
 
 def test_a_budget_that_buys_nothing_more_is_told(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from searches import execute
 
 from evocnn import open_run
 from evocnn.cli.rescue import rescue_run
@@ -39,11 +40,6 @@ def folder(tmp_path: Path, recorded: Callable[..., Record]) -> Path:
         for ticket in range(3):
             journal.commit(recorded(ticket, 0.5, 10))
     return tmp_path / "run"
-
-
-def execute(folder: Path, statement: str, *values: str) -> None:
-    with closing(sqlite3.connect(folder / "run.sqlite", isolation_level=None)) as file:
-        file.execute(statement, values)
 
 
 def garble(folder: Path, table: str) -> None:

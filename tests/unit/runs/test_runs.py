@@ -1,11 +1,11 @@
 """Runs of experiments with presets, held segments, founders and rates: what is recorded, read and resumed."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from searches import without_times
 
 from evocnn import Experiment, Run, load_experiment, open_run, resume, run
 from evocnn.config import presets, space_of, to_plain
@@ -13,7 +13,6 @@ from evocnn.errors import ReplayError
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status
 from evocnn.genotype import Conv, Pool, Shape
 from evocnn.runs import Observer
-from evocnn.store import Record
 from evocnn.training.evaluator import TrainingEvaluator
 
 LAYERS, HEAD = "conv8k3 · pool · conv16k3", "gap dense16"
@@ -78,10 +77,6 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> None:
 def write(path: Path, text: str) -> Path:
     path.write_text(text, encoding="utf-8")
     return path
-
-
-def without_times(found: Run) -> list[Record]:
-    return [replace(r, elapsed=0.0, evaluation=replace(r.evaluation, seconds=0.0)) for r in found.records]
 
 
 @pytest.fixture(scope="module")
@@ -152,11 +147,11 @@ def test_a_resumed_run_is_the_run_in_one_go(tmp_path: Path, algorithm: str, rate
     )
     assert (first.status, len(first.records)) == ("interrupted", len(told))
     second = resume(tmp_path / "cut")
-    assert without_times(second) == without_times(whole)
+    assert without_times(second.records) == without_times(whole.records)
     assert any(record.repairs for record in whole.records)
 
     short = run(load_experiment(path, [*settings, "search.budget=17"]), tmp_path / "short")
-    assert without_times(resume(short.folder, budget=30)) == without_times(whole)
+    assert without_times(resume(short.folder, budget=30).records) == without_times(whole.records)
 
 
 @pytest.mark.usefixtures("counted")
@@ -169,7 +164,7 @@ def test_a_later_versions_preset_changes_no_run(tmp_path: Path, later_tiny: Call
         ReplayError, match=r"the experiment must be that of the run in .*, but it was another"
     ):
         resume(tmp_path / "run", load_experiment(path), budget=30)
-    assert without_times(resume(tmp_path / "run", budget=30)) == without_times(whole)
+    assert without_times(resume(tmp_path / "run", budget=30).records) == without_times(whole.records)
 
 
 @pytest.fixture

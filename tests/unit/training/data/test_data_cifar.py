@@ -1,6 +1,5 @@
 """CIFAR in its binary and its Python form, and pickles that want more than to be read."""
 
-import os
 import pickle
 import struct
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from searches import Malicious
 
 from evocnn.errors import DataError
 from evocnn.training.data import detect, load
@@ -156,16 +156,6 @@ def test_a_label_beyond_the_classes_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\x0a" + path.read_bytes()[1:])
     with pytest.raises(DataError, match=r"labels of 'cifar-10 train' must lie in 0\.\.9"):
         load("cifar-10", "train", tmp_path)
-
-
-class Malicious:
-    """Runs a command when an ordinary unpickler reads it."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self.mark),)
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])
