@@ -5,6 +5,7 @@ import sys
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,60 @@ from evocnn.evaluation import Evaluation, EvaluationRequest, Status, evaluate_sa
 from evocnn.genotype import Fidelity
 
 pytestmark = pytest.mark.fault
+FILLING = '''
+"""Two workers on a cluster of their own, of whose candidates one fills the memory."""
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+
+import psutil
+
+memory = psutil.virtual_memory()
+ROOM = 2 * 2**30  # bytes until Ray's memory monitor ends a worker; Ray and two workers take half a gigabyte
+BLOCK = 2**26
+used = memory.total - memory.available
+os.environ["RAY_memory_usage_threshold"] = f"{(used + ROOM) / memory.total:.5f}"
+os.environ["RAY_memory_monitor_refresh_ms"] = "100"
+
+import ray
+
+from evocnn.evaluation import Evaluation, EvaluationRequest, Status
+from evocnn.genotype import Fidelity
+from evocnn.workers.ray_executor import RayExecutor
+
+
+@dataclass(frozen=True)
+class Task:
+    key: str
+
+
+class Doer:
+    context = "doer"
+
+    def __call__(self, request):
+        held = []
+        while request.genome.key == "fill" and len(held) * BLOCK < 2 * ROOM:
+            held.append(bytearray(b"x") * BLOCK)
+            time.sleep(0.02)
+        time.sleep(5 if held else 0)
+        return Evaluation(Status.OK)
+
+
+ray.cloudpickle.register_pickle_by_value(sys.modules["__main__"])
+executor = RayExecutor(Doer(), 2)
+tasks = ["fill", "ok", "ok", "ok"]
+n_left = len(tasks)
+while n_left:
+    while tasks and executor.n_idle:
+        task = tasks.pop(0)
+        executor.submit(len(tasks), EvaluationRequest(Task(task), Fidelity(1, 1)))
+    for ticket, evaluation in executor.wait(0.2):
+        n_left -= 1
+        print(ticket, evaluation.status, evaluation.reason, flush=True)
+executor.close()
+'''
 OBJECTIVE = '''\
 """An objective that fails for some."""
 
@@ -142,3 +197,15 @@ def test_memory_comes_back_after_a_failure(error: Exception, status: Status) -> 
     assert evaluation.status is status
     assert str(error) in evaluation.reason
     assert held[0]() is None
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.xdist_group("ray")
+def test_a_candidate_that_fills_the_memory_is_ended_and_the_others_do_not_wait(tools: Any) -> None:
+    """Fails where `RayExecutor._take_loss` knows no `OutOfMemoryError`."""
+    code, out, err = tools.start("-c", FILLING).wait()
+    assert code == 0, err
+    *others, last = out.splitlines()
+    assert others == ["2 ok ", "1 ok ", "0 ok "]
+    assert last.startswith("3 out_of_memory killed 2 workers: ")

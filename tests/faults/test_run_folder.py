@@ -504,7 +504,7 @@ def test_readers_see_whole_rows_alone_and_hold_no_writer_up(quiet: Run, tmp_path
         assert (reader.exitcode, len(list(journal.records()))) == (0, ticket)
 
 
-@pytest.mark.parametrize("name", ["run.lock", "run.sqlite", "run.sqlite-wal", "states", "models", "a/b"])
+@pytest.mark.parametrize("name", ["run.sqlite", "run.lock", "run.sqlite-wal", "states", "models", "a/b"])
 def test_nothing_is_written_through_a_link_in_a_run_folder(copied: Path, tmp_path: Path, name: str) -> None:
     """To see it fail: leave `check_links` out of `locked`."""
     outside = tmp_path / "outside"

@@ -1,6 +1,7 @@
 """Searches that are killed or interrupted: nothing is lost, nothing is trained twice, nothing is left."""
 
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,11 @@ def address_of(cluster: RayExecutor) -> str:
     return str(ray.get_runtime_context().gcs_address)
 
 
+@pytest.mark.fault
 def test_a_killed_search_goes_on_as_if_nothing_had_happened(
     serial: Serial, cluster: RayExecutor, experiment_file: Path, tmp_path: Path, tools: Any
 ) -> None:
+    """And as long as it lives, no other process takes its folder. To see it fail: take any lock for free."""
     folder = tmp_path / "run"
     sessions = [
         (1, ("run", experiment_file, "--out", folder, "--workers", 2)),
@@ -38,6 +41,12 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(
     for n_rows, arguments in sessions:
         command = tools.evocnn(*arguments)
         tools.wait_for_rows(folder, n_rows, command)
+        if n_rows == 4:
+            command.process.send_signal(signal.SIGSTOP)  # so that it does not finish first
+            code, _, err = tools.evocnn("resume", folder, "--workers", 0).wait()
+            assert code == 75, err
+            holder = f"process {command.process.pid} on {socket.gethostname()}"
+            assert f"by one process at a time, but it was held by {holder}; wait for it, or stop it" in err
         command.process.kill()  # SIGKILL, to the driver alone
         assert command.wait()[0] == -signal.SIGKILL
         command.wait_until_gone(WORKER)  # Ray's own helpers may need a minute to find out
