@@ -161,6 +161,34 @@ def execute(folder: Path, statement: str, *values: str) -> None:
         file.execute(statement, values)
 
 
+def own_gene(output: str = "shape", counts: str = "Counts()", module: str = "nn.Identity()") -> str:
+    """Return a file with a gene of one's own; each of its methods returns an expression of that text."""
+    return f"""\
+from dataclasses import dataclass
+from typing import ClassVar
+
+from evocnn import LayerGene
+from evocnn.genotype import Counts, number
+
+
+@dataclass(frozen=True, slots=True)
+class Own(LayerGene):
+    code: ClassVar[str] = "own"
+    size: int = number("", default=4, low=1)
+
+    def output(self, shape):
+        return {output}
+
+    def counts(self, shape):
+        return {counts}
+
+    def module(self, shape):
+        from torch import nn
+
+        return {module}
+"""
+
+
 class Malicious:
     """Makes a folder when an ordinary unpickler reads it."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from searches import own_gene
 
 import evocnn
 from evocnn.evaluation import Evaluation, EvaluationRequest, Status, evaluate_safely
@@ -78,46 +79,17 @@ def per_layer(metrics, genome):
     kernels = [gene.kernel for gene in genome.layers if gene.name() == "conv"]
     return metrics["parameters"] / kernels.count(3)
 '''
-GENE = '''\
-"""A gene that fails for some."""
-
-from dataclasses import dataclass
-from typing import ClassVar
-
-from torch import nn
-
-from evocnn import LayerGene
-from evocnn.genotype import Counts, number
-
-
-@dataclass(frozen=True, slots=True)
-class Own(LayerGene):
-    code: ClassVar[str] = "own"
-    size: int = number("", default=4, low=1)
-
-    def output(self, shape):
-        return SHAPE[self.size]
-
-    def counts(self, shape):
-        return Counts()
-
-    def module(self, shape):
-        return MODULE[self.size]()
-'''
 
 
 @pytest.fixture
 def with_own_gene(
     experiment_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., evocnn.Run]:
-    """Return a function that searches with the gene, after changes of its text."""
+    """Return a function that searches with a gene of one's own."""
     monkeypatch.setattr(sys, "path", [*sys.path])
 
-    def search(name: str, *changes: tuple[str, str]) -> evocnn.Run:
-        text = GENE
-        for old, new in changes:
-            text = text.replace(old, new)
-        (tmp_path / f"{name}.py").write_text(text)
+    def search(name: str, **changes: str) -> evocnn.Run:
+        (tmp_path / f"{name}.py").write_text(own_gene(**changes))
         own = f'[space.layers.own]\ngene = "{name}:Own"\nweight = 20\nsize = [2, 4]\n'
         text = (
             experiment_file.read_text()
@@ -134,12 +106,12 @@ def test_a_failure_in_the_users_gene_is_a_status_with_the_users_own_line(
     with_own_gene: Callable[..., evocnn.Run], tmp_path: Path
 ) -> None:
     """Fails without `evaluate_safely`, which the run would not outlive, and without `own_line` in it."""
-    found = with_own_gene("own_gene", ("SHAPE[self.size]", "shape"), ("MODULE", "{4: nn.Identity}"))
+    found = with_own_gene("own_gene", module="{4: nn.Identity}[self.size]()")
     assert found.status == "finished"
     reasons = {record.evaluation.reason for record in found.records if record.reused_from is None}
     assert reasons == {
         "",
-        f"KeyError: 2 at {tmp_path / 'own_gene.py'}:24 (return {{4: nn.Identity}}[self.size]())",
+        f"KeyError: 2 at {tmp_path / 'own_gene.py'}:22 (return {{4: nn.Identity}}[self.size]())",
     }
 
 
@@ -147,12 +119,12 @@ def test_a_gene_whose_shape_fails_is_named_with_the_users_own_line(
     with_own_gene: Callable[..., evocnn.Run], tmp_path: Path
 ) -> None:
     """Nothing is bred with it, so the run does not begin. Fails where `Chromosome.active` catches nothing."""
-    line = re.escape(f"{tmp_path / 'own_shape.py'}:18 (return {{4: shape}}[self.size])")
+    line = re.escape(f"{tmp_path / 'own_shape.py'}:14 (return {{4: shape}}[self.size])")
     message = (
         rf"output of gene 'own2' must return .* an input of \d+x\d+x\d+, .*KeyError\(2\) at {line}; correct"
     )
     with pytest.raises(evocnn.EvocnnError, match=message):
-        with_own_gene("own_shape", ("SHAPE", "{4: shape}"), ("MODULE", "{2: nn.Identity, 4: nn.Identity}"))
+        with_own_gene("own_shape", output="{4: shape}[self.size]")
 
 
 def test_a_failure_in_the_users_objective_is_a_status_with_the_users_own_line(

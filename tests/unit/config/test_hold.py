@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from searches import own_gene
 
 from evocnn.config import Experiment, load_experiment, space_of
 from evocnn.config.operator_names import (
@@ -35,22 +36,6 @@ VALUES: dict[str, Any] = {
     "recipe": Recipe("adamw", 0.002, batch_size=32),
 }
 EVOLVING = [evolve for n in (1, 2) for evolve in combinations(SEGMENTS, n)]
-OWN = """\
-from dataclasses import dataclass
-from typing import ClassVar
-from evocnn.genotype import Counts, LayerGene, number
-
-@dataclass(frozen=True, slots=True)
-class Gate(LayerGene):
-    code: ClassVar[str] = "gate"
-    reduction: int = number("", default=4, low=1)
-
-    def output(self, shape):
-        return shape
-
-    def counts(self, shape):
-        return Counts(parameters=shape.channels // self.reduction, activations=shape.size)
-"""
 
 
 def held_but(evolve: tuple[str, ...], **space: Any) -> Experiment:
@@ -171,16 +156,17 @@ def test_held_layers_bring_their_gene_types() -> None:
 
 
 def test_layers_with_own_genes_can_be_held(write: Write) -> None:
-    write(OWN, "own_gate.py")
-    hold = '[space.hold]\nlayers = "conv8k3 · gate2 · pool · gate"\nhead = "gap"\n'
-    gate = '[space.layers.gate]\ngene = "own_gate:Gate"\n'
-    text = f'name = "mine"\n[data]\nsource = "digits"\n[space]\nevolve = ["recipe"]\n{hold}{gate}'
+    counts = "Counts(parameters=shape.channels // self.size, activations=shape.size)"
+    write(own_gene(counts=counts), "own_gate.py")
+    hold = '[space.hold]\nlayers = "conv8k3 · own2 · pool · own"\nhead = "gap"\n'
+    own = '[space.layers.own]\ngene = "own_gate:Own"\n'
+    text = f'name = "mine"\n[data]\nsource = "digits"\n[space]\nevolve = ["recipe"]\n{hold}{own}'
     recipe = '[space.recipe]\noptimizer = ["sgd", "adam"]\nlearning_rate = { low = 0.01, high = 0.1 }\n'
     experiment = load_experiment(write(text + recipe))
     space = digits_space(experiment)
-    assert [gene.name() for gene in space.genes] == ["gate", "conv", "pool"]
+    assert [gene.name() for gene in space.genes] == ["own", "conv", "pool"]
     children = bred(experiment, space, 40)
-    assert {child.text.split(" | ")[0] for child in children} == {"conv8k3 · gate2 · pool · gate"}
+    assert {child.text.split(" | ")[0] for child in children} == {"conv8k3 · own2 · pool · own"}
     assert all(space.from_json(child.to_json()) == child for child in children)
 
 
