@@ -65,7 +65,10 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(
 @pytest.mark.fault
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_waits_until_ray_has_started_or_ended(number: signal.Signals) -> None:
-    """Ray that is interrupted there has the process end with 1, not 130, and it sets handlers of its own."""
+    """Ray that is interrupted there has the process end with 1, not 130, and it sets handlers of its own.
+
+    To see it fail: let it set them in `uninterrupted`.
+    """
     heard: list[int] = []
 
     def handle(number: int, _: object) -> None:

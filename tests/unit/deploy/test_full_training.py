@@ -218,6 +218,7 @@ def test_the_length_is_that_of_the_search_unless_another_is_asked(
     assert training.path.parent.name == f"{chromosome.key[:12]}-{epochs}-epochs"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("damage", ["cut", "a bit of a weight flipped"])
 def test_a_damaged_state_is_told_and_trained_anew(damage: str, train: Any, mine: Run) -> None:
     train(0, pieces=1)
