@@ -121,6 +121,7 @@ def test_once_finishes_what_runs_and_twice_drops_it(
         lambda: command.process.stderr.readline().startswith("stopping") or command.process.poll(),
         "the first signal",
     )
+    assert command.process.poll() is None
     command.send(signal.SIGINT)
     code, out, err = command.wait()
     assert (code, out) == (130, ""), err
