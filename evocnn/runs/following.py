@@ -46,10 +46,10 @@ class Follower:
         was_locked = is_locked(self._folder)
         # The manifest ahead of the records: where it says that the run has ended, these are its last.
         manifest, records = read_journal(
-            self._folder, lambda journal: (manifest_of(journal), tuple(journal.records(self._n_read)))
+            self._folder, lambda journal: (manifest_of(journal), list(journal.records(self._n_read)))
         )
         status = status_of(manifest.pop("status"), self._folder, was_locked=was_locked)
-        records = sorted(records, key=lambda record: record.elapsed)
+        records.sort(key=lambda record: record.elapsed)
         self._n_read += len(records)
         running = read_running(self._folder) if status == RUNNING else ()
         return News(status, manifest, tuple(records), running)
