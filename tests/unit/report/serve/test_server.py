@@ -6,6 +6,7 @@ import re
 import socket
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, current_thread
 from typing import Any
@@ -197,6 +198,26 @@ def test_a_port_that_is_taken_is_told(growing: Any) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ExperimentError, match=f"port {port} must be free .* give another with --port"):
             serve([growing.folder], port, lambda _: None)
+
+
+@pytest.mark.fault
+def test_nothing_listens_on_other_addresses_of_this_machine(
+    growing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails with `""` in place of `LOOPBACK`, which would be every address."""
+    reached: list[str] = []
+
+    async def look(_: object, listening: socket.socket, on_start: Callable[[str], None]) -> None:
+        del on_start
+        with listening:
+            for address in ("127.0.0.1", "127.0.0.2"):  # of loopback, too, but not the one that is told
+                with suppress(OSError):
+                    socket.create_connection((address, listening.getsockname()[1]), 5).close()
+                    reached.append(address)
+
+    monkeypatch.setattr(server, "_serve", look)
+    serve([growing.folder], 0, lambda _: None)
+    assert reached == ["127.0.0.1"]
 
 
 def test_what_is_no_run_is_refused_ahead_of_all_else(tmp_path: Path) -> None:
