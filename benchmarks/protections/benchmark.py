@@ -176,11 +176,12 @@ def outcome(test: str, tree: Path) -> str:
             process.wait()
             return ENDLESS
     lines = printable(told.read_text(encoding="utf-8", errors="replace")).strip().splitlines() or [""]
+    counted = [line for line in lines if re.search(r"\b\d+ (passed|failed|skipped|errors?)\b", line)]
+    last = counted[-1] if counted else lines[-1]  # what is left of Ray may write behind it
     if code == 0:
-        return PASSES if " passed" in lines[-1] else SKIPPED
-    reason = next((line[1:].strip() for line in lines if line.startswith("E ")), lines[-1])[:N_REASON]
-    is_failure = code == 1 and re.search(r"\b\d+ failed\b", lines[-1])  # not an error while it was set up
-    return f"{FAILS}: {reason}" if is_failure else f"ends with {code}: {reason}"
+        return PASSES if " passed" in last else SKIPPED
+    reason = next((line[1:].strip() for line in lines if line.startswith("E ")), last)[:N_REASON]
+    return f"{FAILS}: {reason}" if code == 1 and " failed" in last else f"ends with {code}: {reason}"
 
 
 def word_of(came: str) -> str:

@@ -220,6 +220,7 @@ def test_a_worker_that_is_killed_in_start_up_is_replaced(
     """Fails where `_bury` gives up at the first death in start-up, or replaces nothing."""
     executor = RayExecutor(DiesInStartUp(tmp_path), 2)
     try:
+        tools.wait_for(lambda: executor.wait(0.1) or executor.n_idle == 2, "two workers")
         evaluations = finish(executor, tools, "ok", "ok", "ok")
     finally:
         executor.close()
