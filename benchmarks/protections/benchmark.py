@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from evocnn.cli.study import Asked, perform
@@ -38,6 +39,7 @@ SOURCES = ("evocnn", "tests", "benchmarks", "experiments", "setup.cfg", "pyproje
 LIMIT = 900  # seconds of a test: one that never ends has failed
 MEMORY = 8 * 2**30  # bytes of each of its processes: what a protection keeps small is not let grow further
 PASSES, FAILS, SKIPPED, ENDLESS = "passes", "fails", "is skipped", "does not end"
+REASON = re.compile(r"E( |$)")  # how pytest begins each line of it
 N_REASON = 160  # characters of why a test failed
 
 
@@ -180,7 +182,8 @@ def outcome(test: str, tree: Path) -> str:
     last = counted[-1] if counted else lines[-1]  # what is left of Ray may write behind it
     if code == 0:
         return PASSES if " passed" in last else SKIPPED
-    reason = next((line[1:].strip() for line in lines if line.startswith("E ")), last)[:N_REASON]
+    told_of = [one for before, one in pairwise(lines) if REASON.match(one) and not REASON.match(before)]
+    reason = (told_of[-1][1:].strip() if told_of else last)[:N_REASON]  # behind what it followed from
     return f"{FAILS}: {reason}" if code == 1 and " failed" in last else f"ends with {code}: {reason}"
 
 
