@@ -33,8 +33,6 @@ HEADERS = {
 class _Handler(RequestHandler):
     """Refuses what no browser of this machine would ask, and writes plain errors."""
 
-    SUPPORTED_METHODS = ("GET", "HEAD")
-
     def set_default_headers(self) -> None:
         for name, value in HEADERS.items():
             self.set_header(name, value)
