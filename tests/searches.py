@@ -65,7 +65,7 @@ rates = "credit"  # which depends on the order in which results are told
 """
 MARK = "EVOCNN_TEST_MARK"  # in the environment of a process and of all that it starts
 CLUSTER_MARK = f"cluster-{uuid.uuid4().hex}"  # of this process's cluster: others may test beside it
-PATIENCE = 120.0  # seconds; only against hanging
+PATIENCE = 240.0  # seconds; only against hanging
 
 
 def wait_for(condition: Callable[[], Any], what: str) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -345,7 +346,7 @@ def test_an_ensemble_that_was_tested_and_not_written_is_not_tested_again(
     monkeypatch.setattr("evocnn.cli.ensemble.grow_ensemble", lambda *_: growth)
     command = ("ensemble", finished, "--epochs", "1")
     with monkeypatch.context() as patch:
-        patch.setattr("evocnn.cli.ensemble._tell", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        patch.setattr("evocnn.cli.ensemble._tell", Mock(side_effect=KeyboardInterrupt))
         assert evocnn(*command).code == 130
     said = evocnn(*command)
     assert said.code == 0, said.err
