@@ -114,6 +114,7 @@ def conclude(study: Study, asked: Asked, name: str) -> None:
         message = f"--data must name a folder that is there, but it was '{asked.data}'; correct it"
         raise ExperimentError(message)
     asked.runs.mkdir(parents=True, exist_ok=True)
+    where = environment()  # before anything is written: a result would make the tree another one
     file, began = asked.runs / SECONDS, monotonic()
     before = float(file.read_text(encoding="utf-8")) if file.exists() else 0.0
     try:
@@ -122,7 +123,7 @@ def conclude(study: Study, asked: Asked, name: str) -> None:
         seconds = before + monotonic() - began
         file.write_text(f"{seconds:.1f}", encoding="utf-8")
     command = f"evocnn reproduce {name}{' --quick' if asked.is_quick else ''}"
-    write_outcome(asked.out, asked.form, Outcome(figures, command, round(seconds, 1), environment()))
+    write_outcome(asked.out, asked.form, Outcome(figures, command, round(seconds, 1), where))
 
 
 def kept_run(experiment: Experiment, folder: Path, data: Path | None, workers: Workers) -> Run:
