@@ -141,7 +141,7 @@ class Faulty(TrainingEvaluator):
         self.measures = {} if action is None else {"fault": action}
         if fault == "NaN loss":
             recipe = replace(genome.recipe, learning_rate=1e38)
-            request = replace(request, genome=replace(genome, recipe=recipe))
+            request = replace(request, genome=replace(genome, recipe=recipe), state=None)  # it is another's
         whole = self.protocol
         self.protocol = replace(whole, timeout=1e-9) if fault == "timeout" else whole
         try:

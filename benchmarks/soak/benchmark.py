@@ -164,7 +164,7 @@ class Held:
     half: float
 
     @property
-    def is_flat(self) -> bool:
+    def is_met(self) -> bool:
         """Whether it rose by no more than it may, at the upper end of the interval: noise is no excuse."""
         return self.slope + self.half <= MOST[self.who][self.what]
 
@@ -200,13 +200,11 @@ def study(asked: Asked) -> Mapping[str, Figure]:
     left_behind = [name for of_one in (rest, one_rest) for names in of_one.values() for name in names]
     lines = report(count, held, one_seen[-1]["told"], n_workers, left_behind).splitlines()
     asked.write("results.md", lines)
-    rising = [f"{one.who}, {one.what}" for one in held if not one.is_flat]
-    assert asked.is_quick or not rising, f"{rising} must not rise so: see results.md"
     return {
         "evaluations": Figure(count.total(), 0),
         "enough": Figure(asked.is_quick or count.total() >= LEAST, 0),
         **{name.replace(" ", "_"): Figure(count[name], 0) for name in (*FAULTS, "none")},
-        **{f"{one.who}_{one.what}_is_flat": Figure(one.is_flat, tolerance) for one in held},
+        **{f"{one.who}_{one.what}_is_flat": Figure(one.is_met, tolerance) for one in held},
         "left_behind": Figure(len(left_behind), 0),
     }
 
@@ -231,7 +229,7 @@ def report(
     rows = "\n".join(
         f"| {one.who}, {one.what}{THINGS[one.what]} | {one.n_looks} | {one.first:.0f} | {one.last:.0f} | "
         f"{one.slope:+.1f} ± {one.half:.1f} | "
-        f"{MOST[one.who][one.what]:g} | {'met' if one.is_flat else 'missed'} |"
+        f"{MOST[one.who][one.what]:g} | {'met' if one.is_met else 'missed'} |"
         for one in held
     )
     return f"""# Soak
