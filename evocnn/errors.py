@@ -80,6 +80,14 @@ class RunLockedError(JournalError):
     """Another process works on the run."""
 
 
+def text_of(error: BaseException) -> str:
+    """Return an exception's text; nothing where its class, perhaps the user's own, has a mistake there."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - whatever is raised, the first exception is what is to be told
+        return ""
+
+
 def own_line(error: BaseException, file: str = "") -> str:
     """Return ` at FILE:LINE (SOURCE)`, the last line of the user's own code that an exception went through.
 

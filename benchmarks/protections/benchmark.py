@@ -5,8 +5,8 @@
 In a copy of the sources each protection of `protections.toml` is taken out, alone, and the test that stands
 beside it is run; before, all of those tests pass. Only a test that fails, or that never ends, has noticed,
 and none that cannot be collected or set up; why it failed is kept beside it. Every test of `tests/faults`
-stands there. Goes on after an interruption. Needs `pip install 'evocnn[dev]'`, and root for full and
-read-only disks: tests that are skipped say nothing, and are told.
+stands there. Goes on after an interruption, on the same commit. Needs `pip install 'evocnn[dev]'`, and root
+for full and read-only disks: tests that are skipped say nothing, and are told.
 """
 
 import ast
@@ -15,16 +15,19 @@ import os
 import re
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 import tomllib
+import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+
+import psutil
 
 from evocnn.cli.study import Asked, perform
 from evocnn.errors import ExperimentError, printable
@@ -35,7 +38,8 @@ from evocnn.store import environment
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 QUICK = 3  # protections
-SOURCES = ("evocnn", "tests", "benchmarks", "experiments", "setup.cfg", "pyproject.toml")
+SOURCES = ("evocnn", "tests", "benchmarks", "experiments", "setup.cfg", "pyproject.toml", "SECURITY.md")
+MARK = "EVOCNN_PROTECTION"  # in the environment of all processes that a test starts
 LIMIT = 900  # seconds of a test: one that never ends has failed
 MEMORY = 8 * 2**30  # bytes of each of its processes: what a protection keeps small is not let grow further
 PASSES, FAILS, SKIPPED, ENDLESS = "passes", "fails", "is skipped", "does not end"
@@ -119,8 +123,8 @@ def without_protection(protections: Sequence[Protection]) -> list[str]:
 
 
 def file_name(*words: str) -> str:
-    """Return a name for the file of what came out."""
-    digest = hashlib.sha256("\0".join(words).encode()).hexdigest()
+    """Return a name for the file of what came out on this commit."""
+    digest = hashlib.sha256("\0".join((*words, environment()["commit"])).encode()).hexdigest()
     return f"{words[0].rpartition('::')[2][:100]}-{digest[:8]}"
 
 
@@ -164,19 +168,20 @@ def outcome(test: str, tree: Path) -> str:
     """Return what comes out of a test: a word of this file, and for one that failed the reason, too."""
     options = ("-q", "-x", "--tb=short", "-p", "no:cacheprovider", "-m", "")
     command = [sys.executable, "-m", "pytest", *options, test]
-    variables = {**os.environ, "PYTHONPATH": str(tree)}
+    mark = uuid.uuid4().hex
+    variables = {**os.environ, "PYTHONPATH": str(tree), MARK: mark}
     told = tree.parent / "told.txt"
     with told.open("wb") as file:
-        process = subprocess.Popen(
-            command, cwd=tree, env=variables, stdout=file, stderr=file, start_new_session=True
-        )
+        process = subprocess.Popen(command, cwd=tree, env=variables, stdout=file, stderr=file)
         resource.prlimit(process.pid, resource.RLIMIT_DATA, (MEMORY, MEMORY))
         try:
             code = process.wait(LIMIT)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
             process.wait()
             return ENDLESS
+        finally:
+            end_all(mark)
     lines = printable(told.read_text(encoding="utf-8", errors="replace")).strip().splitlines() or [""]
     counted = [line for line in lines if re.search(r"\b\d+ (passed|failed|skipped|errors?)\b", line)]
     last = counted[-1] if counted else lines[-1]  # what is left of Ray may write behind it
@@ -185,6 +190,14 @@ def outcome(test: str, tree: Path) -> str:
     told_of = [one for before, one in pairwise(lines) if REASON.match(one) and not REASON.match(before)]
     reason = (told_of[-1][1:].strip() if told_of else last)[:N_REASON]  # behind what it followed from
     return f"{FAILS}: {reason}" if code == 1 and " failed" in last else f"ends with {code}: {reason}"
+
+
+def end_all(mark: str) -> None:
+    """End the processes that a test has left: they would disturb the next one."""
+    for process in psutil.process_iter(["environ"]):
+        if (process.info["environ"] or {}).get(MARK) == mark:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def word_of(came: str) -> str:

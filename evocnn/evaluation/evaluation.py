@@ -8,7 +8,7 @@ from math import isfinite
 from time import perf_counter
 from typing import Protocol
 
-from evocnn.errors import own_line, printable
+from evocnn.errors import own_line, printable, text_of
 from evocnn.genotype import Fidelity, Genome
 
 
@@ -106,7 +106,9 @@ def evaluate_safely(evaluator: Evaluator, request: EvaluationRequest) -> Evaluat
     start = perf_counter()
     try:
         evaluation = _plain(evaluator(request))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a bad candidate never ends a run
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a bad candidate never ends a run
         status = Status.OUT_OF_MEMORY if _is_out_of_memory(error) else Status.CRASHED
         return Evaluation(status, seconds=perf_counter() - start, reason=_describe(error))
     bad = [name for name, value in evaluation.metrics.items() if not isfinite(value)]
@@ -130,10 +132,11 @@ def _plain(evaluation: Evaluation) -> Evaluation:
 
 def _is_out_of_memory(error: BaseException) -> bool:
     """Return whether an exception means exhausted memory: CUDA's own class, a plain one on the CPU."""
-    name, text = type(error).__name__, str(error)
-    return isinstance(error, MemoryError) or name == "OutOfMemoryError" or "can't allocate memory" in text
+    name = type(error).__name__
+    plain = "can't allocate memory" in text_of(error)
+    return isinstance(error, MemoryError) or name == "OutOfMemoryError" or plain
 
 
 def _describe(error: BaseException) -> str:
     """Return the exception in one line, with the user's own line where it came from there."""
-    return printable(f"{type(error).__name__}: {error}{own_line(error)}".replace("\n", " "))
+    return printable(f"{type(error).__name__}: {text_of(error)}{own_line(error)}".replace("\n", " "))

@@ -9,6 +9,7 @@ again and to answer from the journal.
 
 import heapq
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from time import monotonic, time
@@ -281,16 +282,21 @@ class Driver:
         return replace(request, state=state, donor_state=donor_state, donor_genome=donor)
 
     def _collect(self) -> None:
-        """Commit what has finished."""
+        """Commit what has finished; where one cannot be, the others are before that is raised."""
         self._show_running()
         start = monotonic()
         finished = self._executor.wait(POLL_SECONDS)
         self.seconds_waiting += monotonic() - start
-        for ticket, evaluation in finished:
-            name, state = self._asked[ticket].identity, evaluation.state
-            digest = None if state is None else self._states.save(name, state)
-            self._evaluations[ticket] = evaluation if state is None else replace(evaluation, state=None)
-            self._commit(ticket, self._evaluations[ticket], digest)
+        with ExitStack() as stack:
+            for ticket, evaluation in reversed(finished):
+                stack.callback(self._keep, ticket, evaluation)
+
+    def _keep(self, ticket: int, evaluation: Evaluation) -> None:
+        """Save the state of an evaluation, if it has one, and commit it."""
+        name, state = self._asked[ticket].identity, evaluation.state
+        digest = None if state is None else self._states.save(name, state)
+        self._evaluations[ticket] = evaluation if state is None else replace(evaluation, state=None)
+        self._commit(ticket, self._evaluations[ticket], digest)
 
     def _show_running(self) -> None:
         """Say what is being trained, and where, if anybody wants to know."""

@@ -202,6 +202,9 @@ class RayExecutor:
     def wait(self, timeout: float) -> list[tuple[int, Evaluation]]:
         """Return what has finished within `timeout` seconds, deaths and deadlines included.
 
+        What cannot be mended is raised once nothing that finished is left to return: the next look meets it
+        again.
+
         Raises:
             WorkerError: No worker starts, or the cluster is gone or cannot go on.
         """
@@ -219,17 +222,14 @@ class RayExecutor:
                     finished += self._finish(slot, resolved[0])
                 elif self._is_late(slot):
                     finished += self._end_late(slot)
+            self._retry()
+            self._check_start()
+        except WorkerError:
+            if not finished:
+                raise
         except RayError as error:
-            cause = (str(error).strip() or repr(error)).splitlines()[0]
-            if not self._hears_head():
-                raise self._lost(cause) from error
-            message = (
-                f"the Ray cluster at {self._head} must be able to go on, but: {cause}; make room there or "
-                "choose other workers, then resume the run"
-            )
-            raise WorkerError(message) from error
-        self._retry()
-        self._check_start()
+            if not finished:
+                raise self._stuck(error) from error
         return finished
 
     def close(self) -> None:
@@ -378,6 +378,16 @@ class RayExecutor:
             return False
         self._heard = monotonic()
         return True
+
+    def _stuck(self, error: RayError) -> WorkerError:
+        """Return what to say of an error that Ray does not get over, if its head is there or not."""
+        cause = (str(error).strip() or repr(error)).splitlines()[0]
+        if not self._hears_head():
+            return self._lost(cause)
+        return WorkerError(
+            f"the Ray cluster at {self._head} must be able to go on, but: {cause}; make room there or "
+            "choose other workers, then resume the run"
+        )
 
     def _lost(self, cause: str) -> WorkerError:
         self._is_lost = True

@@ -3,6 +3,7 @@
 import re
 import sys
 import weakref
+from asyncio import CancelledError
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,32 @@ def test_a_failure_in_the_users_gene_is_a_status_with_the_users_own_line(
         "",
         f"KeyError: 2 at {tmp_path / 'own_gene.py'}:22 (return {{4: nn.Identity}}[self.size]())",
     }
+
+
+class MistakenError(Exception):
+    """An exception whose text cannot be made."""
+
+    def __str__(self) -> str:
+        return str(self.args[1])
+
+
+@pytest.mark.parametrize(
+    "error", [MistakenError("one argument"), CancelledError(), GeneratorExit(), SystemExit()]
+)
+def test_no_exception_of_a_candidate_is_too_strange(error: BaseException) -> None:
+    """Fails without `text_of`, and where `evaluate_safely` catches `Exception` alone."""
+
+    class Raising:
+        context = "raising"
+
+        def __call__(self, _: EvaluationRequest) -> Evaluation:
+            raise error
+
+    genome: Any = None
+    found = evaluate_safely(Raising(), EvaluationRequest(genome, Fidelity(1, 1)))
+    line = re.escape(f"{__file__}:") + r"\d+ \(raise error\)"
+    assert found.status is Status.CRASHED
+    assert re.fullmatch(rf"{type(error).__name__}:  at {line}", found.reason)
 
 
 def test_a_gene_whose_shape_fails_is_named_with_the_users_own_line(

@@ -87,6 +87,28 @@ def test_a_cluster_that_can_be_reached_is_not_said_to_be_lost(
             executor.wait(0.1)
 
 
+def test_what_finished_is_returned_before_an_error_is_raised(
+    executor: RayExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails where `wait` raises at once: the evaluation would be lost that it had taken from Ray."""
+    first = next(iter(slot for slot in executor._slots if slot.running))
+    executor._slots.sort(key=lambda slot: slot is not first)
+    (reference,) = first.running
+    executor.submit(1, EvaluationRequest(Named("another"), Fidelity(1, 1)))
+
+    def get(asked: object) -> Evaluation:
+        if asked is reference:
+            return Evaluation(Status.OK)
+        raise ray.exceptions.RayError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ray_executor.ray, "wait", lambda references, **_: (references, []))
+        patch.setattr(ray_executor.ray, "get", get)
+        assert executor.wait(0.1) == [(0, Evaluation(Status.OK))]
+        with pytest.raises(WorkerError, match="must be able to go on, but: no room"):
+            executor.wait(0.1)
+
+
 def test_ray_says_that_a_node_has_died_in_these_words() -> None:
     """Fails where Ray changes its message, and so a machine that leaves would count against candidates."""
     server = Path(ray.__file__).parent / "core/src/ray/gcs/gcs_server"

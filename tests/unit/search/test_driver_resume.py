@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from evocnn.errors import JournalError, ReplayError
+from evocnn.evaluation import Evaluation
 from evocnn.search import Ending
 from evocnn.store import Journal
 from evocnn.workers import Executor, SerialExecutor, SimulatedExecutor
@@ -156,3 +157,21 @@ def test_a_journal_that_cannot_be_written_ends_the_search_before_it_is_told(
     journal._connection.execute("DROP TRIGGER full")
     second = toy.search(journal, toy.Script("abcdef"), window=1, evaluations=6)
     assert second.calls == ["d", "e", "f"]
+
+
+@pytest.mark.fault
+def test_what_finished_together_is_kept_but_for_what_cannot_be(toy: Any, journal: Journal) -> None:
+    """Fails where `_collect` ends at the first that cannot be committed."""
+
+    class Together(SimulatedExecutor):
+        def wait(self, timeout: float) -> list[tuple[int, Evaluation]]:
+            return [one for _ in range(self.n_running) for one in SimulatedExecutor.wait(self, timeout)]
+
+    journal._connection.execute(
+        "CREATE TRIGGER full BEFORE INSERT ON evaluations WHEN NEW.ticket = 0 "
+        "BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+    )
+    script = toy.Script("abc")
+    with pytest.raises(JournalError, match="must be writable, but SQLite said: disk full"):
+        toy.search(journal, script, lambda table: Together(table, 3, lambda *_: 1.0), window=3, evaluations=3)
+    assert [record.ticket for record in journal.records()] == [1, 2]
