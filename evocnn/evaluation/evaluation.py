@@ -132,9 +132,8 @@ def _plain(evaluation: Evaluation) -> Evaluation:
 
 def _is_out_of_memory(error: BaseException) -> bool:
     """Return whether an exception means exhausted memory: CUDA's own class, a plain one on the CPU."""
-    name = type(error).__name__
-    plain = "can't allocate memory" in text_of(error)
-    return isinstance(error, MemoryError) or name == "OutOfMemoryError" or plain
+    name, text = type(error).__name__, text_of(error)
+    return isinstance(error, MemoryError) or name == "OutOfMemoryError" or "can't allocate memory" in text
 
 
 def _describe(error: BaseException) -> str:
