@@ -46,7 +46,7 @@ SPANS = {
     "waiting": 1,
 }
 KINDS = ("training", "starting", "returning")  # the second is of the replacement of the first
-TITLE = "ray::_Worker"
+TITLE = "ray::Worker"
 PATIENCE = 600.0  # seconds; only against hanging
 POLL_SECONDS = 0.01
 FAILED = 1  # exit code, also where Ray itself has not started within its 30 s, on a machine that is busy

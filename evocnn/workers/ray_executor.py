@@ -1,18 +1,14 @@
-"""Ray workers: persistent actors, one candidate at a time on a core, several on a GPU.
+"""Workers of a Ray cluster: who evaluates what, and what becomes of it where one dies.
 
 Ray's own retries stay off: with them a candidate that exhausts the memory is retried for ever.
 Deadlines, retries and the replacement of dead actors are decided here.
 """
 
-import os
-import socket
 import sys
-import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Thread
 from time import monotonic, sleep
 from typing import Any
 
@@ -20,10 +16,10 @@ import ray
 from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from evocnn.errors import WorkerError
-from evocnn.evaluation import Evaluation, EvaluationRequest, Evaluator, Status, evaluate_safely
+from evocnn.evaluation import Evaluation, EvaluationRequest, Evaluator, Status
 from evocnn.workers.plan import n_places, plan_workers
 from evocnn.workers.ray_cluster import check_listens, connect, nodes
-from evocnn.workers.shared import SharedExecutor
+from evocnn.workers.ray_worker import N_THREADS, Worker
 from evocnn.workers.uninterrupted import uninterrupted
 
 START_SECONDS = 180.0  # a cluster that starts no worker within this time has no room for one
@@ -31,7 +27,6 @@ LOOK_SECONDS = 2.0  # between two looks whether the head of the cluster is there
 LOST_SECONDS = 15.0  # it is lost after these; after 60 Ray ends the process without a word
 MAX_DEATHS = 2  # a candidate that kills this many workers, alone on each, is recorded as crashed
 NODE_DIED = "its node has died"  # in Ray's message of an actor that ended with its machine
-N_THREADS = 32  # of a worker with a GPU: each waits for a lane's candidate, so at least as many as lanes
 
 
 @dataclass
@@ -62,42 +57,6 @@ class _Slot:
     def pending(self) -> list[Any]:
         """What resolves next."""
         return list(self.running) if self.n_lanes else [self.starting]
-
-
-class _Worker:
-    """The actor: holds the evaluator with its data, and evaluates, in lanes where it has a GPU."""
-
-    def __init__(self, evaluator: list[Any], path: list[str], candidate_bytes: int | None) -> None:
-        if candidate_bytes is None:
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray shows every GPU to who asked for none
-        sys.path[:0] = [entry for entry in path if entry not in sys.path]  # before user code is unpickled
-        self._evaluator: Evaluator = ray.get(evaluator[0])
-        self._lanes: SharedExecutor | None = None
-        self._n_lanes = 1
-        if candidate_bytes is not None and hasattr(self._evaluator, "steps"):
-            from evocnn.training.lanes import lanes_of  # noqa: PLC0415 - an evaluator may need no torch
-
-            if lanes := lanes_of(self._evaluator, candidate_bytes):
-                self._n_lanes = min(N_THREADS, lanes.n_idle)
-                self._lanes = SharedExecutor(lanes)
-                Thread(target=self._drive, daemon=True).start()
-
-    def start(self) -> tuple[int, str]:
-        """Return the number of lanes, and GPU and machine, once the actor has started."""
-        gpus = "".join(f" GPU {gpu}" for gpu in ray.get_gpu_ids())
-        return self._n_lanes, f"{gpus} on {socket.gethostname()}"
-
-    def evaluate(self, request: EvaluationRequest) -> Evaluation:
-        """Return the evaluation; never raises for a bad candidate."""
-        return self._lanes.evaluate(request) if self._lanes else evaluate_safely(self._evaluator, request)
-
-    def _drive(self) -> None:
-        """Keep the lanes going; without them, or with a GPU that is lost, there is no worker."""
-        try:
-            self._lanes.drive()  # type: ignore[union-attr]
-        except BaseException:  # noqa: BLE001 - the process ends
-            traceback.print_exc()
-        os._exit(1)
 
 
 class RayExecutor:
@@ -245,7 +204,7 @@ class RayExecutor:
         options = {"num_cpus": 1, "num_gpus": n_gpus, "max_restarts": 0, "max_task_retries": 0}
         if n_gpus:
             options["max_concurrency"] = N_THREADS
-        remote: Any = ray.remote(_Worker)
+        remote: Any = ray.remote(Worker)
         candidate_bytes = self._candidate_bytes if n_gpus else None
         actor = remote.options(**options).remote([self._evaluator], sys.path, candidate_bytes)
         return _Slot(actor, n_gpus, actor.start.remote(), monotonic())

@@ -13,7 +13,7 @@ from evocnn.workers.ray_executor import RayExecutor
 from evocnn.workers.uninterrupted import uninterrupted
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
-WORKER = "ray::_Worker"
+WORKER = "ray::Worker"
 Serial = Callable[[str], evocnn.Run]
 
 

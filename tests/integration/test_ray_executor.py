@@ -22,7 +22,7 @@ from evocnn.workers.ray_cluster import connect
 from evocnn.workers.ray_executor import RayExecutor
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
-TITLE = "ray::_Worker"
+TITLE = "ray::Worker"
 DEATHS = {"die once": ("died",), "die twice": ("died first", "died second")}  # by task
 
 

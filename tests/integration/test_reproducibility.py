@@ -14,7 +14,7 @@ import evocnn
 from evocnn.config import Experiment
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
-TITLE = "ray::_Worker.evaluate"  # of a worker's process while it trains
+TITLE = "ray::Worker.evaluate"  # of a worker's process while it trains
 Serial = Callable[[str], evocnn.Run]
 
 

@@ -28,4 +28,4 @@ def test_what_each_worker_trains_is_seen_from_another_process_until_it_is_killed
     assert out.endswith(f"its process is gone; go on with: evocnn resume {folder}\n")
     search.process.wait()
     assert search.process.returncode == -signal.SIGKILL
-    search.wait_until_gone("ray::_Worker")
+    search.wait_until_gone("ray::Worker")
