@@ -135,7 +135,7 @@ def test_the_index_has_a_card_for_each_run_and_follows_them(
 def test_nothing_is_answered_but_what_a_browser_of_this_machine_asks(
     path: str, options: dict[str, Any], code: int, growing: Any, served: Served
 ) -> None:
-    """To see it fail: look at no host names in `_Handler.prepare`, or support POST."""
+    """To see it fail: look at no host names in `_Handler.prepare`."""
 
     async def use(get: Any) -> Any:
         return await get(path, **options)
