@@ -12,16 +12,24 @@ from evocnn.runs.arms import Arm, arms_of
 
 
 def compare_runs(
-    folders: list[Path], by: str, against: str | None, plot: Path | None, *, as_json: bool
+    folders: list[Path],
+    by: str,
+    against: str | None,
+    plot: Path | None,
+    *,
+    as_json: bool,
+    is_trusted: bool = False,
 ) -> None:
     """Compare the runs of some folders with those of the arm `against`; draw them into `plot`.
+
+    Code that the runs name is imported where they are trusted.
 
     Raises:
         ExperimentError: All runs are of one arm, or none is called `against`.
     """
     if plot is not None:
         check_ending(plot)
-    found = compare(_arms(folders, against), by)
+    found = compare(_arms(folders, against, is_trusted=is_trusted), by)
     if as_json:
         typer.echo(comparison_json(found))
     else:
@@ -33,13 +41,13 @@ def compare_runs(
         typer.echo(f"wrote {plot}", err=as_json)
 
 
-def _arms(folders: list[Path], against: str | None) -> list[Arm]:
+def _arms(folders: list[Path], against: str | None, *, is_trusted: bool) -> list[Arm]:
     """Return the arms, the one that all others are held against first.
 
     Raises:
         ExperimentError: There is one only, or none of that name.
     """
-    arms = list(arms_of(folders))
+    arms = list(arms_of(folders, is_trusted=is_trusted))
     if len(arms) == 1:
         message = (
             "a comparison must have two arms or more, but there was one, "

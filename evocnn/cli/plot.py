@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from evocnn.cli.show import open_reranked, trusting
+from evocnn.cli.show import TRUST_RUN, open_reranked
+from evocnn.config.user_code import refusing_code
 from evocnn.errors import ExperimentError, GeneError, did_you_mean
 from evocnn.report.picture import check_ending, write_picture
 from evocnn.runs import Run
@@ -60,7 +61,7 @@ def plot_run(
     check_ending(out)
     run = open_reranked(folder, settings, as_json=False)
     record = None if wanted is None else pick(run, wanted)
-    with trusting(is_trusted=is_trusted):
+    with refusing_code(TRUST_RUN, unless=is_trusted):
         figure = _figure(run, record, what)
     write_picture(figure, out)
     typer.echo(f"wrote {out}")

@@ -1,6 +1,7 @@
 """Writing a run as a page from the command line."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -13,8 +14,10 @@ from evocnn.store.durable import write_durably
 ENDINGS = (".html", ".htm")
 
 
-def write_report(folder: Path, out: Path, against: Sequence[Path]) -> None:
+def write_report(folder: Path, out: Path, against: Sequence[Path], *, is_trusted: bool = False) -> None:
     """Write the page of a run, compared with control runs where some are given.
+
+    Code that they name is imported where they are trusted.
 
     Raises:
         ExperimentError: The file's ending is that of no page, it cannot be written, or the runs cannot be
@@ -24,7 +27,7 @@ def write_report(folder: Path, out: Path, against: Sequence[Path]) -> None:
     if out.suffix not in ENDINGS:
         message = f"a report's file must end in {' or '.join(ENDINGS)}, but it was '{out}'; change the ending"
         raise ExperimentError(message)
-    run = open_run(folder)
+    run = replace(open_run(folder), is_trusted=is_trusted)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)  # before the work
         text = page(run, against)

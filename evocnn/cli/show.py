@@ -1,16 +1,16 @@
 """Showing a run from the command line, as a whole or one network of it."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import typer
 
-from evocnn.config.user_code import refusing_code
 from evocnn.report.front_table import front_json, front_table
 from evocnn.report.network import network_json, show_network
 from evocnn.runs import Run, open_run
 from evocnn.runs.pick import pick, ranked_anew, reranked
+
+TRUST_RUN = "give --trust if the run is your own"  # for `refusing_code`
 
 
 def show_run(folder: Path, settings: Sequence[str], wanted: str | None, *, as_json: bool) -> None:
@@ -33,8 +33,3 @@ def open_reranked(folder: Path, settings: Sequence[str], *, as_json: bool) -> Ru
     for line in ranked_anew(own, found):
         typer.echo(line, err=as_json)
     return found
-
-
-def trusting(*, is_trusted: bool) -> AbstractContextManager[None]:
-    """Return what refuses the code that a run names as long as it lasts, unless the run is trusted."""
-    return nullcontext() if is_trusted else refusing_code("give --trust if the run is your own")

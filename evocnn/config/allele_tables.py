@@ -90,8 +90,8 @@ def layer_alleles_from(value: object, info: ValidationInfo) -> object:
 
 def _layer_alleles_of(name: str, table: object, folder: Path | None) -> GeneAlleles[LayerGene]:
     fields = dict(table) if isinstance(table, Mapping) else {}
-    gene, weight = fields.pop("gene", name), fields.pop("weight", 1.0)
-    if isinstance(gene, str) and ":" in gene:
+    is_said, gene, weight = "gene" in fields, fields.pop("gene", name), fields.pop("weight", 1.0)
+    if is_said and isinstance(gene, str) and ":" in gene:
         gene = load_object(gene, folder)
     elif isinstance(gene, str):
         if gene not in _GENES:

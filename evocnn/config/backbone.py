@@ -14,6 +14,7 @@ from evocnn.config.allele_tables import alleles_from
 from evocnn.config.data import sides_of
 from evocnn.config.settings import Settings, guarded
 from evocnn.config.toml import Mistakes
+from evocnn.config.user_code import check_trusted
 from evocnn.errors import ExperimentError, GeneError
 from evocnn.genotype import (
     LAYERS,
@@ -103,7 +104,8 @@ def with_backbone(space: Mapping[str, Any], size: object, folder: Path | None) -
 
     The digest of its file is filled in, and what a model of evocnn's own says of itself: layers, mean,
     deviation and order of pools; or what a network of timm or torchvision is on images of a size, its mean,
-    its deviation and the full name of its weights. Where the table has a digest, the file is not looked at.
+    its deviation and the full name of its weights. Where the table has a digest, as in every record of a run,
+    the file is not looked at.
 
     Args:
         space: The table.
@@ -111,7 +113,7 @@ def with_backbone(space: Mapping[str, Any], size: object, folder: Path | None) -
         folder: Where the experiment file lies.
 
     Raises:
-        ExperimentError: The file cannot be read, or the network cannot be had or used.
+        ExperimentError: The file cannot be read or must not be, or the network cannot be had or used.
     """
     table = space.get("backbone") if isinstance(space, Mapping) else None
     if not isinstance(table, Mapping) or not isinstance(table.get("weights"), str) or "digest" in table:
@@ -119,6 +121,7 @@ def with_backbone(space: Mapping[str, Any], size: object, folder: Path | None) -
     mistakes = Mistakes()
     with mistakes.at("space", "backbone", "weights"):
         weights = table["weights"]
+        check_trusted(weights, "opened")
         found = _of_library(weights, size) if is_named(weights) else _of_file((folder or Path()) / weights)
         space = {**space, "backbone": {**found, **table, "weights": found.get("weights", weights)}}
     mistakes.raise_any()
@@ -157,6 +160,9 @@ def _of_file(path: Path) -> dict[str, Any]:
     Raises:
         ExperimentError: The file cannot be read.
     """
+    if path.exists() and not path.is_file():  # a pipe never ends, and neither do some devices
+        message = f"weights must be a file that can be read, but '{path}' was none; correct the path"
+        raise ExperimentError(message)
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         described = _described(path) if path.suffix == ".safetensors" else {}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from evocnn.config.user_code import NotImported
 from evocnn.genotype import JSON, Choice, Range
 from evocnn.operators import DeapCrossover, DeapMutation, Weighted, deap_name
 from evocnn.search import Budget
@@ -39,7 +40,7 @@ def to_plain(value: Any) -> JSON:
 
 
 def _as_written(value: Any) -> Any:
-    """Return how a file writes alleles, a weighted operator or a budget; None for anything else."""
+    """Return how a file writes alleles, an operator, a budget, what was not imported; None for the rest."""
     written: Any = None
     match value:
         case Choice(values):
@@ -54,7 +55,7 @@ def _as_written(value: Any) -> Any:
             written = f"{int(seconds)}s"
         case Budget(None, None, int(epochs)):
             written = f"{epochs} epochs"
-        case Budget():
+        case Budget() | NotImported():
             written = repr(value)
     return written
 

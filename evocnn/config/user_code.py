@@ -5,29 +5,82 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from evocnn.errors import ExperimentError, did_you_mean
 
-_refusal: ContextVar[str] = ContextVar("refusal", default="")  # what is to be done instead of an import
+
+class _Refusal(NamedTuple):
+    way_out: str
+    leaves_names: bool
+
+
+_refusal: ContextVar[_Refusal | None] = ContextVar("refusal", default=None)
+
+
+@dataclass(frozen=True)
+class NotImported:
+    """What stands in the place of an object while nothing is imported: it can be told from others.
+
+    Attributes:
+        name: Module and name, divided by a colon.
+    """
+
+    name: str
+
+    def __call__(self, *_arguments: Any, **_options: Any) -> Any:
+        """Take whatever an object of anyone's may take.
+
+        Raises:
+            ExperimentError: Always.
+        """
+        message = f"'{self.name}' must be imported to be used, but it was not; load the experiment anew"
+        raise ExperimentError(message)
+
+    def __repr__(self) -> str:
+        """Return the name."""
+        return self.name
 
 
 @contextmanager
-def refusing_code(way_out: str) -> Iterator[None]:
-    """Refuse to import anything that tables name, as long as this lasts: they may come from anyone.
+def refusing_code(way_out: str, *, unless: bool = False, leaves_names: bool = False) -> Iterator[None]:
+    """Neither import nor open what tables name, as long as this lasts: they may come from anyone.
 
     Args:
         way_out: What the user can do.
+        unless: Whether the tables are trusted: nothing is refused.
+        leaves_names: Whether `NotImported` takes the place of an object, and no error is raised.
     """
-    token = _refusal.set(way_out)
+    token = _refusal.set(None if unless else _Refusal(way_out, leaves_names))
     try:
         yield
     finally:
         _refusal.reset(token)
 
 
+def check_trusted(name: str, done: str) -> None:
+    """Raise where tables are read that may be anyone's.
+
+    Args:
+        name: What they name.
+        done: What would be done with it, such as `opened`.
+
+    Raises:
+        ExperimentError: They are.
+    """
+    if refusal := _refusal.get():
+        message = (
+            f"'{name}' must not be {done} for a file that may be anyone's, but was named; {refusal.way_out}"
+        )
+        raise ExperimentError(message)
+
+
 def load_object(name: str, folder: Path | None) -> object:
     """Return what `module:name` names; modules beside the experiment file come first.
+
+    Where names are left, see `refusing_code`, that is a `NotImported`.
 
     Args:
         name: Module and name, divided by a colon.
@@ -36,9 +89,9 @@ def load_object(name: str, folder: Path | None) -> object:
     Raises:
         ExperimentError: There is no such module or name, the module's own code fails, or none is to be run.
     """
-    if way_out := _refusal.get():
-        message = f"'{name}' must not be imported for a file that may be anyone's, but was named; {way_out}"
-        raise ExperimentError(message)
+    if (refusal := _refusal.get()) and refusal.leaves_names:
+        return NotImported(name)
+    check_trusted(name, "imported")
     module_name, _, attribute = name.partition(":")
     if folder is not None and str(folder) not in sys.path:
         sys.path.insert(0, str(folder))

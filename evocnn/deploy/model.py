@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from shlex import quote
@@ -196,7 +195,7 @@ def _in_short(error: Exception) -> str:
 def _experiment(origin: Origin, *, is_trusted: bool) -> Experiment:
     """Return the experiment without search and objectives: what operators it names is all the same."""
     tables = {name: table for name, table in origin.experiment.items() if name in _TABLES}
-    with nullcontext() if is_trusted else refusing_code("give --trust if the model is your own"):
+    with refusing_code("give --trust if the model is your own", unless=is_trusted):
         return Experiment.from_dict(
             tables, folder=Path(origin.experiment_folder), source=f"experiment of {origin.run}"
         )

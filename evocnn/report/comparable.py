@@ -22,6 +22,7 @@ def check_alike(runs: Sequence[Run]) -> None:
         ExperimentError: They have.
     """
     first = runs[0]
+    way_out = "; ".join(["compare runs of one problem", *_untold(runs)])
     for run in runs[1:]:
         for what, difference in (
             ("objectives", _both(_objectives_text(first), _objectives_text(run))),
@@ -31,7 +32,7 @@ def check_alike(runs: Sequence[Run]) -> None:
             if difference:
                 message = (
                     f"runs that are compared must have the same {what}, but of '{first.folder}' and "
-                    f"'{run.folder}' they were {difference}; compare runs of one problem"
+                    f"'{run.folder}' they were {difference}; {way_out}"
                 )
                 raise ExperimentError(message)
 
@@ -94,7 +95,8 @@ def shared_objectives(runs: Sequence[Run]) -> tuple[Objectives, list[str]]:
 
 
 def unlikeness(runs: Sequence[Run], by: str) -> Iterator[str]:
-    """Yield in what runs differ that has a say in their figures."""
+    """Yield in what runs differ that has a say in their figures, and where that cannot be told in full."""
+    yield from _untold(runs)
     for key, values in differing(runs).items():
         if key.startswith(MEASURED_BY):
             yield f"{key} is not the same in all runs: {_listed(values)}"
@@ -108,6 +110,17 @@ def unlikeness(runs: Sequence[Run], by: str) -> Iterator[str]:
         places = [_place(run) for run in runs]
         if len(set(places)) > 1:
             yield f"seconds were not measured on like machines: {_listed(places)}"
+
+
+def _untold(runs: Sequence[Run]) -> Iterator[str]:
+    """Yield that experiments are not compared by what they mean, where that cannot be told of one."""
+    untold = [run for run in runs if run.manifest.get("data") is not None and run.meaning is None]
+    if untold:
+        way_out = "put its modules back" if untold[0].is_trusted else "give --trust if the runs are your own"
+        yield (
+            "experiments are compared by what they state, defaults left out, for what that of "
+            f"'{untold[0].folder}' means cannot be told, as where it names genes of one's own; {way_out}"
+        )
 
 
 def _listed(values: Iterable[Any]) -> str:

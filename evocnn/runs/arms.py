@@ -1,13 +1,10 @@
 """The arms of a comparison: runs that differ in nothing but their seed stand together."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evocnn.config import Experiment
-from evocnn.config.meaning import meaning
-from evocnn.config.user_code import refusing_code
 from evocnn.errors import ExperimentError
 from evocnn.runs.folder import Run, open_run
 from evocnn.store.journal import FILE_NAME
@@ -31,7 +28,7 @@ class Arm:
     left_out: tuple[Path, ...] = ()
 
 
-def arms_of(folders: Iterable[str | Path]) -> tuple[Arm, ...]:
+def arms_of(folders: Iterable[str | Path], *, is_trusted: bool = False) -> tuple[Arm, ...]:
     """Return the runs of some folders, in arms.
 
     The runs below one folder, and all those that are named one by one, are divided by what their
@@ -39,6 +36,7 @@ def arms_of(folders: Iterable[str | Path]) -> tuple[Arm, ...]:
 
     Args:
         folders: Run folders, or folders with runs somewhere below.
+        is_trusted: Whether code that the runs name may be imported to compare them.
 
     Raises:
         ExperimentError: There is no run in one of them.
@@ -46,8 +44,8 @@ def arms_of(folders: Iterable[str | Path]) -> tuple[Arm, ...]:
     """
     groups: list[tuple[Path | None, dict[str, Any], list[Run]]] = []
     for path, home in run_folders(folders):
-        run = open_run(path)
-        own = {key: value for key, value in (_meant(run) or _stated(run)).items() if key not in ASIDE}
+        run = replace(open_run(path), is_trusted=is_trusted)
+        own = {key: value for key, value in (run.meaning or _stated(run)).items() if key not in ASIDE}
         found = next((runs for place, meant, runs in groups if (place, meant) == (home, own)), None)
         if found is None:
             groups.append((home, own, [run]))
@@ -67,19 +65,10 @@ def arms_of(folders: Iterable[str | Path]) -> tuple[Arm, ...]:
 def differing(runs: Sequence[Run]) -> dict[str, list[Any]]:
     """Return by dotted key in what the experiments of runs differ; None where one has no such key.
 
-    What they mean is compared. Where one names code, which is not imported to compare it, or is a
-    problem's, that is what they state.
+    What they mean is compared; where that cannot be told of one, what they state.
     """
-    meant = [table for run in runs if (table := _meant(run)) is not None]
-    return _unlike(meant if len(meant) == len(runs) else [_stated(run) for run in runs])
-
-
-def _meant(run: Run) -> dict[str, Any] | None:
-    try:
-        with refusing_code("it is compared by what it states"):
-            return meaning(run.experiment)
-    except ExperimentError:
-        return None
+    tables = [table for run in runs if (table := run.meaning) is not None]
+    return _unlike(tables if len(tables) == len(runs) else [_stated(run) for run in runs])
 
 
 def _stated(run: Run) -> dict[str, Any]:
@@ -144,19 +133,12 @@ def _described(runs: list[Run]) -> list[str]:
 
 def _telling(run: Run, stated: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return of some of the keys that a run states what they mean, without those that say a default."""
-    meant = _meant(run)
+    meant = run.meaning
     if meant is None:
         return stated
-    return {key: meant.get(key, value) for key, value in stated.items() if _meant_without(run, key) != meant}
-
-
-def _meant_without(run: Run, key: str) -> dict[str, Any] | None:
-    """Return what an experiment would mean without one of its keys; None where it could not be."""
-    tables = _without(run.manifest["experiment"], key)
-    try:
-        return meaning(Experiment.from_dict(tables, folder=run.experiment.folder))
-    except ExperimentError:
-        return None
+    experiment = run.manifest["experiment"]
+    needed = [key for key in stated if run.meaning_of(_without(experiment, key)) != meant]
+    return {key: meant.get(key, stated[key]) for key in needed}
 
 
 def _without(table: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A run as its folder holds it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -8,8 +9,11 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from evocnn.config import Experiment
+from evocnn.config.meaning import meaning
+from evocnn.config.user_code import refusing_code
 from evocnn.errors import ExperimentError, JournalError
 from evocnn.evaluation import Objective, Objectives
+from evocnn.genotype import JSON
 from evocnn.runs.spending import Spending
 from evocnn.search import Ending, RejectionReport
 from evocnn.store import Front, Journal, Record, front_of, is_locked
@@ -30,12 +34,14 @@ class Run:
         status: `running`, `finished`, `complete`, `exhausted` or `interrupted`.
         records: Every evaluation, in order of tickets.
         manifest: Experiment, data, versions, hardware.
+        is_trusted: Whether code that it names may be imported to compare it with others.
     """
 
     folder: Path
     status: str
     records: tuple[Record, ...]
     manifest: dict[str, Any]
+    is_trusted: bool = False
 
     @property
     def name(self) -> str:
@@ -66,6 +72,11 @@ class Run:
                 break
             record = by_ticket[record.donor]
         return tuple(line)
+
+    @property
+    def home(self) -> Path:
+        """Where the modules that its experiment names are looked for first."""
+        return Path(self.manifest.get("experiment_folder", "."))  # a problem that was solved has none
 
     def data_path(self, given: str | Path | None = None) -> Path | None:
         """Return where the run's images lie, as given or as it was run; None for its experiment's own."""
@@ -118,10 +129,9 @@ class Run:
         Raises:
             ExperimentError: That code cannot be imported any more.
         """
-        home = self.manifest.get("experiment_folder", ".")  # a problem that was solved has none
         try:
             return Experiment.from_dict(
-                self.manifest["experiment"], folder=Path(home), source=f"experiment of {self.folder}"
+                self.manifest["experiment"], folder=self.home, source=f"experiment of {self.folder}"
             )
         except ExperimentError as error:
             message = (
@@ -130,6 +140,23 @@ class Run:
                 "evocnn.resume(folder, experiment)"
             )
             raise ExperimentError(message) from error
+
+    @cached_property
+    def meaning(self) -> dict[str, JSON] | None:
+        """What its experiment means; see `meaning_of`."""
+        return self.meaning_of(self.manifest["experiment"])
+
+    def meaning_of(self, tables: Mapping[str, Any]) -> dict[str, JSON] | None:
+        """Return what an experiment in place of the run's own would mean; None where that cannot be told.
+
+        Unless the run is trusted no code is imported: the names of functions and classes say enough, but
+        nothing can be told where there are genes of one's own. It never can of a problem that was solved.
+        """
+        try:
+            with refusing_code("give --trust", unless=self.is_trusted, leaves_names=True):
+                return meaning(Experiment.from_dict(tables, folder=self.home))
+        except ExperimentError:
+            return None
 
 
 def open_run(folder: str | Path) -> Run:

@@ -278,6 +278,18 @@ def test_a_pipe_in_place_of_what_runs_is_not_waited_for(tmp_path: Path) -> None:
     assert read_running(tmp_path) == ()
 
 
+@pytest.mark.timeout(30)
+def test_a_pipe_in_place_of_pretrained_weights_is_not_waited_for(tmp_path: Path) -> None:
+    """Fails, after half a minute, without `is_file` in `_of_file`."""
+    os.mkfifo(tmp_path / "weights.pth")
+    backbone = {"weights": "weights.pth", "layers": "conv4k3", "mean": [0.5], "deviation": [0.5]}
+    tables = {"name": "anyones", "data": {"source": "digits"}, "space": {"backbone": backbone}}
+    with pytest.raises(
+        ExperimentError, match=r"weights must be a file .*, but '.*/weights.pth' was none; co"
+    ):
+        Experiment.from_dict(tables, folder=tmp_path)
+
+
 def test_an_experiment_file_that_never_ends_is_refused() -> None:
     """Fails without a limit in `read_toml`: the memory fills."""
     with pytest.raises(ExperimentError, match="'/dev/zero' must be at most 1000000 bytes"):

@@ -31,6 +31,12 @@ TrustRun = Annotated[
     bool,
     typer.Option("--trust", help="Import code of one's own that the run names: for runs of your own only."),
 ]
+TrustCompared = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Import code of one's own that runs name to compare them: for runs of your own only."
+    ),
+]
 WorkerCount = Annotated[
     int | None,
     typer.Option(

@@ -13,6 +13,7 @@ from evocnn.cli.commands.arguments import (
     Preferences,
     RunFolder,
     Settings,
+    TrustCompared,
     TrustRun,
     WorkerCount,
     workers_of,
@@ -87,6 +88,7 @@ def report(
             "be given.",
         ),
     ] = None,
+    trust: TrustCompared = False,
 ) -> None:
     """Write a run as one page that any browser shows: what was found, the front, its networks, the search.
 
@@ -94,7 +96,7 @@ def report(
     """
     from evocnn.cli.report import write_report
 
-    write_report(folder, out or folder / "report.html", against or [])
+    write_report(folder, out or folder / "report.html", against or [], is_trusted=trust)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -123,11 +125,12 @@ def importance(folder: RunFolder, *, trust: TrustRun = False) -> None:
 
     Example: evocnn importance runs/digits
     """
-    from evocnn.cli.show import trusting
+    from evocnn.cli.show import TRUST_RUN
+    from evocnn.config.user_code import refusing_code
     from evocnn.report.importance import importance_of, importance_table
     from evocnn.runs import open_run
 
-    with trusting(is_trusted=trust):
+    with refusing_code(TRUST_RUN, unless=trust):
         importance_table(importance_of(open_run(folder)))
 
 
@@ -211,6 +214,7 @@ def compare(
         Path | None, typer.Option("--plot", help="Draw the curves into this .png, .svg or .pdf file.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, with the curves.")] = False,
+    trust: TrustCompared = False,
 ) -> None:
     """Compare runs at equal cost: hypervolume, best accuracy, a rank test, and what may be claimed.
 
@@ -218,7 +222,7 @@ def compare(
     """
     from evocnn.cli.compare import compare_runs
 
-    compare_runs(folders, by, against, plot, as_json=json)
+    compare_runs(folders, by, against, plot, as_json=json, is_trusted=trust)
 
 
 @app.command(rich_help_panel=PANEL)

@@ -40,7 +40,7 @@ def against(run: Run, folders: Sequence[Path]) -> Against:
         ExperimentError: The runs are not of one problem, or one holds nothing.
         JournalError: A folder holds no readable run.
     """
-    found = compare(arms_of([run.folder, *folders]))
+    found = compare(arms_of([run.folder, *folders], is_trusted=run.is_trusted))
     return Against(
         cost_text(found.end, found.by),
         found.claims,

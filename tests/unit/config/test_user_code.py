@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from evocnn.config import Experiment, load_experiment
-from evocnn.config.user_code import load_object
+from evocnn.config.references import to_plain
+from evocnn.config.user_code import NotImported, check_trusted, load_object, refusing_code
 from evocnn.errors import DataError, ExperimentError
 
 Write = Callable[..., Path]
@@ -120,6 +121,30 @@ def test_a_module_of_the_same_name_elsewhere_is_not_taken_for_it(write: Write, t
         ExperimentError, match=r"must name .*two/own_twins.py, but .*one/own_twins.py had its name"
     ):
         load_object("own_twins:value", tmp_path / "two")
+
+
+def test_what_is_not_to_be_imported_is_refused_left_as_its_name_or_trusted(
+    write: Write, tmp_path: Path
+) -> None:
+    write("value = 41", "own_values.py")
+    rule = "'own_values:value' must not be imported for a file that may be anyone's, .*; ask its author$"
+    with refusing_code("ask its author"), pytest.raises(ExperimentError, match=rule):
+        load_object("own_values:value", tmp_path)
+    with refusing_code("ask its author", leaves_names=True):
+        left: Any = load_object("own_values:value", tmp_path)
+        with pytest.raises(
+            ExperimentError, match=r"'weights.pth' must not be opened for .*; ask its author$"
+        ):
+            check_trusted("weights.pth", "opened")
+    assert left == NotImported("own_values:value") != NotImported("own_values:other")
+    assert to_plain([left]) == ["own_values:value"]
+    with pytest.raises(
+        ExperimentError, match="'own_values:value' must be imported to be used, but it was no"
+    ):
+        left(1, size=2)
+    with refusing_code("ask its author", unless=True):
+        check_trusted("weights.pth", "opened")
+        assert load_object("own_values:value", tmp_path) == 41
 
 
 def test_an_experiment_names_a_gene_a_measure_and_data(

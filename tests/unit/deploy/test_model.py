@@ -120,6 +120,7 @@ def test_operators_that_a_file_names_are_passed_over(
     assert not (saved.parent / "ran").exists()
 
 
+@pytest.mark.fault
 def test_code_of_ones_own_is_imported_where_the_file_is_trusted(
     digits_model: Model, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +131,18 @@ def test_code_of_ones_own_is_imported_where_the_file_is_trusted(
     rewritten(saved, origin={**origin, "experiment": {**origin["experiment"], "data": data}})
     assert load_model(saved, is_trusted=True).experiment.data.source.__name__ == "mine"
     with pytest.raises(ExperimentError, match="must not be imported"):
+        load_model(saved)
+
+
+@pytest.mark.fault
+def test_no_file_that_a_model_names_is_opened(digits_model: Model, saved: Path) -> None:
+    """Fails without `check_trusted` in `with_backbone`: the error is another."""
+    origin = asdict(digits_model.origin) | {"experiment_folder": str(saved.parent)}
+    space = {**origin["experiment"]["space"], "backbone": {"weights": "weights.pth"}}
+    rewritten(saved, origin={**origin, "experiment": {**origin["experiment"], "space": space}})
+    with pytest.raises(
+        ExperimentError, match=r"'weights.pth' must not be opened .*; give --trust if the mod"
+    ):
         load_model(saved)
 
 

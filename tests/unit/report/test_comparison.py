@@ -1,6 +1,7 @@
 """Arms at equal cost: what counts at which cost, what is said of it, and what may be claimed."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -264,11 +265,14 @@ def test_runs_whose_experiments_cannot_be_made_again_are_compared_by_what_they_s
 ) -> None:
     gone = {**SILENT, "layers": {"own": {"gene": "gone_module:Gone", "filters": 4}}}
     first, second = (reaching(seed, 0.5, tables={"space": gone}) for seed in (1, 2))
-    assert compare([Arm("a", (first, second))]).notes == ()
+    said = r"by what they state, .* what that of 'runs/1' means cannot be told, .* genes of one's own; "
+    (note,) = compare([Arm("a", (first, second))]).notes
+    assert re.search(f"{said}give --trust if the runs are your own$", note)
+    (note,) = compare([Arm("a", (replace(first, is_trusted=True), second))]).notes
+    assert re.search(f"{said}put its modules back$", note)
     limited = reaching(3, 0.5, tables={"space": {**gone, "limits": {"parameters": 9}}})
-    with pytest.raises(
-        ExperimentError, match=r"space.limits.parameters 5000, 9, space.limits.flops 1000000, n"
-    ):
+    rule = r"space.limits.parameters 5000, 9, space.limits.flops 1000000, not given; compare runs of one prob"
+    with pytest.raises(ExperimentError, match=f"{rule}.*; .*{said}give"):
         compare([Arm("a", (first, limited))])
 
 

@@ -1,5 +1,6 @@
 """Folders of runs become arms."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,14 @@ from evocnn.runs.arms import Arm, arms_of, differing
 
 Write = Callable[..., Path]
 TINY = {"data": {"source": "digits"}, "space": {"preset": "tiny"}}
+GENES = """
+from dataclasses import dataclass
+from evocnn.genotype import Conv
+
+@dataclass(frozen=True, slots=True)
+class Wide(Conv):
+    pass
+"""
 
 
 def folders(arm: Arm) -> list[str]:
@@ -131,13 +140,50 @@ def test_arms_of_which_one_cannot_be_made_again_differ_in_what_they_state(
     written: Write, tmp_path: Path
 ) -> None:
     made = written(tmp_path / "made", **TINY, search={"window": 8})
-    gone = written(tmp_path / "gone", **TINY, search={"algorithm": "gone_module:Gone"})
+    gone = written(tmp_path / "gone", **TINY, search={"algorithm": "gone"})
     arms = arms_of([made, gone])
-    assert [arm.name for arm in arms] == ["mine", "mine search.algorithm=gone_module:Gone"]
+    assert [arm.name for arm in arms] == ["mine", "mine search.algorithm=gone"]
     assert differing([arm.runs[0] for arm in arms]) == {
         "search.window": [8, None],
-        "search.algorithm": [None, "gone_module:Gone"],
+        "search.algorithm": [None, "gone"],
     }
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"search": {"mutation": ["gone_module:it"]}},
+        {"search": {"crossover": [{"use": "gone_module:it", "share": 0.1, "weight": 2}]}},
+        {"search": {"algorithm": {"use": "gone_module:it", "size": 3}}},
+        {"objectives": {"beauty": {"weight": 1, "reference": 0, "measure": "gone_module:it"}}},
+        {"data": {"source": "gone_module:it"}},
+    ],
+)
+def test_what_names_code_means_the_same_whether_it_states_a_default_or_not(
+    named: dict[str, Any], written: Write, tmp_path: Path
+) -> None:
+    """Fails without `leaves_names` in `Run.meaning_of`."""
+    silent = written(tmp_path / "silent", **{**TINY, **named})
+    said = written(tmp_path / "said", seed=1, **{**TINY, **named, "training": {"epochs": 10}})
+    other = json.loads(json.dumps(named).replace("gone_module:it", "gone_module:other"))
+    arms = arms_of([silent, said, written(tmp_path / "other", **{**TINY, **other})])
+    assert [folders(arm) for arm in arms] == [["silent", "said"], ["other"]]
+    assert "gone_module:" in arms[0].name
+
+
+def test_genes_of_ones_own_are_compared_by_what_they_mean_where_runs_are_trusted(
+    written: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "genes_of_arms.py").write_text(GENES)
+    monkeypatch.syspath_prepend(tmp_path)
+    wide = {"gene": "genes_of_arms:Wide", "filters": [4, 8], "kernel": 3}
+    paths = [
+        written(tmp_path / str(n), seed=n, data=TINY["data"], space={"layers": {"wide": {**wide, **said}}})
+        for n, said in enumerate(({}, {"stride": 1}))
+    ]
+    assert len(arms_of(paths)) == 2
+    (arm,) = arms_of(paths, is_trusted=True)
+    assert arm.runs[0].is_trusted
 
 
 def test_differences_are_told_by_dotted_keys(written: Write, tmp_path: Path) -> None:
