@@ -72,9 +72,8 @@ def looks(session: Any, log: Path) -> list[dict[str, Any]]:
     while session.poll() is None:
         time.sleep(SECONDS)
         try:
-            workers = [look(worker) for worker, title in workers_of(driver) if "evaluate" in title]
-            n_told, n_workers = len(noted(log, "told")), len(list(workers_of(driver)))
-            found.append({"told": n_told, "driver": look(driver), "workers": workers, "n_workers": n_workers})
+            workers = [look(worker) for worker, _ in workers_of(driver)]
+            found.append({"told": len(noted(log, "told")), "driver": look(driver), "workers": workers})
         except psutil.NoSuchProcess:  # ended meanwhile
             continue
     return found
@@ -137,6 +136,8 @@ def trend(told: Sequence[float], held: Sequence[float]) -> tuple[float, float]:
         [float(np.mean(block)) for block in np.array_split(np.asarray(values[first:]), N_BLOCKS)]
         for values in (told, held)
     )
+    if min(y) == max(y):
+        return 0.0, 0.0
     line = linregress(x, y)
     return 1000 * line.slope, 1000 * line.stderr * float(t.ppf(0.975, N_BLOCKS - 2))
 
@@ -166,7 +167,7 @@ class Held:
     @property
     def is_met(self) -> bool:
         """Whether it rose by no more than it may, at the upper end of the interval: noise is no excuse."""
-        return self.slope + self.half <= MOST[self.who][self.what]
+        return bool(self.slope + self.half <= MOST[self.who][self.what])
 
 
 def held_by(seen: Sequence[Any], who: str) -> list[Held]:
@@ -192,10 +193,10 @@ def study(asked: Asked) -> Mapping[str, Figure]:
         run, seen, rest = soak(Path(home) / "soak", list(FAULTS), budget, 2)
         count = account(run, Path(home) / "soak.jsonl", list(FAULTS))
         print(count, rest, flush=True)
-        one_run, one_seen, one_rest = soak(Path(home) / "one", surviving, budget // 2, 1)
+        one_run, one_seen, one_rest = soak(Path(home) / "one", surviving, budget, 1)
         account(one_run, Path(home) / "one.jsonl", surviving)
     held = [*held_by(seen, "driver"), *held_by(one_seen, "worker")]
-    n_workers = max(look["n_workers"] for look in seen)
+    n_workers = max(len(look["workers"]) for look in seen)
     tolerance = 1.0 if asked.is_quick else 0.0  # a minute says nothing of slopes
     left_behind = [name for of_one in (rest, one_rest) for names in of_one.values() for name in names]
     lines = report(count, held, one_seen[-1]["told"], n_workers, left_behind).splitlines()

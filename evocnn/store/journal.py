@@ -5,20 +5,25 @@ no second state to lose. `manifest` holds what the run is: experiment, seed, dat
 
 Each row carries a digest of itself and of the row committed before it, each entry of the manifest one of
 itself, and one more entry lists the others: what was altered, or is missing, is named wherever it is read.
+`run.committed` beside it says how much there was, in case that SQLite's log is lost.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import Any, Self
 
 from evocnn.errors import JournalError
 from evocnn.genotype import JSON
+from evocnn.store.committed import FILE_NAME as COMMITTED_NAME
+from evocnn.store.committed import Committed, read_committed, write_committed
 from evocnn.store.decoding import parsed
 from evocnn.store.durable import replace_durably
-from evocnn.store.manifest import ENTER, LIST, SET, entry, names_missing
+from evocnn.store.lock import LOCK_NAME
+from evocnn.store.manifest import ENTER, LIST, SET, entry, list_of, n_written, names_missing
 from evocnn.store.record import COLUMNS, FIRST, N_COLUMNS, Record, digest_of, record_of, row_of
 from evocnn.store.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, check_schema
 
@@ -36,6 +41,7 @@ class Journal:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self.path = path
+        self._places = {known: _place_of(known) for known in (path, path.with_name(LOCK_NAME))}
 
     @classmethod
     def create(
@@ -70,11 +76,13 @@ class Journal:
                     f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID}; "
                     f"PRAGMA user_version = {SCHEMA_VERSION};"
                 )
-                entries = entry(LIST, list(manifest)), *(entry(*item) for item in manifest.items())
+                entries = list_of(manifest, 0), *(entry(*item) for item in manifest.items())
                 connection.executemany(ENTER, entries)
-                connection.executemany(_INSERT, _chained(records, FIRST))
+                rows = [*_chained(records, FIRST)]
+                connection.executemany(_INSERT, rows)
                 connection.execute("COMMIT")
                 connection.execute("PRAGMA journal_mode = WAL")
+            write_committed(folder, Committed(len(rows), rows[-1][0] if rows else FIRST))
             replace_durably(part, path)
         except (OSError, sqlite3.Error) as error:
             with suppress(OSError):
@@ -124,10 +132,15 @@ class Journal:
         """Write one entry of the manifest.
 
         Raises:
-            JournalError: The file cannot be read or written, or the manifest is damaged.
+            JournalError: The file cannot be read or written, or is not where it was, or the manifest is
+                damaged.
         """
-        names: JSON = [*sorted({*self.manifest(), name})]
-        self._write(SET, (*entry(LIST, names), *entry(name, value)))
+        self._check_places()
+        known = self._known()
+        entries = self._entries(known)
+        n = n_written(entries) + 1
+        names = {*entries, name} - {LIST}
+        self._write(SET, (*list_of(names, n), *entry(name, value)), lambda _: replace(known, entries=n))
 
     def manifest(self) -> dict[str, JSON]:
         """Return all entries of the manifest.
@@ -135,10 +148,7 @@ class Journal:
         Raises:
             JournalError: The file cannot be read, or an entry was altered or is missing.
         """
-        entries = {row[0]: self._value(*row) for row in self._read("SELECT * FROM manifest", ())}
-        if missing := names_missing(entries):
-            message = f"the entry '{missing[0]}' of its manifest was missing"
-            raise self._damage(message)
+        entries = self._entries(self._known())
         del entries[LIST]
         return entries
 
@@ -154,11 +164,13 @@ class Journal:
         """Write a record, durably, before it returns.
 
         Raises:
-            JournalError: The file cannot be written.
+            JournalError: The file cannot be written, or is not where it was.
         """
+        self._check_places()
+        known = self._known()
         last = self._read(_LAST_DIGEST, ())
         (row,) = _chained([record], last[0][0] if last else FIRST)
-        self._write(_INSERT, row)
+        self._write(_INSERT, row, lambda place: replace(known, rows=place, digest=row[0]))
 
     def records(self, since: int = 0) -> Iterator[Record]:
         """Yield records in order of their tickets; each has been held against its digest.
@@ -177,22 +189,27 @@ class Journal:
         Raises:
             JournalError: The file cannot be read, or the copy cannot be written.
         """
+        known = self._known()
         try:
             with closing(sqlite3.connect(folder / FILE_NAME)) as copy:
                 self._connection.backup(copy)
-        except sqlite3.Error as error:
-            message = (
-                f"a copy of '{self.path}' must be written to '{folder}', but SQLite said: {error}; make room"
-            )
+            write_committed(folder, known)
+        except (OSError, sqlite3.Error) as error:
+            message = f"a copy of '{self.path}' must be written to '{folder}', but: {error}; make room"
             raise JournalError(message) from error
 
     def _committed(self, since: int) -> Iterator[Record]:
         """Yield records in the order of their commits, each held against the row before it."""
+        known = self._known()
         n_committed = sum(number for (number,) in self._read(N_COMMITTED, ()))  # none as long as it is 0
+        n_committed = max(n_committed, known.rows)
         last, before = 0, FIRST  # place and digest of the row before
         for place, digest, *row in self._read(SELECT, (since,)):
             if place != (last + 1 if last else max(since, 1)):
                 message = f"a row committed before that of ticket {row[0]} was missing"
+                raise self._damage(message)
+            if place == known.rows and digest != known.digest:
+                message = f"the row of ticket {row[0]} was another"
                 raise self._damage(message)
             if place > since:
                 if digest_of(before, *row) != digest:
@@ -203,6 +220,35 @@ class Journal:
         if last < n_committed:
             message = f"{n_committed - last} of {n_committed} were missing at its end"
             raise self._damage(message)
+
+    def _check_places(self) -> None:
+        """Raise where the files are no longer those that were opened: what is written would be lost."""
+        for path, place in self._places.items():
+            if _place_of(path) != place:
+                message = (
+                    f"'{path}' must stay where it is while a process works on the run, but it was removed or "
+                    "replaced; put it back, see that no other process works on the run, and resume it"
+                )
+                raise JournalError(message)
+
+    def _known(self) -> Committed:
+        """Return what the journal holds at least; read ahead of the journal, to which others may write."""
+        found = read_committed(self.path.parent)
+        if found is None:
+            message = f"'{COMMITTED_NAME}', which says how much that is, was missing or damaged"
+            raise self._damage(message)
+        return found
+
+    def _entries(self, known: Committed) -> dict[str, JSON]:
+        """Return all entries of the manifest, the list among them."""
+        entries = {row[0]: self._value(*row) for row in self._read("SELECT * FROM manifest", ())}
+        if missing := names_missing(entries):
+            message = f"the entry '{missing[0]}' of its manifest was missing"
+            raise self._damage(message)
+        if n_written(entries) < known.entries:
+            message = "what was written to its manifest last was missing"
+            raise self._damage(message)
+        return entries
 
     def _record(self, row: list[Any]) -> Record:
         try:
@@ -229,13 +275,17 @@ class Journal:
             f"a copy, or save what is whole: evocnn rescue {quote(str(folder))} --out NEW"
         )
 
-    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+    def _write(
+        self, statement: str, values: tuple[object, ...], committed: Callable[[int], Committed]
+    ) -> None:
+        """Write a row, given by `committed` what the journal holds then, of the row's place."""
         try:
-            self._connection.execute(statement, values)
-        except sqlite3.Error as error:
+            cursor = self._connection.execute(statement, values)
+            write_committed(self.path.parent, committed(cursor.lastrowid or 0))
+        except (OSError, sqlite3.Error) as error:
+            said = error.strerror if isinstance(error, OSError) else f"SQLite said: {error}"
             message = (
-                f"journal '{self.path}' must be writable, but SQLite said: {error}; free some space, "
-                "then resume the run"
+                f"journal '{self.path}' must be writable, but {said}; free some space, then resume the run"
             )
             raise JournalError(message) from error
 
@@ -259,6 +309,15 @@ def check_new(folder: Path) -> None:
             f"{quote(str(folder))}` or give another --out"
         )
         raise JournalError(message)
+
+
+def _place_of(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another of its name; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def reading_mode(path: Path) -> str:

@@ -1,7 +1,10 @@
-"""The manifest in SQLite: entries with a digest each, the first of them a list of the others."""
+"""The manifest in SQLite: entries with a digest each, the first of them a list of the others.
+
+The list says how often an entry was written, too: see `committed`.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from evocnn.genotype import JSON
 from evocnn.store.record import digest_of
@@ -18,9 +21,22 @@ def entry(name: str, value: JSON) -> tuple[str, str, str]:
     return name, text, digest_of(name, text)
 
 
+def list_of(names: Iterable[str], n_written: int) -> tuple[str, str, str]:
+    """Return the list of entries as SQLite is given it."""
+    return entry(LIST, {"names": sorted(names), "written": n_written})
+
+
+def n_written(entries: Mapping[str, JSON]) -> int:
+    """Return how often an entry was written, as the list says; 0 where it says nothing."""
+    found = entries.get(LIST)
+    number = found.get("written") if isinstance(found, dict) else None
+    return number if isinstance(number, int) else 0
+
+
 def names_missing(entries: Mapping[str, JSON]) -> list[str]:
     """Return the names that are on the list and have no entry; the list's own where that is missing."""
-    names = entries.get(LIST)
+    found = entries.get(LIST)
+    names = found.get("names") if isinstance(found, dict) else None
     if not isinstance(names, list):
         return [LIST]
     return sorted(str(name) for name in names if str(name) not in entries)

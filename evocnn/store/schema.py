@@ -9,7 +9,7 @@ from pathlib import Path
 from evocnn.errors import JournalError
 
 APPLICATION_ID = 0x65766F63  # "evoc"
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 MOST_SHOWN = 60  # letters of a statement
 
 SCHEMA = """

@@ -36,6 +36,7 @@ from evocnn.runs.verification import retrain, retrainable, verified_parts
 from evocnn.search import Driver
 from evocnn.store import Journal, locked
 from evocnn.store.durable import write_durably
+from evocnn.store.reading import read_journal
 from evocnn.training.evaluator import TrainingEvaluator
 
 pytestmark = pytest.mark.fault
@@ -473,8 +474,7 @@ def read_for_ever(folder: Path, seen: Any, is_over: Any) -> None:
     """Read a journal again and again, in a process of its own."""
     known: list[int] = []
     while not is_over.is_set():
-        with Journal.open(folder, read_only=True) as journal:
-            rows = [record.ticket for record in journal.records()]
+        rows = read_journal(folder, lambda journal: [record.ticket for record in journal.records()])
         assert rows[: len(known)] == known
         known = rows
         seen.value += 1

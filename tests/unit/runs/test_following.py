@@ -69,7 +69,7 @@ def test_rows_that_a_killed_process_left_in_its_log_are_read(
     working.commit(recorded(1, 0.6, 20, elapsed=11.0))
     copy = folder.parent / "left"
     copy.mkdir()
-    for path in folder.glob("run.sqlite*"):
+    for path in folder.glob("run.*"):
         (copy / path.name).write_bytes(path.read_bytes())
     assert Follower(copy).look().records[-1].ticket == 1
 

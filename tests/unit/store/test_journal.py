@@ -128,7 +128,7 @@ def test_the_manifest_keeps_any_json(journal: Journal, tmp_path: Path) -> None:
 def test_the_file_says_what_it_is(journal: Journal, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as file:
         assert file.execute("PRAGMA application_id").fetchone() == (int.from_bytes(b"evoc", "big"),)
-        assert file.execute("PRAGMA user_version").fetchone() == (5,)
+        assert file.execute("PRAGMA user_version").fetchone() == (6,)
 
 
 def test_create_refuses_a_folder_with_a_run(journal: Journal, record: MakeRecord, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_open_says_where_there_is_no_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("read_only", [False, True])
 def test_open_refuses_an_empty_file(tmp_path: Path, read_only: bool) -> None:
     (tmp_path / "run.sqlite").touch()
-    with pytest.raises(JournalError, match=r"must be of schema version 5, but it was no evocnn journal"):
+    with pytest.raises(JournalError, match=r"must be of schema version 6, but it was no evocnn journal"):
         Journal.open(tmp_path, read_only=read_only)
 
 
@@ -178,8 +178,8 @@ def test_open_refuses_a_text_file(tmp_path: Path, read_only: bool) -> None:
 
 def test_open_refuses_somebody_elses_database(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as file:
-        file.executescript("CREATE TABLE evaluations (ticket INTEGER); PRAGMA user_version = 5;")
-    with pytest.raises(JournalError, match=r"version 5, but it was no evocnn journal; open it with the"):
+        file.executescript("CREATE TABLE evaluations (ticket INTEGER); PRAGMA user_version = 6;")
+    with pytest.raises(JournalError, match=r"version 6, but it was no evocnn journal; open it with the"):
         Journal.open(tmp_path)
 
 
@@ -188,9 +188,9 @@ def test_open_refuses_another_version(tmp_path: Path) -> None:
     """To see it fail: leave the version out of `check_schema`."""
     Journal.create(tmp_path, {}).__exit__()
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as file:
-        file.execute("PRAGMA user_version = 4")
+        file.execute("PRAGMA user_version = 5")
     with pytest.raises(
-        JournalError, match=r"must be of schema version 5, but it was version 4; open it with"
+        JournalError, match=r"must be of schema version 6, but it was version 5; open it with"
     ):
         Journal.open(tmp_path)
 
@@ -403,7 +403,10 @@ def test_leaving_the_with_block_closes_the_file(tmp_path: Path, record: MakeReco
         journal.commit(record(0))
     with pytest.raises(JournalError, match="closed database"):
         list(journal.records())
-    assert [path.name for path in tmp_path.iterdir()] == ["run.sqlite"]  # nothing is left in a log
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "run.sqlite",
+        "run.committed",
+    }  # nothing is left in a log
 
 
 def test_a_folder_may_have_any_name(tmp_path: Path, record: MakeRecord) -> None:
