@@ -5,6 +5,8 @@ model, an image cannot be read, or evocnn itself is mistaken, 2 a mistake in the
 the data, 75 another process works on the run, 130 interrupted.
 """
 
+import errno
+import os
 import sys
 import traceback
 import warnings
@@ -27,6 +29,7 @@ EXIT_FAILED = 1
 EXIT_MISTAKE = 2
 EXIT_LOCKED = 75
 EXIT_INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what is said of a disk, a quota or a limit that is reached
 
 app = typer.Typer(
     help="Evolve convolutional networks for your images and show the Pareto front.",
@@ -74,7 +77,13 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         sys.exit(EXIT_INTERRUPTED)
-    except Exception:  # noqa: BLE001 - whatever it is; of files of others, no text may act on a terminal
+    except Exception as error:  # noqa: BLE001 - whatever it is; of files of others, no text may act on a terminal
+        if isinstance(error, OSError) and error.errno in FULL and error.filename is None:
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+            )  # else Python tries it again at its end
+            typer.echo(f"error: standard output must be writable, but {error.strerror}; make room", err=True)
+            sys.exit(EXIT_FAILED)
         typer.echo(printable(traceback.format_exc()), err=True)
         typer.echo("error: evocnn did not foresee this; please report it with the lines above", err=True)
         sys.exit(EXIT_FAILED)

@@ -42,9 +42,15 @@ def read_toml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
         )
         raise ExperimentError(message)
     try:
-        text = data.decode()
+        text = data.decode("utf-8-sig")  # some editors begin a file with a mark
         values = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, thousands of digits or brackets
+    except RecursionError as error:
+        message = (
+            f"experiment file '{path}' must be nested at most {MAX_DEPTH} deep, but it was too deep to be "
+            "read; correct it there"
+        )
+        raise ExperimentError(message) from error
+    except ValueError as error:  # no UTF-8, no TOML, thousands of digits
         message = f"experiment file '{path}' must be TOML in UTF-8, but: {error}; correct it there"
         raise ExperimentError(message) from error
     return values, _lines(text, values)

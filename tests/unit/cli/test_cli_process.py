@@ -107,3 +107,16 @@ def test_a_terminal_shows_a_live_line_and_clears_it_without_ray_and_matplotlib(
     assert "\x1b[?25l" in written  # the cursor hides while the line lives,
     assert written.rindex("\x1b[2K") < written.rindex("tiny: finished")  # and the line is gone when it ends
     assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")
+
+
+@pytest.mark.fault
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_output_on_a_full_disk_is_named() -> None:
+    """Fails without `FULL` in `main`: with a traceback, as for a mistake of evocnn's own."""
+    command = [sys.executable, "-c", "from evocnn.cli.main import main; main()", "show", "--help"]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=WAIT, check=False
+        )
+    said = "error: standard output must be writable, but No space left on device; make room\n"
+    assert (ended.returncode, ended.stderr) == (1, said)

@@ -176,6 +176,13 @@ def test_settings_change_the_experiment(write: Write) -> None:
     assert experiment.tables["seed"] == 9
 
 
+def test_a_file_may_begin_with_a_mark_of_its_encoding(write: Write, experiment_text: str) -> None:
+    path = write(experiment_text)
+    plain = load_experiment(path)
+    path.write_text(experiment_text, encoding="utf-8-sig")
+    assert load_experiment(path) == plain
+
+
 def test_a_mistake_on_the_command_line_names_no_line_of_the_file(write: Write) -> None:
     path = write()
     with pytest.raises(
