@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from evocnn.store.decoding import parsed
 from evocnn.store.journal import FILE_NAME, N_COMMITTED, SELECT, UNREADABLE, decoded
 from evocnn.store.manifest import LIST, names_missing
 from evocnn.store.record import FIRST, Record, digest_of, record_of
-from evocnn.store.schema import check_schema
+from evocnn.store.schema import check_version, put_own_tables
 
 LEAST_ROW_BYTES = 200  # digest, identity and key alone take more than half of that
 
@@ -53,15 +53,16 @@ def rescued(folder: Path) -> Rescued:
         message = f"'{folder}' must be a run folder, but it held no {FILE_NAME}; give the folder of a run"
         raise JournalError(message)
     with tempfile.TemporaryDirectory(prefix="evocnn-") as scratch:
+        copy = Path(scratch) / FILE_NAME
         for path in (source, source.with_name(f"{FILE_NAME}-wal")):
             if path.is_file():
-                shutil.copyfile(path, Path(scratch) / path.name)
+                shutil.copyfile(path, copy.with_name(path.name))
         n_bytes = sum(path.stat().st_size for path in Path(scratch).iterdir())  # a killed search's log, too
         try:
-            with closing(sqlite3.connect(Path(scratch) / FILE_NAME)) as connection:
-                connection.text_factory = decoded
-                connection.execute("PRAGMA writable_schema = ON")  # a file that was cut short is read, too
-                check_schema(connection, source)
+            with _opened(copy) as connection:
+                check_version(connection, source)
+                put_own_tables(connection)
+            with _opened(copy) as connection:
                 manifest, lost_entries = _manifest(connection)
                 n_committed = _n_committed(connection, n_bytes // LEAST_ROW_BYTES)
                 records = tuple(_records(connection, n_committed))
@@ -70,6 +71,15 @@ def rescued(folder: Path) -> Rescued:
     if not (manifest or records):
         raise _unreadable(source, "nothing in it is whole")
     return Rescued(manifest, lost_entries, records, n_committed)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Give a connection to a copy, which reads a file that was cut short, too."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.text_factory = decoded
+        connection.execute("PRAGMA writable_schema = ON")
+        yield connection
 
 
 def _manifest(connection: sqlite3.Connection) -> tuple[dict[str, JSON], tuple[str, ...]]:

@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from functools import cache
 from pathlib import Path
+from shlex import quote
 
 from evocnn.errors import JournalError
 
@@ -55,6 +56,23 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
         sqlite3.Error: It cannot be read.
         UnicodeDecodeError: Nor can what SQLite says of that.
     """
+    check_version(connection, path)
+    if strange := sorted(_statements(connection) - _own_statements()):
+        message = (
+            f"journal '{path}' must hold the tables of a journal and nothing else, but it held "
+            f"'{strange[0][:MOST_SHOWN]}'; restore it from a copy, or save what can be read: evocnn rescue "
+            f"{quote(str(path.parent))} --out NEW"
+        )
+        raise JournalError(message)
+
+
+def check_version(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise where a file says that it is no journal of this version.
+
+    Raises:
+        JournalError: It does.
+        sqlite3.Error: It cannot be read.
+    """
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if (application, version) != (APPLICATION_ID, SCHEMA_VERSION):
@@ -64,12 +82,27 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
             "open it with the evocnn that wrote it"
         )
         raise JournalError(message)
-    if strange := sorted(_statements(connection) - _own_statements()):
-        message = (
-            f"journal '{path}' must hold the tables of a journal and nothing else, but it held "
-            f"'{strange[0][:MOST_SHOWN]}'; restore it from a copy"
+
+
+def put_own_tables(connection: sqlite3.Connection) -> None:
+    """Let a file hold the tables of a journal and nothing else, whatever it said that it held.
+
+    Their rows stay where they are. The connection must be one of `PRAGMA writable_schema = ON`, and sees
+    the tables only where it is opened anew.
+
+    Raises:
+        sqlite3.Error: The file cannot be read or written.
+    """
+    roots = dict(connection.execute("SELECT name, rootpage FROM sqlite_master"))
+    with closing(sqlite3.connect(":memory:")) as own:
+        own.executescript(SCHEMA)
+        rows = own.execute("SELECT type, name, tbl_name, rootpage, sql FROM sqlite_master").fetchall()
+    with connection:
+        connection.execute("DELETE FROM sqlite_master")
+        connection.executemany(
+            "INSERT INTO sqlite_master (type, name, tbl_name, rootpage, sql) VALUES (?, ?, ?, ?, ?)",
+            [(kind, name, table, roots.get(name) or root, sql) for kind, name, table, root, sql in rows],
         )
-        raise JournalError(message)
 
 
 @cache

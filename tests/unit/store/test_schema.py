@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from evocnn.errors import JournalError
@@ -57,14 +58,30 @@ def execute(folder: Path, statements: str) -> None:
         ),
     ],
 )
-def test_what_holds_anything_else_is_refused(statements: str, held: str, folder: Path) -> None:
-    """Fails without the statements in `check_schema`: the first view counts without end."""
+def test_what_holds_anything_else_is_refused_and_rescued_without_it(
+    statements: str, held: str, folder: Path
+) -> None:
+    """Fails without the statements in `check_schema`, or where `rescued` reads the view, without end."""
     execute(folder, statements)
-    pattern = f"run.sqlite' must hold the tables of a journal and nothing else, but it held '?{held}"
+    pattern = f"run.sqlite' must hold the tables of a journal and nothing else, but it held '?{held}.*rescue"
     with pytest.raises(JournalError, match=f"{pattern}|must be readable, but SQLite said"):
         Journal.open(folder, read_only=True)
-    with pytest.raises(JournalError, match=f"{pattern}|must hold something that can be read"):
-        rescued(folder)
+    found = rescued(folder)
+    assert found.manifest == {"status": "finished"}
+    assert len(found.records) == ("DROP TABLE" not in statements)
+
+
+def test_a_flipped_bit_in_what_says_how_tables_were_made_costs_no_row(folder: Path) -> None:
+    """Fails where `rescued` refuses, or takes for its tables, what is not made as they are."""
+    path = folder / "run.sqlite"
+    content, rng = path.read_bytes(), np.random.default_rng(0)
+    begin = content.index(b"tableevaluationsevaluations")  # kind, name and table, and then the statement
+    places = rng.integers(begin, content.index(b") STRICT", begin) + 8, size=100)
+    for place in [begin, begin + len("table"), *places]:
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(flipped)
+        assert len(rescued(folder).records) == 1
 
 
 def test_a_comment_of_another_version_is_no_other_table(folder: Path) -> None:
