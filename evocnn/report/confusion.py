@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evocnn.report.picture import write_picture
+from evocnn.report.picture import title_lines, write_picture
 from evocnn.store.csv_file import write_csv
 
 Confusion = npt.NDArray[np.int64]  # images of a class (row) taken for another (column)
@@ -84,7 +84,7 @@ def plot_confusion(title: str, confusion: Confusion, class_names: Sequence[str],
     axes.set_yticks(ticks, class_names, fontsize=size, parse_math=False)
     axes.set_xlabel("taken for")
     axes.set_ylabel("class")
-    axes.set_title(title, parse_math=False, fontsize=10, wrap=True)
+    axes.set_title(title_lines(title, side + 2), parse_math=False, fontsize=10)
     figure.colorbar(image, label="share of the class's images", shrink=0.8)
     write_picture(figure, path)
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from evocnn.report.colours import BLUE, ORANGE
-from evocnn.report.picture import write_picture
+from evocnn.report.picture import title_lines, write_picture
 from evocnn.store.csv_file import write_csv
 
 Curves = Mapping[str, Sequence[float]]  # one value an epoch, by name
@@ -44,7 +44,7 @@ def plot_learning_curves(title: str, curves: Mapping[str, Curves], path: Path) -
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.25)
         axes.legend(frameon=False)
-    figure.suptitle(title, parse_math=False, wrap=True, fontsize=10)
+    figure.suptitle(title_lines(title, figure.get_figwidth()), parse_math=False, fontsize=10)
     write_picture(figure, path)
 
 

@@ -4,6 +4,7 @@ import re
 from html import escape
 from io import StringIO
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from matplotlib import rc_context
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from evocnn.errors import ExperimentError
 
 FORMATS = (".png", ".svg", ".pdf")
+LETTERS_AN_INCH = 12  # at least, in a title
 MOST_POINTS = 400  # of a cloud that are drawn as shapes in a page
 
 
@@ -21,6 +23,15 @@ def sentence_figure(words: str) -> Figure:
     figure = Figure(figsize=(9, 1), layout="constrained")
     figure.text(0.5, 0.5, words, ha="center", va="center", parse_math=False)
     return figure
+
+
+def title_lines(words: str, inches: float) -> str:
+    """Return a title of font size 10 in lines that are no longer than so many inches.
+
+    Matplotlib's own `wrap` measures what stands between two `$` as mathematics even where that is off, and
+    fails where it is none: a user's name may hold any letter.
+    """
+    return fill(words, int(inches * LETTERS_AN_INCH))
 
 
 def check_ending(path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from evocnn.report.colours import LINES
-from evocnn.report.picture import write_picture
+from evocnn.report.picture import title_lines, write_picture
 from evocnn.store.csv_file import write_csv
 
 _MARKERS = "osD^vPX"  # as many as a different number from that of the colours, so that pairs repeat late
@@ -93,7 +93,7 @@ def plot_pruning_curve(title: str, points: Sequence[PruningPoint], path: Path) -
             figure.legend(
                 *axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False
             )
-    figure.suptitle(title, parse_math=False, wrap=True, fontsize=10)
+    figure.suptitle(title_lines(title, figure.get_figwidth()), parse_math=False, fontsize=10)
     write_picture(figure, path)
 
 

@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from evocnn.report.colours import BLUE
 from evocnn.report.history.hypervolume import COSTS, HypervolumeRise
-from evocnn.report.picture import sentence_figure
+from evocnn.report.picture import sentence_figure, title_lines
 
 
 def hypervolume_figure(rise: HypervolumeRise) -> Figure:
@@ -23,7 +23,6 @@ def hypervolume_figure(rise: HypervolumeRise) -> Figure:
         axes.set_xlabel(words)
         axes.grid(alpha=0.25)
     panels[0].set_ylabel("hypervolume")
-    figure.suptitle(
-        f"hypervolume up to the reference point {rise.reference}", parse_math=False, fontsize=10, wrap=True
-    )
+    title = f"hypervolume up to the reference point {rise.reference}"
+    figure.suptitle(title_lines(title, figure.get_figwidth()), parse_math=False, fontsize=10)
     return figure

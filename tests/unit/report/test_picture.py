@@ -1,9 +1,22 @@
 """Pictures for a page."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 
-from evocnn.report.picture import MOST_POINTS, svg_text
+from evocnn.report.confusion import plot_confusion
+from evocnn.report.history.hypervolume import HypervolumeRise, Rise
+from evocnn.report.history.hypervolume_plot import hypervolume_figure
+from evocnn.report.learning_curves import plot_learning_curves
+from evocnn.report.picture import MOST_POINTS, svg_text, write_picture
+from evocnn.report.pruning_curve import PruningPoint, plot_pruning_curve
+
+BROKEN = r"$\frac{$"
+RISES = dict.fromkeys(("evaluations", "epochs", "seconds"), Rise((1.0,), (0.5,)))
+POINT = PruningPoint(0.0, 0, 0.0, 1000, 4000, 0.004, 0.001, 0.9)
 
 
 def _cloud(n: int) -> Figure:
@@ -35,3 +48,20 @@ def test_texts_stay_texts_and_names_of_groups_are_gone() -> None:
 
 def test_the_same_picture_gives_the_same_text() -> None:
     assert svg_text(_cloud(3), "same") == svg_text(_cloud(3), "same")
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda name, path: write_picture(hypervolume_figure(HypervolumeRise(name, RISES, ())), path),
+        lambda name, path: plot_learning_curves(name, {"a": {"training_loss": [1.0]}}, path),
+        lambda name, path: plot_confusion(name, np.eye(10, dtype=int), (BROKEN, *"123456789"), path),
+        lambda name, path: plot_pruning_curve(name, [POINT], path),
+    ],
+    ids=["hypervolume", "learning curves", "confusion", "pruning"],
+)
+def test_names_are_never_mathematics(draw: Callable[[str, Path], None], tmp_path: Path) -> None:
+    """To see it fail: let matplotlib wrap the title, which measures mathematics although it draws none."""
+    draw(f"{BROKEN} " + "and more " * 20, tmp_path / "picture.svg")
+    assert (tmp_path / "picture.svg").stat().st_size
