@@ -126,6 +126,8 @@ def resume(
         return known
     with locked(folder), Journal.open(folder) as journal:
         known = open_run(folder)  # again: until now others may have read the test split, or gone on
+        if known.status in FINAL and not is_asked_more:
+            return known
         with suppress(OSError):  # left by a search that was killed; from here on others see this one at work
             forget_running(folder)
         experiment = _continued(known, experiment or known.experiment, budget)

@@ -213,6 +213,18 @@ def test_whoever_watches_sees_nothing_of_a_killed_session_once_the_next_has_begu
     assert seen == [()]
 
 
+def let_others_change(monkeypatch: pytest.MonkeyPatch, **entries: Any) -> None:
+    """Let another process have a run and change its manifest just before this one has it."""
+
+    def after_others(folder: Path) -> AbstractContextManager[None]:
+        with locked(folder), Journal.open(folder) as journal:
+            for name, value in entries.items():
+                journal.set(name, value)
+        return locked(folder)
+
+    monkeypatch.setattr(searching, "locked", after_others)
+
+
 @pytest.mark.fault
 def test_a_reading_that_ends_as_the_search_goes_on_is_told_and_kept(
     machine: Callable[[CostModel], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -220,13 +232,20 @@ def test_a_reading_that_ends_as_the_search_goes_on_is_told_and_kept(
     """To see it fail: leave out the second `open_run` of `resume`, the one under the lock."""
     machine(HERE)
     folder = run(SMALL, tmp_path / "run").folder
-
-    def after_others(folder: Path) -> AbstractContextManager[None]:
-        with locked(folder), Journal.open(folder) as journal:
-            journal.set(READINGS, [{"reading": 1}])
-        return locked(folder)
-
-    monkeypatch.setattr(searching, "locked", after_others)
+    let_others_change(monkeypatch, **{READINGS: [{"reading": 1}]})
     with pytest.warns(UserWarning, match="the search goes on after the test split of this run has been read"):
         found = resume(folder, budget=8)
     assert (len(found.readings), len(found.resumptions)) == (1, 1)
+
+
+@pytest.mark.fault
+def test_a_run_that_another_process_finished_meanwhile_is_not_gone_on_with(
+    machine: Callable[[CostModel], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To see it fail: decide ahead of the lock alone; then it is said that a search saw the test split."""
+    machine(HERE)
+    folder = run(SMALL, tmp_path / "run").folder
+    with Journal.open(folder) as journal:
+        journal.set("status", RUNNING)
+    let_others_change(monkeypatch, **{READINGS: [{"reading": 1}], "status": "exhausted"})
+    assert resume(folder).resumptions == []
