@@ -291,7 +291,9 @@ def test_a_change_of_versions_is_noted(evocnn: Call, finished: Path) -> None:
     assert re.search(r"^note: figures may differ from an .*: .*torch 0.4 -> ", said.err, re.MULTILINE)
 
 
+@pytest.mark.fault
 def test_other_data_are_refused(evocnn: Call, finished: Path, tmp_path: Path) -> None:
+    """To see it fail: let `check_data` return at once."""
     path = tmp_path / "other.npz"
     np.savez(path, images=np.zeros((400, 8, 8), np.uint8), labels=np.arange(400) % 10)
     said = evocnn("resume", finished, "--workers", "0", "--data", path)

@@ -337,7 +337,9 @@ def test_a_model_says_where_its_images_lay_and_what_trained_it(mine: Run, tmp_pa
     assert {"evocnn", "torch", "python", "processor"} <= set(versions)
 
 
+@pytest.mark.fault
 def test_other_data_than_the_runs_are_refused(mine: Run, tmp_path: Path) -> None:
+    """To see it fail: let `check_data` return at once."""
     path = tmp_path / "other.npz"
     np.savez(path, images=np.zeros((300, 8, 8), np.uint8), labels=np.arange(300) % 10)
     with pytest.raises(ReplayError, match="the data must be those of the run, digest"):

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import re
 import socket
 from base64 import b64encode
@@ -144,6 +145,28 @@ def test_nothing_is_answered_but_what_a_browser_of_this_machine_asks(
     assert answer.code == code
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.fault
+@pytest.mark.usefixtures("rendered")
+def test_an_address_that_is_unknown_or_fails_tells_nothing_of_the_program(
+    growing: Any, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To see it fail: leave errors or unknown addresses to Tornado, or have it debug."""
+
+    async def fail(_: live_page.LivePage) -> str:
+        message = "nobody foresaw it"
+        raise RuntimeError(message)
+
+    async def use(get: Any) -> list[Any]:
+        return [await get(path) for path in ("/debug", "/debug/pprof", "/static/server.py", "/runs/0")]
+
+    monkeypatch.setattr(live_page.LivePage, "text", fail)
+    monkeypatch.setattr(logging.getLogger("tornado.application"), "disabled", True)
+    answers = served([growing.folder], use)
+    texts = [answer.body.decode() for answer in answers]
+    assert texts == ["404 Not Found\n"] * 3 + ["500 Internal Server Error\n"]
+    assert not server.application([]).settings.get("debug")  # which would start anew whatever changes
 
 
 def test_nothing_is_written_into_a_run(growing: Any, served: Served, rendered: list[int]) -> None:
