@@ -6,15 +6,13 @@ says how to take its protection out so that it fails.
 
 import csv
 import multiprocessing
-import os
 import re
 import resource
 import shutil
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
+from disks import fill, mounted
 from searches import execute, without_times
 
 from evocnn import Run, load_experiment, open_run, resume, run
@@ -103,31 +102,6 @@ def quiet(quiet_folder: Path) -> Run:
 def copied(quiet: Run, tmp_path: Path) -> Path:
     """A copy of its folder."""
     return shutil.copytree(quiet.folder, tmp_path / "copied")
-
-
-@contextmanager
-def mounted(folder: Path, options: str) -> Iterator[Path]:
-    """Mount a disk of its own, in memory; skip where that is not allowed."""
-    folder.mkdir()
-    mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, check=False
-    )
-    if mount.returncode:
-        pytest.skip("mounting needs root")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def fill(disk: Path, room: int) -> Path:
-    """Fill a disk up but for some bytes, and return what fills it."""
-    filler, block = disk / "filler", b"x" * 4096
-    with suppress(OSError), filler.open("wb", buffering=0) as file:
-        while file.write(block):
-            pass
-    os.truncate(filler, max(0, filler.stat().st_size - room))
-    return filler
 
 
 @pytest.mark.parametrize(

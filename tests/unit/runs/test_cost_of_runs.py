@@ -244,8 +244,10 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_gone_on_with(
 ) -> None:
     """To see it fail: decide ahead of the lock alone; then it is said that a search saw the test split."""
     machine(HERE)
-    folder = run(SMALL, tmp_path / "run").folder
+    known = run(SMALL, tmp_path / "run")
+    folder, tables = known.folder, known.manifest["experiment"]
     with Journal.open(folder) as journal:
         journal.set("status", RUNNING)
+        journal.set("experiment", {**tables, "search": {**tables["search"], "budget": 8}})
     let_others_change(monkeypatch, **{READINGS: [{"reading": 1}], "status": "exhausted"})
     assert resume(folder).resumptions == []
