@@ -80,6 +80,20 @@ def per_layer(metrics, genome):
     kernels = [gene.kernel for gene in genome.layers if gene.name() == "conv"]
     return metrics["parameters"] / kernels.count(3)
 '''
+OWN_PARTS = {  # what stands in an experiment file, what is put there, a function that fails, and what is told
+    "data": (
+        'source = "digits"\nimages = 800\nvalidation = 0.25',
+        'source = "own:images"',
+        "def images(split):\n    return {}[split]\n",
+        "data function own:images must return the train split, but it raised KeyError: 'train'",
+    ),
+    "mutation": (
+        "[search]",
+        '[search]\nmutation = ["own:mutation"]',
+        "def mutation(parent, space, rng):\n    return {}[space.input_shape.channels]\n",
+        "operator 'own:mutation' must return offspring, but it raised KeyError(1)",
+    ),
+}
 
 
 @pytest.fixture
@@ -172,6 +186,21 @@ def test_a_failure_in_the_users_objective_is_a_status_with_the_users_own_line(
         "",
         f"ZeroDivisionError: float division by zero at {own_line}",
     }
+
+
+@pytest.mark.parametrize("part", OWN_PARTS)
+def test_what_the_user_wrote_and_fails_ends_a_command_in_one_line(
+    part: str, experiment_file: Path, tmp_path: Path, tools: Any
+) -> None:
+    """Fails where nothing is caught in `call_hook`, or in `_applied`."""
+    place, own, function, message = OWN_PARTS[part]
+    (tmp_path / "own.py").write_text(function)
+    (tmp_path / "experiment.toml").write_text(experiment_file.read_text().replace(place, own))
+    command = tools.evocnn("run", tmp_path / "experiment.toml", "--out", tmp_path / "run", "--workers", 0)
+    code, _, err = command.wait()
+    assert code > 0
+    assert "Traceback" not in err
+    assert f"error: {message} at {tmp_path / 'own.py'}:2 ({function.splitlines()[1].strip()})" in err
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,23 @@ def test_a_local_cluster_is_heard_on_loopback_alone_and_a_killed_driver_leaves_n
     assert not [path for path in shared if path.exists()]
 
 
+def test_a_process_that_is_asked_to_end_ends_cleanly(
+    serial: Callable[[str], evocnn.Run], experiment_file: Path, tmp_path: Path, tools: Any
+) -> None:
+    """As batch systems and `kill` ask, the driver alone. Fails where `Stop` does not listen to SIGTERM."""
+    folder = tmp_path / "run"
+    command = tools.evocnn("run", experiment_file, "--out", folder, "--workers", 2)
+    tools.wait_for_rows(folder, 2, command)
+    command.process.send_signal(signal.SIGTERM)
+    code, out, err = command.wait()
+    assert code == 130, err
+    assert "Traceback" not in err
+    assert out.endswith(f"interrupted; go on with: evocnn resume {folder}\n")
+    command.wait_until_gone()
+    assert evocnn.open_run(folder).status == "interrupted"
+    tools.resume(folder, serial("nsga2"))
+
+
 def test_a_closed_terminal_ends_the_run_cleanly(
     serial: Callable[[str], evocnn.Run], experiment_file: Path, tmp_path: Path, tools: Any
 ) -> None:
