@@ -1,7 +1,9 @@
 """A model and its file."""
 
 import json
+import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -160,10 +162,21 @@ def test_a_file_of_others_is_no_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    """To see it fail: leave it to what reads the file."""
-    with pytest.raises(DataError, match=r"nothing.safetensors"):
-        load_model(tmp_path / "nothing.safetensors")
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    ("make", "there"), [(None, "missing"), (os.mkdir, "a folder"), (os.mkfifo, "another file")]
+)
+def test_what_is_no_file_is_named_with_a_way_out(
+    make: Callable[[Path], None] | None, there: str, tmp_path: Path
+) -> None:
+    """To see it fail: leave it to what reads the file, and waits for the pipe."""
+    path = tmp_path / "nothing.safetensors"
+    if make is not None:
+        make(path)
+    with pytest.raises(
+        DataError, match=rf"'{path}' must be a file .*, but it was {there}; check the path, or"
+    ):
+        load_model(path)
 
 
 FORM: dict[str, Any] = {
