@@ -19,7 +19,7 @@ from evocnn.store.states import FOLDER_NAME, whole_state
 TABLE = "evaluations.csv"  # of rows that can be read and not resumed
 RESCUED = "rescued"  # of the manifest: from where, and what was lost
 NEEDED = ("experiment", "objectives", "context")  # of the manifest: in every run, and to resume it
-NEEDED_TO_TRAIN = ("experiment_folder", "data_path", "data", "protocol", "cost_model", "environment")
+NEEDED_TO_TRAIN = ("experiment_folder", "data_path", "data", "protocol", "cost_model")
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,12 @@ def rescue(folder: str | Path, out: str | Path) -> Rescue:
         )
         raise JournalError(message)
     check_new(out)
+    own = {TABLE, FOLDER_NAME, MODELS}  # of a rescue that was cut short, beside `run.lock` and the like
+    if others := sorted(
+        name for path in out.glob("*") if (name := path.name) not in own and path.stem != "run"
+    ):
+        message = f"the new folder '{out}' must be empty, but it held '{others[0]}'; give another --out"
+        raise JournalError(message)
     if is_locked(folder):
         message = f"run '{folder}' must be at rest to be rescued, but a process works on it; stop it first"
         raise RunLockedError(message)
@@ -80,8 +86,8 @@ def rescue(folder: str | Path, out: str | Path) -> Rescue:
             if lost := _lost(found):
                 write_csv(out / TABLE, _table(found.records))
                 message = (
-                    f"the manifest of '{folder}' must say what the run is, but its entries {', '.join(lost)} "
-                    f"were lost; restore the folder from a copy; '{out / TABLE}' holds the "
+                    f"the manifest of '{folder}' must say what the run is, but these of its entries were "
+                    f"lost: {', '.join(lost)}; restore the folder from a copy; '{out / TABLE}' holds the "
                     f"{len(found.records)} evaluations that are whole"
                 )
                 raise JournalError(message)

@@ -259,7 +259,7 @@ def check_data(known: Run, parts: Parts) -> None:
 
 def warn_of_changes(known: Run) -> None:
     """Warn where versions or hardware differ from those of a run."""
-    before, now = known.manifest["environment"], environment()
+    before, now = known.manifest.get("environment", {}), environment()  # a rescue may have lost it
     changed = [
         f"{n} {before[n]} -> {now[n]}" for n in now if n in DECISIVE and before.get(n, now[n]) != now[n]
     ]

@@ -16,9 +16,10 @@ from typing import Any
 
 from evocnn.errors import JournalError
 from evocnn.genotype import JSON
+from evocnn.store.committed import Committed, read_committed
 from evocnn.store.decoding import parsed
 from evocnn.store.journal import FILE_NAME, N_COMMITTED, SELECT, UNREADABLE, decoded
-from evocnn.store.manifest import LIST, names_missing
+from evocnn.store.manifest import LIST, n_written, names_missing
 from evocnn.store.record import FIRST, Record, digest_of, record_of
 from evocnn.store.schema import check_version, put_own_tables
 
@@ -52,6 +53,7 @@ def rescued(folder: Path) -> Rescued:
     if not source.is_file():
         message = f"'{folder}' must be a run folder, but it held no {FILE_NAME}; give the folder of a run"
         raise JournalError(message)
+    known = read_committed(folder) or Committed()
     with tempfile.TemporaryDirectory(prefix="evocnn-") as scratch:
         copy = Path(scratch) / FILE_NAME
         for path in (source, source.with_name(f"{FILE_NAME}-wal")):
@@ -63,14 +65,14 @@ def rescued(folder: Path) -> Rescued:
                 check_version(connection, source)
                 put_own_tables(connection)
             with _opened(copy) as connection:
-                manifest, lost_entries = _manifest(connection)
+                manifest, lost_entries = _manifest(connection, known.entries)
                 n_committed = _n_committed(connection, n_bytes // LEAST_ROW_BYTES)
                 records = tuple(_records(connection, n_committed))
         except UNREADABLE as error:
             raise _unreadable(source, f"SQLite said: {error}") from error
     if not (manifest or records):
         raise _unreadable(source, "nothing in it is whole")
-    return Rescued(manifest, lost_entries, records, n_committed)
+    return Rescued(manifest, lost_entries, records, max(n_committed, known.rows))
 
 
 @contextmanager
@@ -82,8 +84,11 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def _manifest(connection: sqlite3.Connection) -> tuple[dict[str, JSON], tuple[str, ...]]:
-    """Return the entries that are whole, also those ahead of a damaged page, and the names of the others."""
+def _manifest(connection: sqlite3.Connection, n_known: int) -> tuple[dict[str, JSON], tuple[str, ...]]:
+    """Return the entries that are whole, also those ahead of a damaged page, and the names of the others.
+
+    The list is among those where entries were written more often than it says: what was last is lost.
+    """
     whole: dict[str, JSON] = {}
     seen: set[str] = set()
     with suppress(*UNREADABLE):
@@ -92,6 +97,8 @@ def _manifest(connection: sqlite3.Connection) -> tuple[dict[str, JSON], tuple[st
             if digest_of(name, value) == digest:
                 with suppress(ValueError, RecursionError):
                     whole[name] = parsed(value)
+    if n_written(whole) < n_known:
+        whole.pop(LIST, None)
     lost = sorted({*seen, *names_missing(whole)} - whole.keys())
     whole.pop(LIST, None)
     return whole, tuple(lost)

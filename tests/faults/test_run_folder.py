@@ -283,7 +283,7 @@ def test_a_run_that_no_longer_says_what_it_is_leaves_a_table(
     """To see it fail: write no table in `rescue`."""
     execute(copied, "UPDATE manifest SET value = '{}' WHERE name = 'objectives'")
     execute(copied, "UPDATE evaluations SET metrics = '{}' WHERE ticket = 1")
-    with pytest.raises(JournalError, match=r"its entries objectives were lost; .*evaluations.csv'"):
+    with pytest.raises(JournalError, match=r"lost: objectives; .*evaluations.csv'"):
         rescue(copied, tmp_path / "out")
     with (tmp_path / "out/evaluations.csv").open(newline="") as table:
         rows = {int(row["ticket"]): row for row in csv.DictReader(table)}
@@ -297,7 +297,7 @@ def test_a_run_that_no_longer_says_what_it_is_leaves_a_table(
 
 def test_rescue_demands_of_the_manifest_all_that_a_run_writes(quiet: Run) -> None:
     """To see it fail: let `run` write an entry more."""
-    assert {*NEEDED, *NEEDED_TO_TRAIN} == quiet.manifest.keys() - {"workers"}
+    assert {*NEEDED, *NEEDED_TO_TRAIN} == quiet.manifest.keys() - {"workers", "environment"}
 
 
 def test_the_log_of_a_killed_search_is_read_on_a_read_only_disk_only_with_its_index(

@@ -66,6 +66,29 @@ def test_rows_that_a_killed_search_left_in_the_log_are_kept(
     assert (len(found.records), found.n_committed) == (N_ROWS, N_ROWS)
 
 
+@pytest.mark.fault
+def test_what_a_lost_log_held_is_told(folder: Path, tmp_path: Path, recorded: Callable[..., Record]) -> None:
+    """A row, and a reading of the test split, of which `run.sqlite` itself knows nothing."""
+    with Journal.open(folder) as journal:
+        journal.commit(recorded(3, 0.5, 10))
+        journal.set("tests", [*READINGS, *READINGS])
+        left = shutil.copytree(folder, tmp_path / "killed")
+    for path in left.glob("run.sqlite-*"):
+        path.unlink()
+    found = rescue(left, tmp_path / "out")
+    assert (found.n_committed, [record.ticket for record in found.records]) == (4, [0, 1, 2])
+    assert found.may_lack_readings
+    assert open_run(tmp_path / "out").status == "interrupted"
+
+
+def test_nothing_is_written_among_files_of_others(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/evaluations.md").write_text("mine")
+    with pytest.raises(JournalError, match=r"'.*/out' must be empty, but it held 'evaluations.md'; give"):
+        rescue(folder, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["evaluations.md"]
+
+
 @pytest.mark.parametrize("gone", ["tests", LIST])
 def test_readings_of_the_test_split_that_are_lost_are_told(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], gone: str
@@ -98,7 +121,7 @@ def test_a_run_that_could_not_be_resumed_is_not_passed_off_as_one(
 ) -> None:
     """To see it fail: demand only what the list of entries holds; it is lost, too."""
     execute(folder, "DELETE FROM manifest WHERE name IN (?, ?)", name, LIST)
-    with pytest.raises(JournalError, match=rf"but its entries .*\b{name}\b.* were lost; restore the folder"):
+    with pytest.raises(JournalError, match=rf"but these of its entries were lost: {name}; restore the folder"):
         rescue(folder, tmp_path / "out")
     assert not (tmp_path / "out/run.sqlite").exists()
 
@@ -112,7 +135,7 @@ def test_a_manifest_that_cannot_be_read_at_all_leaves_a_table(
         garble(folder, "manifest")
     else:
         execute(folder, "DROP TABLE manifest")
-    with pytest.raises(JournalError, match=r"context, experiment, objectives were lost; .* holds the 3 eval"):
+    with pytest.raises(JournalError, match=r"lost: context, experiment, objectives; .* holds the 3 eval"):
         rescue(folder, tmp_path / "out")
     with (tmp_path / "out/evaluations.csv").open(newline="") as table:
         assert [row["ticket"] for row in csv.DictReader(table)] == ["0", "1", "2"]
