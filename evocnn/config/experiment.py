@@ -22,6 +22,7 @@ from evocnn.config.space import HoldSettings, LimitSettings, SpaceSettings
 from evocnn.config.toml import COMMAND_LINE, Mistakes, Place, check_extent, explain, read_toml, set_value
 from evocnn.errors import ExperimentError, did_you_mean
 from evocnn.evaluation import METRICS
+from evocnn.evaluation.metrics import SHARES
 from evocnn.genotype import CostModel
 from evocnn.training.protocol import LatencyTerms
 
@@ -106,6 +107,10 @@ def _checked_metrics(objectives: dict[str, ObjectiveSettings]) -> dict[str, Obje
                 message = (
                     f"{given[0]} must be given for the metric latency alone, but it was here; take it out"
                 )
+                raise ExperimentError(message)
+        with mistakes.at(name, "floor"):
+            if settings.measure is None and name in SHARES and (settings.floor or 0) > 1:
+                message = f"the floor of a share must be at most 1, but it was {settings.floor:g}; lower it"
                 raise ExperimentError(message)
     mistakes.raise_any()
     return objectives

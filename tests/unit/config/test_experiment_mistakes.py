@@ -52,6 +52,7 @@ MISTAKES = [
     # Numbers that are not finite.
     ("validation = 0.25", "validation = nan", "'data.validation' must be a finite number, but it was nan;"),
     ("weight = -1", "weight = inf", "'objectives.parameters.weight' must be a finite number, but it was inf"),
+    ("floor = 0.5", "floor = 2", "accuracy.floor': the floor of a share must be at most 1, but it was 2;"),
     ("floor = 0.5", "floor = -inf", "accuracy.floor' must be a finite number, but it was -inf;"),
     ("timeout = 30", "timeout = inf", "'training.timeout' must be a finite number, but it was inf;"),
     ("crossover_rate = 0.5", "crossover_rate = nan", "'search.crossover_rate' must be .* finite .* nan"),

@@ -121,7 +121,9 @@ def test_a_run_that_could_not_be_resumed_is_not_passed_off_as_one(
 ) -> None:
     """To see it fail: demand only what the list of entries holds; it is lost, too."""
     execute(folder, "DELETE FROM manifest WHERE name IN (?, ?)", name, LIST)
-    with pytest.raises(JournalError, match=rf"but these of its entries were lost: {name}; restore the folder"):
+    with pytest.raises(
+        JournalError, match=rf"but these of its entries were lost: {name}; restore the folder"
+    ):
         rescue(folder, tmp_path / "out")
     assert not (tmp_path / "out/run.sqlite").exists()
 
