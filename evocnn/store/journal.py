@@ -19,7 +19,7 @@ from typing import Any, Self
 from evocnn.errors import JournalError
 from evocnn.genotype import JSON
 from evocnn.store.committed import FILE_NAME as COMMITTED_NAME
-from evocnn.store.committed import Committed, read_committed, write_committed
+from evocnn.store.committed import Committed, begin_committed, read_committed, write_committed
 from evocnn.store.decoding import parsed
 from evocnn.store.durable import replace_durably
 from evocnn.store.lock import LOCK_NAME
@@ -82,7 +82,7 @@ class Journal:
                 connection.executemany(_INSERT, rows)
                 connection.execute("COMMIT")
                 connection.execute("PRAGMA journal_mode = WAL")
-            write_committed(folder, Committed(len(rows), rows[-1][0] if rows else FIRST))
+            begin_committed(folder, Committed(len(rows), rows[-1][0] if rows else FIRST))
             replace_durably(part, path)
         except (OSError, sqlite3.Error) as error:
             with suppress(OSError):
@@ -193,7 +193,7 @@ class Journal:
         try:
             with closing(sqlite3.connect(folder / FILE_NAME)) as copy:
                 self._connection.backup(copy)
-            write_committed(folder, known)
+            begin_committed(folder, known)
         except (OSError, sqlite3.Error) as error:
             message = f"a copy of '{self.path}' must be written to '{folder}', but: {error}; make room"
             raise JournalError(message) from error

@@ -87,7 +87,7 @@ def replaced_by_pipe(path: Path) -> None:
         Path.unlink,
         lambda path: path.write_text(""),
         lambda path: path.write_text('{"rows": "1e9"}'),
-        lambda path: path.write_text(" " * 2_000 + "{}"),
+        lambda path: path.write_text("{}" + " " * 10_000),
         replaced_by_pipe,
     ],
 )
