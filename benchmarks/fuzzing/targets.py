@@ -33,6 +33,7 @@ from evocnn.deploy.widths import widths_of
 from evocnn.errors import EvocnnError
 from evocnn.phenotype import build
 from evocnn.store import Journal, Record
+from evocnn.store.committed import FILE_NAME as COMMITTED_NAME
 from evocnn.store.journal import FILE_NAME
 from evocnn.store.rescue import rescued
 from evocnn.training.data.cifar import FORMS, N_PIXELS, load_cifar
@@ -191,11 +192,14 @@ def _png(form: str = "PNG") -> bytes:
 def journal_target(folder: Path) -> Target:
     """Return the target that reads and rescues journals: with bytes changed, or other values in their cells.
 
-    The first byte says which. Changes of bytes are groups of four: three for the place, one for the value.
+    The first byte says which. Changes of bytes are groups of four: three for the place, one for the value;
+    behind the journal's bytes come those of the file that says how much was committed.
     Other values are text, one change a line: the row (-1 for the manifest), the name of the field, and JSON.
     """
     run = evocnn.run(Experiment.from_dict(TABLES), folder / "whole")
-    whole = (run.folder / FILE_NAME).read_bytes()
+    names = (FILE_NAME, COMMITTED_NAME)
+    size = (run.folder / FILE_NAME).stat().st_size
+    whole = b"".join((run.folder / name).read_bytes() for name in names)
     with Journal.open(run.folder, read_only=True) as journal:
         manifest, records = journal.manifest(), tuple(journal.records())
     changed = folder / "changed"
@@ -205,7 +209,9 @@ def journal_target(folder: Path) -> Target:
         for file in changed.iterdir():
             file.unlink()
         if content[:1] < b"\x80":
-            (changed / FILE_NAME).write_bytes(_patched(whole, content[1:]))
+            patched = _patched(whole, content[1:])
+            for name, part in zip(names, (patched[:size], patched[size:]), strict=True):
+                (changed / name).write_bytes(part)
         elif not _write_other(changed, manifest, records, content[1:].decode("utf-8", "replace")):
             return
         with suppress(EvocnnError):
