@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,25 @@ def test_no_candidate_harms_another(executor: RayExecutor, tools: Any, tmp_path:
     assert evaluations["nan"].reason == "metric accuracy was nan"
     assert not evaluations["die"].metrics
     tools.wait_for(lambda: executor.wait(0.1) or executor.n_idle == 2, "two living workers again")
+
+
+@pytest.mark.fault
+def test_the_others_do_not_wait_for_a_candidate_that_kills(executor: RayExecutor, tools: Any) -> None:
+    """While it kills one worker after another, the other worker takes what comes."""
+    tools.wait_for(lambda: executor.wait(0.1) or executor.n_idle == 2, "two workers")
+    executor.submit(0, request("die"))
+    tickets = count(1)
+    ended: list[int] = []
+
+    def step() -> bool:
+        if executor.n_idle:
+            executor.submit(next(tickets), request("ok"))
+        ended.extend(ticket for ticket, _ in executor.wait(0.2))
+        return 0 in ended
+
+    tools.wait_for(step, "the end of what kills")
+    assert len(ended) > 10
+    tools.wait_for(lambda: executor.wait(0.1) or not executor.n_running, "the last one")
 
 
 @pytest.mark.fault
