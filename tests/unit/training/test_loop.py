@@ -263,6 +263,7 @@ def test_in_time_or_without_a_timeout_training_ends_as_planned(timeout: float | 
     assert (found.status, len(found.epochs)) == (Status.OK, 3)
 
 
+@pytest.mark.fault
 def test_a_huge_learning_rate_diverges() -> None:
     torch.manual_seed(1)
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
@@ -283,6 +284,7 @@ def test_a_validation_loss_that_is_not_finite_is_a_divergence(
     assert found.reason == f"the validation loss was {loss} in epoch 2"
 
 
+@pytest.mark.fault
 def test_a_network_that_answers_nan_diverges() -> None:
     found = trained(Watcher((nan, 0.0)), numbered(8), epochs=5)
     assert (found.status, len(found.epochs)) == (Status.DIVERGED, 1)
