@@ -43,7 +43,8 @@ BUDGET, QUICK_BUDGET = 1200, 60  # full trainings, of three epochs
 LEAST = 2_000  # evaluations of the full form
 THINGS = {"memory": ", MiB", "files": "", "threads": ""}  # with their units
 # What each may rise by per 1,000 tickets, at the upper end of the interval. The driver keeps every ticket, so
-# that a search can be asked for any: about 6 KiB each. A worker keeps nothing of a candidate.
+# that a search can be asked for any: about 9 KiB each, without Ray as with it. A worker keeps nothing of a
+# candidate.
 MOST = {
     "driver": {"memory": 10.0, "files": 1.0, "threads": 1.0},
     "worker": {"memory": 5.0, "files": 1.0, "threads": 1.0},
@@ -247,7 +248,7 @@ this script stops.
 What driver and workers held; the slope is that of {N_BLOCKS} means of all looks but the first fifth, with its
 95 % interval. The driver is that of the search above, the worker the only one of another search,
 of {n_one:,} tickets with the faults that leave workers alive. Bar: the upper end of the interval. The driver
-keeps every ticket, about 6 KiB each; a worker keeps nothing of a candidate.
+keeps every ticket, about 9 KiB each, without Ray as with it; a worker keeps nothing of a candidate.
 
 | who and what | looks | after a fifth | at the end | slope, per 1,000 tickets | at most | |
 |---|---|---|---|---|---|---|
