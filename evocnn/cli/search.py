@@ -1,11 +1,13 @@
 """Running a search from the command line: progress, Ctrl-C, and what to do next."""
 
+import errno
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import ParamSpec
 
 import typer
 
@@ -18,6 +20,7 @@ from evocnn.runs.search import FINAL
 from evocnn.search import Ending
 
 EXIT_INTERRUPTED = 130
+P = ParamSpec("P")
 
 
 class Stop:
@@ -53,6 +56,25 @@ class Stop:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def observer(self, display: ProgressDisplay) -> Observer:
+        """Return what shows a search on a display, and stops it."""
+        start, workers = self._shown(display.start), self._shown(display.workers)
+        return Observer(start, workers, self._shown(display.told), self._shown(display.running), self)
+
+    def _shown(self, show: Callable[P, None]) -> Callable[P, None]:
+        """Return a function that shows something; a terminal that is closed just then counts as closed."""
+
+        def shown(*arguments: P.args, **named: P.kwargs) -> None:
+            try:
+                show(*arguments, **named)
+            except OSError as error:
+                if error.errno != errno.EIO:  # what is said of a terminal whose SIGHUP is still on its way
+                    raise
+                self._leave_terminals()
+                self.is_asked = True
+
+        return shown
+
     def _leave_terminals(self) -> None:
         """Write to nowhere what went to a terminal: one that is closed fails every write."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -76,7 +98,7 @@ def searched(experiment: Experiment, folder: Path, workers: Workers, data: Path 
             folder,
             workers=workers,
             data=data,
-            observer=Observer(display.start, display.workers, display.told, display.running, stop),
+            observer=stop.observer(display),
         )
 
 
@@ -101,7 +123,7 @@ def resumed(folder: Path, workers: Workers, data: Path | None, budget: str | Non
             workers=workers,
             data=data,
             budget=budget,
-            observer=Observer(display.start, display.workers, display.told, display.running, stop),
+            observer=stop.observer(display),
         )
 
 

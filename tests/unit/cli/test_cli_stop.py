@@ -1,5 +1,6 @@
 """Ctrl-C in this process: once, twice, and what is left for `resume`."""
 
+import errno
 import os
 import signal
 from collections.abc import Callable
@@ -83,6 +84,29 @@ def test_signals_are_given_back() -> None:
         with pytest.raises(KeyboardInterrupt, match=r"^$"):
             signal.raise_signal(signal.SIGINT)
     assert {number: signal.getsignal(number) for number in before} == before
+
+
+@pytest.mark.fault
+def test_a_terminal_that_is_closed_while_it_is_written_to_ends_the_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its SIGHUP is still on its way then. Fails where `Stop.observer` lets every `OSError` pass."""
+
+    def fail(number: int) -> Callable[..., None]:
+        def show(*_: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        return show
+
+    monkeypatch.setattr(ProgressDisplay, "told", fail(errno.ENOSPC))
+    monkeypatch.setattr(ProgressDisplay, "workers", fail(errno.EIO))
+    stop = Stop()
+    observer: Any = stop.observer(ProgressDisplay())
+    with pytest.raises(OSError, match="No space left"):
+        observer.on_told(None)
+    assert not stop()
+    observer.on_workers("two workers")
+    assert stop()
 
 
 def test_any_other_command_ends_at_once(
