@@ -4,9 +4,9 @@
 
 In a copy of the sources each protection of `protections.toml` is taken out, alone, and the test that stands
 beside it is run; before, all of those tests pass. Only a test that fails, or that never ends, has noticed,
-and none that cannot be collected or set up; why it failed is kept beside it. Every test of `tests/faults`
-stands there. Goes on after an interruption, on the same commit. Needs `pip install 'evocnn[dev]'`, and root
-for full and read-only disks: tests that are skipped say nothing, and are told.
+and none that cannot be collected or set up; why it failed is kept beside it. Every test with the marker
+`fault` stands there. Goes on after an interruption, on the same commit. Needs `pip install 'evocnn[dev]'`,
+and root for full and read-only disks: tests that are skipped say nothing, and are told.
 """
 
 import ast
@@ -20,7 +20,7 @@ import sys
 import tomllib
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass
 from functools import partial
@@ -39,6 +39,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 QUICK = 3  # protections
 SOURCES = ("evocnn", "tests", "benchmarks", "experiments", "setup.cfg", "pyproject.toml", "SECURITY.md")
+MARKER = "pytest.mark.fault"
 MARK = "EVOCNN_PROTECTION"  # in the environment of all processes that a test starts
 LIMIT = 900  # seconds of a test: one that never ends has failed
 MEMORY = 8 * 2**30  # bytes of each of its processes: what a protection keeps small is not let grow further
@@ -112,14 +113,21 @@ def copy_sources(tree: Path) -> None:
 
 
 def without_protection(protections: Sequence[Protection]) -> list[str]:
-    """Return the tests of `tests/faults` beside which no protection stands."""
-    known = {one.test for one in protections}
-    return [
-        test
-        for path in sorted((ROOT / "tests" / "faults").glob("test_*.py"))
-        for name in re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
-        if (test := f"tests/faults/{path.name}::{name}") not in known
-    ]
+    """Return the tests of faults beside which no protection stands."""
+    return sorted({*tests_of_faults()} - {one.test for one in protections})
+
+
+def tests_of_faults() -> Iterator[str]:
+    """Yield the tests that carry the marker `fault`, alone or with their whole file."""
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        text = path.read_text(encoding="utf-8")
+        body = ast.parse(text).body if MARKER in text else []
+        whole = [each for each in body if ast.unparse(each).startswith("pytestmark =")]
+        for each in body:
+            if isinstance(each, ast.FunctionDef) and each.name.startswith("test_"):
+                marks = " ".join(map(ast.unparse, [*whole, *each.decorator_list]))
+                if MARKER in marks:
+                    yield f"{path.relative_to(ROOT).as_posix()}::{each.name}"
 
 
 def file_name(*words: str) -> str:
@@ -222,7 +230,7 @@ def report(found: Sequence[tuple[Protection, str]], forgotten: Sequence[str]) ->
 {rows}
 
 {len(found)} times a test ran without its protection: {told}. With all protections in place all of
-them pass. Tests of `tests/faults` beside which no protection stands: {len(forgotten)}.
+them pass. Tests with the marker `fault` beside which no protection stands: {len(forgotten)}.
 
 Command: `evocnn reproduce benchmarks/protections`
 Machine: {where["processor"]}, {where["cores"]} cores; Python {where["python"]}, Ray {where["ray"]}, torch

@@ -5,7 +5,6 @@ model, an image cannot be read, or evocnn itself is mistaken, 2 a mistake in the
 the data, 75 another process works on the run, 130 interrupted.
 """
 
-import errno
 import os
 import sys
 import traceback
@@ -29,7 +28,6 @@ EXIT_FAILED = 1
 EXIT_MISTAKE = 2
 EXIT_LOCKED = 75
 EXIT_INTERRUPTED = 130
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what is said of a disk, a quota or a limit that is reached
 
 app = typer.Typer(
     help="Evolve convolutional networks for your images and show the Pareto front.",
@@ -77,16 +75,24 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         sys.exit(EXIT_INTERRUPTED)
-    except Exception as error:  # noqa: BLE001 - whatever it is; of files of others, no text may act on a terminal
-        if isinstance(error, OSError) and error.errno in FULL and error.filename is None:
-            os.dup2(
-                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-            )  # else Python tries it again at its end
-            typer.echo(f"error: standard output must be writable, but {error.strerror}; make room", err=True)
+    except Exception as error:  # noqa: BLE001 - of files of others, no text may act on a terminal
+        if isinstance(error, OSError) and (failure := _output_failure()):
+            typer.echo(f"error: standard output must be writable, but {failure}; make room", err=True)
             sys.exit(EXIT_FAILED)
         typer.echo(printable(traceback.format_exc()), err=True)
         typer.echo("error: evocnn did not foresee this; please report it with the lines above", err=True)
         sys.exit(EXIT_FAILED)
+
+
+def _output_failure() -> str:
+    """Return why nothing can be written to standard output, and close it; an empty text where it can."""
+    try:
+        typer.echo()  # an end of line does no harm behind what was cut off
+    except OSError as error:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # else Python tries it again at its end
+        return error.strerror or str(error)
+    return ""
 
 
 if __name__ == "__main__":

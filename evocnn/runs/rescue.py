@@ -17,6 +17,7 @@ from evocnn.store.rescue import Rescued, rescued
 from evocnn.store.states import FOLDER_NAME, whole_state
 
 TABLE = "evaluations.csv"  # of rows that can be read and not resumed
+OWN = ("run.", TABLE, FOLDER_NAME, MODELS)  # how what a rescue writes begins: one that was cut short, too
 RESCUED = "rescued"  # of the manifest: from where, and what was lost
 NEEDED = ("experiment", "objectives", "context")  # of the manifest: in every run, and to resume it
 NEEDED_TO_TRAIN = ("experiment_folder", "data_path", "data", "protocol", "cost_model")
@@ -70,10 +71,8 @@ def rescue(folder: str | Path, out: str | Path) -> Rescue:
         )
         raise JournalError(message)
     check_new(out)
-    own = {TABLE, FOLDER_NAME, MODELS}  # of a rescue that was cut short, beside `run.lock` and the like
-    if others := sorted(
-        name for path in out.glob("*") if (name := path.name) not in own and path.stem != "run"
-    ):
+    names = sorted(path.name for path in out.glob("*"))
+    if others := [name for name in names if not name.startswith(OWN)]:
         message = f"the new folder '{out}' must be empty, but it held '{others[0]}'; give another --out"
         raise JournalError(message)
     if is_locked(folder):

@@ -21,9 +21,9 @@ def entry(name: str, value: JSON) -> tuple[str, str, str]:
     return name, text, digest_of(name, text)
 
 
-def list_of(names: Iterable[str], n_written: int) -> tuple[str, str, str]:
+def list_of(names: Iterable[str], written: int) -> tuple[str, str, str]:
     """Return the list of entries as SQLite is given it."""
-    return entry(LIST, {"names": [*sorted(names)], "written": n_written})
+    return entry(LIST, {"names": [*sorted(names)], "written": written})
 
 
 def n_written(entries: Mapping[str, JSON]) -> int:

@@ -112,7 +112,7 @@ def test_a_terminal_shows_a_live_line_and_clears_it_without_ray_and_matplotlib(
 @pytest.mark.fault
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 def test_output_on_a_full_disk_is_named() -> None:
-    """Fails without `FULL` in `main`: with a traceback, as for a mistake of evocnn's own."""
+    """Fails without `_output_failure`: with a traceback, as for a mistake of evocnn's own."""
     command = [sys.executable, "-c", "from evocnn.cli.main import main; main()", "show", "--help"]
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(

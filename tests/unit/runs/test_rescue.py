@@ -190,11 +190,13 @@ def test_nothing_is_written_into_another_run(
 
 
 def test_a_rescue_that_was_cut_short_can_be_repeated(folder: Path, tmp_path: Path) -> None:
-    """To see it fail: copy models without `dirs_exist_ok`."""
+    """To see it fail: copy models without `dirs_exist_ok`, or take names out of `OWN`."""
     (folder / "models/one").mkdir(parents=True)
     (folder / "models/one/card.md").write_text("whole")
     shutil.copytree(folder / "models", tmp_path / "out/models")
     (tmp_path / "out/models/one/card.md").write_text("ha")
+    for name in ("run.lock", "run.committed", "run.sqlite.part", "run.sqlite.part-journal"):
+        (tmp_path / "out" / name).touch()
     rescue(folder, tmp_path / "out")
     assert (tmp_path / "out/models/one/card.md").read_text() == "whole"
     assert len(open_run(tmp_path / "out").records) == 3
