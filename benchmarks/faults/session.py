@@ -6,7 +6,8 @@
 ARGUMENTS are those of `evocnn`. Each line of the log is durable against the death of the process: what was
 submitted to the workers, what was told, when training began, what Ray's own start took. With `--place` the
 process sends itself SIGKILL, so many seconds after the start of the n-th call of what is done there, counted
-from when it began to train. `--watch` and `--faults` are for the evaluators of `evaluators.py`.
+from when it began to train; where the place is the start, at the latest when it begins to train. `--watch`
+and `--faults` are for the evaluators of `evaluators.py`.
 """
 
 import argparse
@@ -31,10 +32,12 @@ class Session:
 
     Args:
         log: Lines are appended here.
+        ends_in_training: Whether the process dies when training begins, if it lives that long.
     """
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, *, ends_in_training: bool) -> None:
         self._file = log.open("a", encoding="utf-8", buffering=1)
+        self._ends_in_training = ends_in_training
         self.is_training = False
 
     def note(self, **entry: object) -> None:
@@ -56,6 +59,8 @@ class Session:
         if not self.is_training:
             self.is_training = True
             self.note(training_after=time.time() - psutil.Process().create_time())
+            if self._ends_in_training:
+                os.kill(os.getpid(), signal.SIGKILL)
         self.note(submitted=ticket)
 
 
@@ -99,9 +104,11 @@ def main() -> None:
     parser.add_argument("--grace", type=float)
     parser.add_argument("arguments", nargs="+")
     asked = parser.parse_args()
-    session, timer = Session(asked.log), Timer(asked.after, os.kill, (os.getpid(), signal.SIGKILL))
+    is_starting = asked.place == "starting"
+    session = Session(asked.log, ends_in_training=is_starting)
+    timer = Timer(asked.after, os.kill, (os.getpid(), signal.SIGKILL))
     timer.daemon = True
-    if asked.place == "starting":
+    if is_starting:
         timer.start()
 
     from evaluators import Faulty, Watched  # noqa: PLC0415 - part of what a start takes
