@@ -98,6 +98,19 @@ class Doer:
 
 
 @dataclass
+class DiesWhenTold(Doer):
+    """Kills its worker at once where a task says so, but when it is tried again, only once it is told to."""
+
+    def __call__(self, request: EvaluationRequest) -> Evaluation:
+        if request.genome.key == "die":
+            die_once(self.folder, "died untold")
+            (self.folder / "tried again").touch()
+            while not (self.folder / "told").exists():
+                time.sleep(0.02)
+        return super().__call__(request)
+
+
+@dataclass
 class DiesInStartUp(Doer):
     """Kills the first worker that unpickles it."""
 
@@ -215,22 +228,30 @@ def test_no_candidate_harms_another(executor: RayExecutor, tools: Any, tmp_path:
 
 
 @pytest.mark.fault
-def test_the_others_do_not_wait_for_a_candidate_that_kills(executor: RayExecutor, tools: Any) -> None:
-    """While it kills one worker after another, the other worker takes what comes."""
-    tools.wait_for(lambda: executor.wait(0.1) or executor.n_idle == 2, "two workers")
-    executor.submit(0, request("die"))
+def test_the_others_do_not_wait_for_a_candidate_that_kills(
+    cluster: RayExecutor, tools: Any, tmp_path: Path
+) -> None:
+    """While it is tried again, which lasts until ten others have ended, the other worker takes what comes."""
+    executor = RayExecutor(DiesWhenTold(tmp_path), 2)
     tickets = count(1)
-    ended: list[int] = []
+    ended: dict[int, Evaluation] = {}
 
     def step() -> bool:
-        if executor.n_idle:
+        if (tmp_path / "tried again").exists() and executor.n_idle:
             executor.submit(next(tickets), request("ok"))
-        ended.extend(ticket for ticket, _ in executor.wait(0.2))
-        return 0 in ended
+        ended.update(executor.wait(0.2))
+        return len(ended) >= 10
 
-    tools.wait_for(step, "the end of what kills")
-    assert len(ended) > 10
-    tools.wait_for(lambda: executor.wait(0.1) or not executor.n_running, "the last one")
+    try:
+        tools.wait_for(lambda: executor.wait(0.1) or executor.n_idle == 2, "two workers")
+        executor.submit(0, request("die"))
+        tools.wait_for(step, "ten others")
+        assert 0 not in ended
+        (tmp_path / "told").touch()
+        tools.wait_for(lambda: ended.update(executor.wait(0.1)) or not executor.n_running, "the last ones")
+    finally:
+        executor.close()
+    assert ended[0].reason.startswith("killed 2 workers: ")
 
 
 @pytest.mark.fault
