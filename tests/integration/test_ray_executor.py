@@ -231,7 +231,10 @@ def test_no_candidate_harms_another(executor: RayExecutor, tools: Any, tmp_path:
 def test_the_others_do_not_wait_for_a_candidate_that_kills(
     cluster: RayExecutor, tools: Any, tmp_path: Path
 ) -> None:
-    """While it is tried again, which lasts until ten others have ended, the other worker takes what comes."""
+    """While it is tried again, which lasts until ten others have ended, the other worker takes what comes.
+
+    To see it fail: say in `n_idle` that there is none while a slot is retrying.
+    """
     executor = RayExecutor(DiesWhenTold(tmp_path), 2)
     tickets = count(1)
     ended: dict[int, Evaluation] = {}

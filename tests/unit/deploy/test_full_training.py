@@ -221,6 +221,7 @@ def test_the_length_is_that_of_the_search_unless_another_is_asked(
 @pytest.mark.fault
 @pytest.mark.parametrize("damage", ["cut", "a bit of a weight flipped"])
 def test_a_damaged_state_is_told_and_trained_anew(damage: str, train: Any, mine: Run) -> None:
+    """Fails where the digest of a state is not compared."""
     train(0, pieces=1)
     (path,) = mine.folder.glob("models/*/states/*")
     content = bytearray(path.read_bytes())

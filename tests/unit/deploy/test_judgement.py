@@ -166,6 +166,7 @@ def test_the_test_split_is_what_is_read(at_rest: Run) -> None:
 
 @pytest.mark.fault
 def test_test_images_that_are_training_images_are_counted_and_said(at_rest: Run, tmp_path: Path) -> None:
+    """Fails where `judge` counts none."""
     images = np.arange(96, dtype=np.uint8).reshape(6, 4, 4)
     images[1] = images[4] = 0  # as all training images are
     change_test_images(tmp_path, images)

@@ -126,6 +126,7 @@ def test_operators_that_a_file_names_are_passed_over(
 def test_code_of_ones_own_is_imported_where_the_file_is_trusted(
     digits_model: Model, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Fails where `load_model` imports nothing, trusted or not."""
     (saved.parent / "my_images.py").write_text("def mine(split):\n    raise RuntimeError\n")
     monkeypatch.setattr(sys, "path", [*sys.path])
     origin = asdict(digits_model.origin) | {"experiment_folder": str(saved.parent)}

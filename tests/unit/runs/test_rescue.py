@@ -68,7 +68,10 @@ def test_rows_that_a_killed_search_left_in_the_log_are_kept(
 
 @pytest.mark.fault
 def test_what_a_lost_log_held_is_told(folder: Path, tmp_path: Path, recorded: Callable[..., Record]) -> None:
-    """A row, and a reading of the test split, of which `run.sqlite` itself knows nothing."""
+    """A row, and a reading of the test split, of which `run.sqlite` itself knows nothing.
+
+    To see it fail: take for what there was what can be read.
+    """
     with Journal.open(folder) as journal:
         journal.commit(recorded(3, 0.5, 10))
         journal.set("tests", [*READINGS, *READINGS])

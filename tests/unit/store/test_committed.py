@@ -35,6 +35,7 @@ def killed(tmp_path: Path, record: Callable[[int], Record]) -> Path:
 
 
 def test_what_a_killed_process_left_in_the_log_is_read(killed: Path) -> None:
+    """Fails where SQLite is told that no log is there."""
     with Journal.open(killed, read_only=True) as journal:
         assert [one.ticket for one in journal.records()] == [0, 1, 2]
         assert journal.manifest() == {"status": "stopping"}
@@ -52,7 +53,7 @@ def test_what_a_killed_process_left_in_the_log_is_read(killed: Path) -> None:
 def test_a_log_that_is_lost_or_damaged_is_named(
     killed: Path, damage: Callable[[Path], None], n_lost: int
 ) -> None:
-    """SQLite takes what lies ahead of the damage for all that was."""
+    """SQLite takes what lies ahead of damage for all that was. Fails where `run.committed` is not asked."""
     damage(killed / LOG)
     with Journal.open(killed, read_only=True) as journal:
         with pytest.raises(JournalError, match=rf"{n_lost} of 3 were missing at its end; .* evocnn rescue"):
@@ -64,7 +65,7 @@ def test_a_log_that_is_lost_or_damaged_is_named(
 def test_a_log_of_another_session_is_named(
     killed: Path, tmp_path: Path, record: Callable[[int], Record]
 ) -> None:
-    """As many rows, of another search."""
+    """As many rows, of another search. Fails where the last row's digest is not compared."""
     folder = tmp_path / "other"
     folder.mkdir()
     with Journal.create(folder, {"status": "running"}) as journal:
@@ -94,6 +95,7 @@ def replaced_by_pipe(path: Path) -> None:
 def test_a_file_that_does_not_say_what_there_was_is_named(
     killed: Path, damage: Callable[[Path], object]
 ) -> None:
+    """Fails where the file is read whatever it is."""
     damage(killed / "run.committed")
     with (
         Journal.open(killed, read_only=True) as journal,
@@ -127,7 +129,10 @@ def moved(folder: Path) -> None:
 def test_a_writer_stops_where_its_folder_is_no_longer_there(
     tmp_path: Path, record: Callable[[int], Record], change: Callable[[Path], object]
 ) -> None:
-    """Otherwise it would write into files that nobody can reach, until its budget is spent."""
+    """Otherwise it would write into files that nobody can reach, until its budget is spent.
+
+    To see it fail: do not compare places in `Journal`.
+    """
     folder = tmp_path / "run"
     folder.mkdir()
     with locked(folder), Journal.create(folder, {}) as journal:

@@ -40,6 +40,7 @@ def test_what_does_not_fit_together_because_a_session_passed_is_read_again(
 
 
 def test_damage_is_told_at_once(folder: Path) -> None:
+    """Fails where the digests of rows are not compared."""
     path, n_read = folder / "run.sqlite", []
     path.write_bytes(path.read_bytes().replace(b"text 7", b"TEXT 7"))
 

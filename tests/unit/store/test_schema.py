@@ -85,6 +85,7 @@ def test_a_flipped_bit_in_what_says_how_tables_were_made_costs_no_row(folder: Pa
 
 
 def test_a_comment_of_another_version_is_no_other_table(folder: Path) -> None:
+    """Fails where comments are compared, too."""
     changed = re.sub(r"--.*", "-- another;", SCHEMA).partition("STRICT;")[2].strip().rstrip(";")
     execute(folder, f"{FORGED} '{changed}' WHERE name = 'evaluations'")
     with Journal.open(folder) as journal:

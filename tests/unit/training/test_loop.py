@@ -265,6 +265,7 @@ def test_in_time_or_without_a_timeout_training_ends_as_planned(timeout: float | 
 
 @pytest.mark.fault
 def test_a_huge_learning_rate_diverges() -> None:
+    """Fails where training goes on whatever its loss."""
     torch.manual_seed(1)
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
     recipe = Recipe(learning_rate=1e20, batch_size=4)
@@ -286,6 +287,7 @@ def test_a_validation_loss_that_is_not_finite_is_a_divergence(
 
 @pytest.mark.fault
 def test_a_network_that_answers_nan_diverges() -> None:
+    """Fails where training goes on whatever its loss."""
     found = trained(Watcher((nan, 0.0)), numbered(8), epochs=5)
     assert (found.status, len(found.epochs)) == (Status.DIVERGED, 1)
     assert found.reason == "the training loss was nan in epoch 1"
