@@ -5,7 +5,8 @@
 In a copy of the sources each protection of `protections.toml` is taken out, alone, and the test that stands
 beside it is run; before, all of those tests pass. Only a test that fails, or that never ends, has noticed,
 and none that cannot be collected or set up; why it failed is kept beside it. Every test with the marker
-`fault` stands there. Goes on after an interruption, on the same commit. Needs `pip install 'evocnn[dev]'`,
+`fault` stands there. What came out is kept as long as neither evocnn nor the file of the test changes, so
+that it goes on after an interruption. Needs `pip install 'evocnn[dev]'`,
 and root for full and read-only disks: tests that are skipped say nothing, and are told.
 """
 
@@ -130,10 +131,13 @@ def tests_of_faults() -> Iterator[str]:
                     yield f"{path.relative_to(ROOT).as_posix()}::{each.name}"
 
 
-def file_name(*words: str) -> str:
-    """Return a name for the file of what came out on this commit."""
-    digest = hashlib.sha256("\0".join((*words, environment()["commit"])).encode()).hexdigest()
-    return f"{words[0].rpartition('::')[2][:100]}-{digest[:8]}"
+def file_name(test: str, *words: str) -> str:
+    """Return a name for the file of what came out of a test, of these sources."""
+    path, _, name = test.partition("::")
+    digest = hashlib.sha256("\0".join((test, *words)).encode())
+    for source in (*sorted((ROOT / "evocnn").rglob("*.py")), ROOT / path):
+        digest.update(source.read_bytes())
+    return f"{name[:100]}-{digest.hexdigest()[:8]}"
 
 
 def kept(file: Path, find: Callable[[], str]) -> str:

@@ -258,6 +258,17 @@ def test_the_others_do_not_wait_for_a_candidate_that_kills(
 
 
 @pytest.mark.fault
+def test_a_candidate_whose_worker_died_waits_for_no_other_to_start(
+    executor: RayExecutor, tools: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine of its worker may have left. Fails where `_retry` looks at none before all have started."""
+    tools.wait_for(lambda: executor.wait(0.1) or executor.n_idle == 2, "two workers")
+    start = executor._start
+    monkeypatch.setattr(executor, "_start", lambda _: start(64.0))  # as many GPUs are nowhere
+    assert [one.status for one in finish(executor, tools, "die once", "ok")] == [Status.OK, Status.OK]
+
+
+@pytest.mark.fault
 def test_a_worker_that_is_killed_in_start_up_is_replaced(
     cluster: RayExecutor, tools: Any, tmp_path: Path
 ) -> None:
