@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.progress import Progress, TextColumn
@@ -47,13 +45,7 @@ class ProgressDisplay:
         self._bar: Progress | None = None
         self._live: ExitStack | None = None
 
-    def __enter__(self) -> Self:
-        """Show nothing yet."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         """Take the live view or line away, and write the last plain one."""
         if self._bar is not None:
             self._bar.stop()

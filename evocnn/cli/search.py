@@ -61,6 +61,14 @@ class Stop:
         start, workers = self._shown(display.start), self._shown(display.workers)
         return Observer(start, workers, self._shown(display.told), self._shown(display.running), self)
 
+    @contextmanager
+    def closing(self, display: ProgressDisplay) -> Iterator[ProgressDisplay]:
+        """Close a display in the end, whatever becomes of its terminal meanwhile."""
+        try:
+            yield display
+        finally:
+            self._shown(display.close)()
+
     def _shown(self, show: Callable[P, None]) -> Callable[P, None]:
         """Return a function that shows something; a terminal that is closed just then counts as closed."""
 
@@ -91,7 +99,7 @@ def run_search(experiment: Experiment, folder: Path, workers: Workers, data: Pat
 def searched(experiment: Experiment, folder: Path, workers: Workers, data: Path | None) -> Run:
     """Run an experiment, showing its progress, and return the run."""
     stop = Stop()
-    with _told_how_to_resume(folder), stop.on_signals(), ProgressDisplay() as display:
+    with _told_how_to_resume(folder), stop.on_signals(), stop.closing(ProgressDisplay()) as display:
         display.announce(experiment, folder, workers, experiment.search.budget)
         return run(
             experiment,
@@ -116,7 +124,8 @@ def resumed(folder: Path, workers: Workers, data: Path | None, budget: str | Non
     stop = Stop()
     known = open_run(folder)
     new_budget = known.experiment.search.budget if budget is None else parse_budget(budget)
-    with _told_how_to_resume(folder), stop.on_signals(), ProgressDisplay(known.records) as display:
+    display = ProgressDisplay(known.records)
+    with _told_how_to_resume(folder), stop.on_signals(), stop.closing(display):
         display.announce(known.experiment, folder, workers, new_budget)
         return resume(
             folder,

@@ -99,17 +99,16 @@ def test_a_closed_terminal_ends_the_run_cleanly(
     os.close(theirs)
     os.set_blocking(ours, False)
 
-    def has_rows() -> bool:
+    def read() -> bool:
         with suppress(BlockingIOError):
             os.read(ours, 2**16)  # a terminal that nobody reads blocks who writes
-        return len(tools.records_in(folder)) >= 2 or process.poll() is not None
+        return process.poll() is not None
 
     try:
-        tools.wait_for(has_rows, "2 rows")
-        assert process.poll() is None
-        heads = tools.marked(mark, "gcs_server")
-        assert heads
+        heads = tools.wait_for(lambda: read() or tools.marked(mark, "gcs_server"), "Ray")
         assert all(holds_back(head, signal.SIGHUP) for head in heads)
+        tools.wait_for(lambda: read() or len(tools.records_in(folder)) >= 2, "2 rows")
+        assert process.poll() is None
         os.close(ours)
         assert process.wait(timeout=100) == 130
         tools.wait_for(lambda: not tools.marked(mark), "processes to end")

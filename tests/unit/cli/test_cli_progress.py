@@ -1,6 +1,7 @@
 """What a search says of itself, second by second of a clock of our own."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,7 @@ def test_the_line_of_a_small_terminal_fits_into_80_columns(parts: Parts, record:
 def test_plain_lines_come_seconds_apart_and_once_at_the_end(
     display: Any, record: Any, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with display(Budget(evaluations=10)) as shown:
+    with closing(display(Budget(evaluations=10))) as shown:
         for ticket in range(10):
             clock.now += PLAIN_SECONDS / 2
             shown.told(Progress(record(ticket), is_replayed=False))
@@ -178,7 +179,7 @@ def test_a_search_that_is_complete_early_ends_without_a_time_left(
     seconds: float, display: Any, record: Any, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whether its last evaluation had a line of its own or not."""
-    with display(Budget(evaluations=10)) as shown:
+    with closing(display(Budget(evaluations=10))) as shown:
         clock.now += 30
         for ticket in range(2):
             shown.told(Progress(record(ticket), is_replayed=False))
@@ -190,7 +191,7 @@ def test_a_search_that_is_complete_early_ends_without_a_time_left(
 
 
 def test_duplicates_are_no_evaluations(display: Any, record: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    with display(Budget(evaluations=10)) as shown:
+    with closing(display(Budget(evaluations=10))) as shown:
         shown.told(Progress(record(0, reused_from=0), is_replayed=False))
     assert len(capsys.readouterr().err.splitlines()) == 2
 
@@ -219,7 +220,7 @@ def test_what_earlier_sessions_found_is_shown_before_it_is_repeated(
     display: Any, record: Any, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     earlier = [record(ticket, elapsed=40.0 + ticket) for ticket in range(3)]
-    with display(Budget(evaluations=10), earlier=earlier) as shown:
+    with closing(display(Budget(evaluations=10), earlier=earlier)) as shown:
         for one in earlier:
             clock.now += PLAIN_SECONDS + 1
             shown.told(Progress(one, is_replayed=True))

@@ -109,6 +109,22 @@ def test_a_terminal_that_is_closed_while_it_is_written_to_ends_the_search(
     assert stop()
 
 
+@pytest.mark.fault
+def test_a_terminal_that_is_closed_as_its_search_ends_changes_nothing_of_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fails where `Stop.closing` closes the display without asking how that fails."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(ProgressDisplay, "close", fail)
+    stop = Stop()
+    with stop.closing(ProgressDisplay()):
+        pass
+    assert stop()
+
+
 def test_any_other_command_ends_at_once(
     evocnn: Call, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """Where a run trains: in lanes of this process, as on a machine with a GPU, or where it is told."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def test_the_command_line_says_who_trains(
     workers: Workers, crew: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "tiny.toml").write_text(TINY, encoding="utf-8")
-    with ProgressDisplay() as display:
+    with closing(ProgressDisplay()) as display:
         display.announce(load_experiment(tmp_path / "tiny.toml"), Path("here"), workers, Budget(5))
         display.workers("2 nodes, 8 GPUs, 6 lanes each: 48 candidates at a time")
     assert capsys.readouterr().err.splitlines() == [
