@@ -5,8 +5,8 @@
 In a copy of the sources each protection of `protections.toml` is taken out, alone, and the test that stands
 beside it is run; before, all of those tests pass. Only a test that fails, or that never ends, has noticed,
 and none that cannot be collected or set up; why it failed is kept beside it. Every test with the marker
-`fault` stands there. What came out is kept as long as neither evocnn nor the file of the test changes, so
-that it goes on after an interruption. Needs `pip install 'evocnn[dev]'`,
+`fault` stands there. What came out is kept as long as neither evocnn, nor what all tests share, nor the
+file of the test changes, so that it goes on after an interruption. Needs `pip install 'evocnn[dev]'`,
 and root for full and read-only disks: tests that are skipped say nothing, and are told.
 """
 
@@ -135,7 +135,11 @@ def file_name(test: str, *words: str) -> str:
     """Return a name for the file of what came out of a test, of these sources."""
     path, _, name = test.partition("::")
     digest = hashlib.sha256("\0".join((test, *words)).encode())
-    for source in (*sorted((ROOT / "evocnn").rglob("*.py")), ROOT / path):
+    for source in (
+        *sorted((ROOT / "evocnn").rglob("*.py")),
+        *sorted((ROOT / "tests").glob("*.py")),
+        ROOT / path,
+    ):
         digest.update(source.read_bytes())
     return f"{name[:100]}-{digest.hexdigest()[:8]}"
 

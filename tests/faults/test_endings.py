@@ -106,6 +106,7 @@ def test_a_closed_terminal_ends_the_run_cleanly(
 
     try:
         heads = tools.wait_for(lambda: read() or tools.marked(mark, "gcs_server"), "Ray")
+        assert process.poll() is None
         assert all(holds_back(head, signal.SIGHUP) for head in heads)
         tools.wait_for(lambda: read() or len(tools.records_in(folder)) >= 2, "2 rows")
         assert process.poll() is None

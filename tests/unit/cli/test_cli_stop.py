@@ -86,18 +86,20 @@ def test_signals_are_given_back() -> None:
     assert {number: signal.getsignal(number) for number in before} == before
 
 
+def fail(number: int) -> Callable[..., None]:
+    """Return what fails with an error of the system, in place of a method of a display."""
+
+    def show(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return show
+
+
 @pytest.mark.fault
 def test_a_terminal_that_is_closed_while_it_is_written_to_ends_the_search(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its SIGHUP is still on its way then. Fails where `Stop.observer` lets every `OSError` pass."""
-
-    def fail(number: int) -> Callable[..., None]:
-        def show(*_: object) -> None:
-            raise OSError(number, os.strerror(number))
-
-        return show
-
     monkeypatch.setattr(ProgressDisplay, "told", fail(errno.ENOSPC))
     monkeypatch.setattr(ProgressDisplay, "workers", fail(errno.EIO))
     stop = Stop()
@@ -114,11 +116,7 @@ def test_a_terminal_that_is_closed_as_its_search_ends_changes_nothing_of_that(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Fails where `Stop.closing` closes the display without asking how that fails."""
-
-    def fail(*_: object) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    monkeypatch.setattr(ProgressDisplay, "close", fail)
+    monkeypatch.setattr(ProgressDisplay, "close", fail(errno.EIO))
     stop = Stop()
     with stop.closing(ProgressDisplay()):
         pass
