@@ -21,7 +21,7 @@ import json
 import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from math import ceil, inf
 from pathlib import Path
@@ -83,11 +83,13 @@ class Search:
         seconds: When each training had ended, ascending.
         volumes: The hypervolume from then on.
         spent: Seconds of the whole search.
+        commit: Of the evocnn that was there.
     """
 
     seconds: Sequence[float]
     volumes: Sequence[float]
     spent: float
+    commit: str = field(default_factory=lambda: str(environment()["commit"]))
 
     @property
     def end(self) -> float:
@@ -224,6 +226,7 @@ def report(pairs: list[Pair], setting: Setting) -> str:
     factor = median(pair.factor for pair in pairs)
     n_validation = round(VALIDATION * setting.images)
     rows = "\n".join(pair.row for pair in pairs)
+    commits = sorted({search.commit for pair in pairs for search in (pair.optuna, pair.evocnn)})
     return f"""# Seconds to the front that Optuna finds
 
 Fashion-MNIST, {setting.images - n_validation:,} training and {n_validation:,} validation images,
@@ -245,7 +248,7 @@ Bar: at least {BAR:g} times faster in the median. {factor:.1f}: {"met" if factor
 
 Command: `evocnn reproduce benchmarks/peers_end_to_end`
 Machine: {where["processor"]}, {where["cores"]} cores, load average at the end {os.getloadavg()[0]:.1f};
-Python {where["python"]}, torch {where["torch"]}, commit {where["commit"]}.
+Python {where["python"]}, torch {where["torch"]}, commits of the searches: {", ".join(commits)}.
 """
 
 
