@@ -130,7 +130,7 @@ class CellSpace:
 class CellVariation:
     """Uniform crossover at a rate (Syswerda 1989), then mutation; no offspring equals a parent.
 
-    A mutation puts another operation on one edge, and on each further one at the rate of 1 / 6.
+    A mutation puts another operation on one edge, as in Real et al. (2019).
 
     Attributes:
         crossover_rate: Probability that an offspring has two parents.
@@ -175,7 +175,7 @@ class CellVariation:
         if child in parents or rng.random() < self.mutation_rate:
             while child in parents or child == crossed:
                 child = _mutated(crossed, rng)
-            names.append("alter_edges")
+            names.append("alter_edge")
         n_shared = sum(one == other for one, other in zip(child.operations, father.operations, strict=True))
         takes_after = int(n_parents == 2 and 2 * n_shared > len(EDGES))
         return Offspring(child, tuple(names), n_parents, {}, takes_after)
@@ -191,10 +191,7 @@ def _parameters(cell: Cell) -> int:
 
 
 def _mutated(cell: Cell, rng: np.random.Generator) -> Cell:
-    altered = rng.random(len(EDGES)) < 1 / len(EDGES)
-    altered[rng.integers(len(EDGES))] = True
-    operations = list(cell.operations)
-    for edge in np.flatnonzero(altered).tolist():
-        others = [operation for operation in OPERATIONS if operation != operations[edge]]
-        operations[edge] = others[int(rng.integers(len(others)))]
-    return Cell(tuple(operations))
+    edge = int(rng.integers(len(EDGES)))
+    others = [operation for operation in OPERATIONS if operation != cell.operations[edge]]
+    other = others[int(rng.integers(len(others)))]
+    return Cell((*cell.operations[:edge], other, *cell.operations[edge + 1 :]))

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from evocnn.errors import ExperimentError
-from evocnn.evaluation import Evaluation, Fitness, Objectives, Status, nondominated_ranks
+from evocnn.evaluation import Evaluation, Fitness, Objectives, Status, identity, nondominated_ranks
 from evocnn.search.algorithm import Algorithm, Candidate, Planned
 from evocnn.search.budget import Budget, Ending
 
@@ -74,6 +74,7 @@ class Confirmation:
         self._in_flight: dict[int, Candidate] = {}
         self._own: set[int] = set()  # repeated trainings in flight
         self._stops: dict[int, Fraction] = {}  # of each ticket, as a share of full training
+        self._charged: set[str] = set()  # identities; what is asked again is answered, not trained
         self._networks: dict[str, _Network] = {}  # by key
         self._n_trainings = self._n_repeated = Fraction(0)  # asked, in full trainings
 
@@ -101,6 +102,7 @@ class Confirmation:
             network.found[request.replicate] = evaluation.metrics
         if evaluation.status is Status.REJECTED:
             self._n_trainings -= self._stops[ticket]
+            self._charged.remove(identity(request, ""))
 
     def plan(self, budget: Budget) -> str:
         """Return what the other plans, and what of the trainings may be repeated."""
@@ -114,10 +116,13 @@ class Confirmation:
         return self._algorithm.needed_states()
 
     def _entered(self, ticket: int, candidate: Candidate) -> Candidate:
-        """Return a candidate whose training is counted."""
+        """Return a candidate whose training is counted, unless the same was asked before."""
         fidelity, continues = candidate.request.fidelity, candidate.request.continues
         self._stops[ticket] = Fraction(fidelity.stop, fidelity.epochs)
-        self._n_trainings += self._stops[ticket] - (0 if continues is None else self._stops[continues])
+        name = identity(candidate.request, "")
+        if name not in self._charged:
+            self._charged.add(name)
+            self._n_trainings += self._stops[ticket] - (0 if continues is None else self._stops[continues])
         self._in_flight[ticket] = candidate
         return candidate
 

@@ -1,7 +1,7 @@
 """Contested members of the front trained again."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,14 +21,14 @@ SPREAD = 0.01
 
 
 class Given:
-    """Asks what it is given, then nothing new: the last again and again."""
+    """Asks what it is given, then others that nobody has found anything in."""
 
     def __init__(self, toy: SimpleNamespace, texts: list[str]) -> None:
         self.toy, self.texts, self.told = toy, texts, []
 
     def ask(self, ticket: int, rng: np.random.Generator) -> Any:
-        del ticket, rng
-        text = self.texts.pop(0) if len(self.texts) > 1 else self.texts[0]
+        del rng
+        text = self.texts.pop(0) if self.texts else f"{ticket:012b}"
         return Candidate(EvaluationRequest(self.toy.Bits(text), self.toy.FIDELITY))
 
     def tell(self, ticket: int, evaluation: Evaluation) -> None:
@@ -47,7 +47,7 @@ def run(
     objectives: Objectives = OBJECTIVES,
 ) -> tuple[list[Any], Given]:
     """Return what was asked, each told at once."""
-    inner = Given(toy, [*FOUND, "0000"])
+    inner = Given(toy, [*FOUND])
     confirmation = Confirmation(inner, objectives, share)
     asked, rng = [], np.random.default_rng(0)
     for ticket in range(n):
@@ -141,6 +141,31 @@ def test_repeated_trainings_are_not_judged_as_offspring_and_rejected_ones_count_
     assert sum(record.evaluation.status is Status.REJECTED for record in records) > 10
     assert 3 <= repeated <= 0.3 * trained + 1
     assert len(set(refusal.asked)) == len(refusal.asked)
+
+
+class Noisy:
+    """A table in which every network is contested."""
+
+    def __init__(self, table: Any) -> None:
+        self.table, self.context, self.calls = table, "noisy", table.calls
+
+    def __call__(self, request: EvaluationRequest, /) -> Evaluation:
+        found = self.table(request)
+        noise = 8 * np.random.default_rng((request.replicate, int(request.genome.text, 2))).random()
+        return replace(found, metrics={**found.metrics, "ones": found.metrics["ones"] + noise})
+
+
+def test_what_is_answered_from_the_journal_pays_for_no_repeated_training(
+    toy: SimpleNamespace, journal: Any
+) -> None:
+    small = toy.BitSpace(n_bits=4)  # 16 networks, so that most of what is asked was asked before
+    confirmation = Confirmation(toy.algorithm("random", small), toy.OBJECTIVES, 0.3)
+    table = Noisy(toy.Table())
+    records = toy.search(journal, confirmation, space=small, table=table, evaluations=50).records
+    repeated = sum(record.replicate > 0 for record in records)
+    trained = sum(record.reused_from is None for record in records)
+    assert len(records) - trained > 50  # answered
+    assert 3 <= repeated <= 0.3 * trained + 1
 
 
 def test_what_waits_at_a_rung_keeps_its_state(toy: SimpleNamespace) -> None:
