@@ -152,7 +152,7 @@ the depth sweep train all in full. Window {WINDOW}. Hypervolume of validation ac
 parameters, up to {reference}.
 
 Median [quartiles] over n = {len(arms[0].runs)} seeds each. p: against the default at the end, Mann-Whitney,
-two-sided, alone and with Holm's correction for {len(arms) - 1} controls. The last column is the
+two-sided, alone and with Holm's correction for {len(comparison.tests)} tests. The last column is the
 probability that a run of the default beats one of the control.
 
 {tables}

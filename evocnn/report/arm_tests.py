@@ -20,7 +20,7 @@ class ArmTest:
         measure: The measure's name.
         other: The other arm's name.
         p: Two-sided, Mann-Whitney.
-        p_corrected: The same by Holm's correction for all arms that are held against the first.
+        p_corrected: The same by Holm's correction for all arms and measures that are tested.
         superiority: Probability that a run of the other arm is better than one of the first.
         claim: What may be claimed and what not, in a sentence.
         shortfall: Why nothing may be claimed whatever the runs reached, in words; nothing with enough seeds.
@@ -35,25 +35,31 @@ class ArmTest:
     shortfall: str = ""
 
 
-def arm_tests(measure: str, ends: Mapping[str, np.ndarray], at: str) -> tuple[ArmTest, ...]:
-    """Hold arms against the first.
+def arm_tests(ends: Mapping[str, Mapping[str, np.ndarray]], at: str) -> tuple[ArmTest, ...]:
+    """Hold arms against the first, in each measure.
 
     Args:
-        measure: The measure's name.
-        ends: What the runs of each arm reached, higher is better, by the arm's name.
+        ends: What the runs of each arm reached, higher is better, by measure and by the arm's name.
         at: The cost at which they did, in words.
     """
-    (first, reference), *others = ends.items()
-    results = [mann_whitney(list(end), list(reference)) for _, end in others]
+    pairs = [
+        (measure, other, list(end), list(next(iter(by_arm.values()))))
+        for measure, by_arm in ends.items()
+        for other, end in list(by_arm.items())[1:]
+    ]
+    first = next(iter(next(iter(ends.values()))))
+    results = [mann_whitney(end, reference) for *_, end, reference in pairs]
     corrected = holm([result.p for result in results])
-    least = holm([least_p(len(end), len(reference)) for _, end in others])
-    family = f", corrected for {len(others)} arms" if len(others) > 1 else ""
+    least = holm([least_p(len(end), len(reference)) for *_, end, reference in pairs])
+    family = f", corrected for {len(pairs)} tests"
     tests = []
-    for (other, end), result, p, lowest in zip(others, results, corrected, least, strict=True):
+    for (measure, other, end, reference), result, p, lowest in zip(
+        pairs, results, corrected, least, strict=True
+    ):
         n, chance = f"n = {len(reference)} and {len(end)}", result.superiority
         shortfall = ""
         if lowest >= SIGNIFICANT:
-            enough = next(n for n in count(2) if len(others) * least_p(n, n) < SIGNIFICANT)
+            enough = next(n for n in count(2) if len(pairs) * least_p(n, n) < SIGNIFICANT)
             shortfall = (
                 f"with {n}{family}, p cannot fall below {lowest:.2g}; {enough} seeds each could show one"
             )

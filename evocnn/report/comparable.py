@@ -12,22 +12,26 @@ from evocnn.runs.arms import differing
 SPACE = "space."
 FOUNDERS = "space.founder"  # where a search begins is no part of its space
 MEASURED_BY = ("data.", "training.")  # keys that change what is measured
+CONFIRM = "search.confirm"
 MAX_SHOWN = 3  # differing keys
 
 
 def check_alike(runs: Sequence[Run]) -> None:
-    """Raise where runs have other objectives, data or spaces than the first.
+    """Raise where runs have other objectives, data or spaces than the first, or repeat trainings otherwise.
+
+    The best of single trainings was lucky, and looks better than the same network's mean.
 
     Raises:
         ExperimentError: They have.
     """
     first = runs[0]
-    way_out = "; ".join(["compare runs of one problem", *_untold(runs)])
+    way_out = "; ".join(["compare runs of one problem, judged alike", *_untold(runs)])
     for run in runs[1:]:
         for what, difference in (
             ("objectives", _both(_objectives_text(first), _objectives_text(run))),
             ("data", _both(_digest(first), _digest(run))),
             ("search space", _space_difference(first, run)),
+            (CONFIRM, _listed(differing((first, run)).get(CONFIRM, ()))),
         ):
             if difference:
                 message = (

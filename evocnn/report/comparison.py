@@ -138,18 +138,14 @@ def compare(arms: Sequence[Arm], by: str = "evaluations") -> Comparison:
     )
     signs = {HYPERVOLUME: 1.0, best_name(best): float(np.sign(best.weight))}
     at = cost_text(end, by)
-    tests = tuple(
-        test
-        for name, sign in signs.items()
-        for test in arm_tests(name, {arm.name: sign * arm.curves[name].end for arm in compared}, at)
-    )
+    ends = {name: {arm.name: sign * arm.curves[name].end for arm in compared} for name, sign in signs.items()}
     notes = (
         *_truncations(flat, shortest, end, by),
         *shared_notes,
         *unlikeness(runs, by),
         *_left_out(arms),
     )
-    return Comparison(by, costs, objectives.reference_point, compared, tests, notes)
+    return Comparison(by, costs, objectives.reference_point, compared, arm_tests(ends, at), notes)
 
 
 def _in_order(run: Run, by: str) -> Run:

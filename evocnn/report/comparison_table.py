@@ -28,9 +28,8 @@ def show_comparison(comparison: Comparison) -> None:
         cells = [cell for measure in comparison.measures for cell in _cells(comparison, arm, measure)]
         table.add_row(Text(arm.name), str(len(arm.seeds)), *cells)
     console.print(table)
-    n = len(comparison.arms) - 1
-    corrected = f", Holm's correction for {n} arms" if n > 1 else ""
-    _say(console, [f"p: against '{comparison.arms[0].name}', Mann-Whitney, two-sided{corrected}"])
+    first, n = comparison.arms[0].name, len(comparison.tests)
+    _say(console, [f"p: against '{first}', Mann-Whitney, two-sided, Holm's correction for {n} tests"])
     _say(console, comparison.claims)
     _say(console, (f"note: {note}" for note in comparison.notes))
 

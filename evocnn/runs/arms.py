@@ -117,7 +117,7 @@ def _flat(table: Mapping[str, Any], before: str) -> Iterable[tuple[str, Any]]:
 
 
 def _described(runs: list[Run]) -> list[str]:
-    """Return names of experiments, each with what it states, defaults do not, and another does not mean."""
+    """Return names of experiments, each with its own value of what one states and another does not mean."""
     stated = [_stated(run) for run in runs]
     unlike = [key for key in _unlike(stated) if key not in ASIDE]
     tables = [
@@ -125,9 +125,10 @@ def _described(runs: list[Run]) -> list[str]:
         for run, table in zip(runs, stated, strict=True)
     ]
     keys = _unlike(tables)
+    values = [{**(run.meaning or {}), **table} for run, table in zip(runs, tables, strict=True)]
     return [
-        " ".join([run.name, *(f"{key}={_short(table[key])}" for key in keys if key in table)])
-        for run, table in zip(runs, tables, strict=True)
+        " ".join([run.name, *(f"{key}={_short(own[key])}" for key in keys if own.get(key) is not None)])
+        for run, own in zip(runs, values, strict=True)
     ]
 
 

@@ -212,6 +212,10 @@ def test_references_and_bounds_are_shared_and_said(make_record: MakeRecord, seed
             {"tables": {"space": {"layers": {"conv": {"filters": 8, "kernel": 3}}}}},
             "the same search space, .*layers.conv.filters 4, 8, space.limits.parameters 5000, not given",
         ),
+        (
+            {"tables": {"search": {"confirm": 0.3}}},
+            "the same search.confirm, but .* were not given, 0.3; compare runs of one problem, judged alike",
+        ),
     ],
 )
 def test_runs_of_other_problems_are_refused_with_both_values(
@@ -350,10 +354,10 @@ def test_claims_go_as_far_as_the_test_does(arms: Callable[[int], list[Arm]]) -> 
     better, alike = compare(arms(5)).tests[2:]
     assert (better.measure, better.other, better.superiority) == (BEST, "better", 1.0)
     assert better.p == pytest.approx(2 / 252)
-    assert better.p_corrected == pytest.approx(4 / 252)
+    assert better.p_corrected == pytest.approx(8 / 252)  # of two arms and two measures
     assert better.claim == (
         f"{BEST}: 'better' may be claimed to be better than 'first' at 1 evaluation, where a run of it beats "
-        "one of the other with probability 1.00 (n = 5 and 5, p = 0.016, corrected for 2 arms)"
+        "one of the other with probability 1.00 (n = 5 and 5, p = 0.032, corrected for 4 tests)"
     )
     assert alike.claim.startswith(
         f"{BEST}: no difference may be claimed between 'first' and 'alike' at 1 eval"
@@ -364,23 +368,24 @@ def test_claims_go_as_far_as_the_test_does(arms: Callable[[int], list[Arm]]) -> 
 
 
 def test_the_better_of_two_is_named_whichever_stands_first(arms: Callable[[int], list[Arm]]) -> None:
-    first, better, _ = arms(4)
+    first, better, _ = arms(5)
     (_, test) = compare([better, first]).tests
     assert test.superiority == 0
     assert "'better' may be claimed to be better than 'first'" in test.claim
-    assert "with probability 1.00 (n = 4 and 4, p = 0.029)" in test.claim
+    assert "with probability 1.00 (n = 5 and 5, p = 0.016, corrected for 2 tests)" in test.claim
 
 
 def test_too_few_seeds_are_said_to_be_too_few(arms: Callable[[int], list[Arm]]) -> None:
-    """Two comparisons with 3 seeds: 0.1 each, so 0.2 corrected at the least."""
+    """Two arms in two measures with 3 seeds: 0.1 each, so 0.4 corrected at the least."""
     claim = compare(arms(3)).tests[0].claim
     assert claim == (
         "hypervolume: nothing may be claimed of 'better' against 'first', neither a difference nor that "
-        "there is none: with n = 3 and 3, corrected for 2 arms, p cannot fall below 0.2; 5 seeds each could "
+        "there is none: with n = 3 and 3, corrected for 4 tests, p cannot fall below 0.4; 5 seeds each could "
         "show one"
     )
-    assert "p cannot fall below 0.1; 4 seeds" in compare(arms(3)[:2]).tests[0].claim
-    assert "may be claimed to be better" in compare(arms(4)[:2]).tests[0].claim
+    assert "p cannot fall below 0.2; 5 seeds" in compare(arms(3)[:2]).tests[0].claim
+    assert "p cannot fall below 0.057; 5 seeds" in compare(arms(4)[:2]).tests[0].claim
+    assert "may be claimed to be better" in compare(arms(5)[:2]).tests[0].claim
 
 
 def test_what_holds_of_several_arms_and_measures_is_said_once(arms: Callable[[int], list[Arm]]) -> None:
@@ -408,9 +413,9 @@ def test_the_table_says_all_of_it(
     rows = [line.split() for line in lines if line.startswith(("first", "better", "alike"))]
     assert rows[:2] == [
         ["first", "5", "0.42", "[0.41,", "0.43]", "0.52", "[0.51,", "0.53]"],
-        ["better", "5", "0.72", "[0.71,", "0.73]", "0.016", "0.82", "[0.81,", "0.83]", "0.016"],
+        ["better", "5", "0.72", "[0.71,", "0.73]", "0.032", "0.82", "[0.81,", "0.83]", "0.032"],
     ]
-    assert "p: against 'first', Mann-Whitney, two-sided, Holm's correction for 2 arms" in lines
+    assert "p: against 'first', Mann-Whitney, two-sided, Holm's correction for 4 tests" in lines
     assert list(found.claims) == lines[-6:-1]
     assert lines[-1] == "note: something [red]"
 
@@ -424,7 +429,7 @@ def test_the_json_holds_curves_and_tests(arms: Callable[[int], list[Arm]]) -> No
     low, median, high = first["measures"][BEST]["quartiles"]
     assert (low[-1], median[-1], high[-1]) == pytest.approx((0.51, 0.52, 0.53))
     assert len(found["costs"]) == len(median)
-    assert found["tests"][0]["p_corrected"] == pytest.approx(4 / 252)
+    assert found["tests"][0]["p_corrected"] == pytest.approx(8 / 252)
 
 
 def test_the_plot_has_a_line_and_a_band_an_arm_in_each_panel(

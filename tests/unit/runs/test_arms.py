@@ -101,7 +101,7 @@ def test_an_experiment_that_states_a_default_is_in_the_arm_of_one_that_does_not(
     other = written(tmp_path / "other", seed=1, **TINY, search={"window": 9})
     arms = arms_of([silent, said, other])
     assert [folders(arm) for arm in arms] == [["silent", "said"], ["other"]]
-    assert [arm.name for arm in arms] == ["mine", "mine search.window=9"]
+    assert [arm.name for arm in arms] == ["mine search.window=8", "mine search.window=9"]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_an_experiment_that_states_a_default_is_in_the_arm_of_one_that_does_not(
         (
             {"search": {"algorithm": "nsga2", "window": 8}},
             {"search": {"window": 9}},
-            ["mine", "mine search.window=9"],
+            ["mine search.window=8", "mine search.window=9"],
         ),
         (
             {"search": {"algorithm": "tpe", "window": 8}},
@@ -120,16 +120,19 @@ def test_an_experiment_that_states_a_default_is_in_the_arm_of_one_that_does_not(
         (
             {"search": {"algorithm": {"use": "nsga2", "proposals": 32, "local_search": 0.1}}},
             {"training": {"epochs": 3}},
-            ["mine search.algorithm.use=nsga2 search.algorithm.local_search=0.1", "mine training.epochs=3"],
+            [
+                "mine search.algorithm.use=nsga2 search.algorithm.local_search=0.1 training.epochs=10",
+                "mine training.epochs=3",
+            ],
         ),
         (
             {"space": {**TINY["space"], "head": {"dropout": [0.2, 0.1]}}},
             {"space": {**TINY["space"], "head": {"dropout": [0.1, 0.2]}}, "training": {"epochs": 3}},
-            ["mine", "mine training.epochs=3"],
+            ["mine training.epochs=10", "mine training.epochs=3"],
         ),
     ],
 )
-def test_what_means_nothing_is_in_no_name(
+def test_what_means_nothing_is_in_no_name_and_a_default_only_where_another_differs(
     first: dict[str, Any], second: dict[str, Any], names: list[str], written: Write, tmp_path: Path
 ) -> None:
     paths = [written(tmp_path / str(n), **{**TINY, **tables}) for n, tables in enumerate((first, second))]
