@@ -54,9 +54,9 @@ class RankedPopulation:
         self._keep(order, self._size)
         return place in order[: self._size].tolist()
 
-    def keep_front(self) -> None:
-        """Drop all but the front."""
-        self._keep(np.arange(len(self.individuals)), len(self.front))
+    def keep_front(self, most: int) -> None:
+        """Drop all but the front, and of a larger one all but so many, the least crowded."""
+        self._keep(np.arange(len(self.individuals)), min(most, len(self.front)))
 
     def _rank(self) -> None:
         """Rank all, of whom the last is new; tell those whose rank or crowding distance changes."""

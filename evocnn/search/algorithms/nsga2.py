@@ -48,7 +48,8 @@ class SteadyStateNSGA2:
         proposals: Offspring and newcomers among which a surrogate chooses each that is asked; see
             `Surrogate`. 1 for no surrogate: every offspring is asked, and there are no newcomers.
         restart_after: Number of candidates trained in full, one after the other, none of which enters the
-            front, after which the population keeps its front and fills up with newcomers. Not given, never.
+            front, after which the population keeps its front, at most its less crowded half, and fills up
+            with newcomers. Not given, never.
 
     Raises:
         ExperimentError: An option is out of its range.
@@ -131,7 +132,7 @@ class SteadyStateNSGA2:
         self._population.add(replace(migrant, fitness=deepcopy(migrant.fitness)))
 
     def _restart(self) -> None:
-        self._population.keep_front()
+        self._population.keep_front(most=self._size // 2)
         self._n_founders = len(self._population.individuals)
         self._n_stale = 0
 

@@ -122,7 +122,7 @@ def test_an_experiment_that_states_a_default_is_in_the_arm_of_one_that_does_not(
             {"training": {"epochs": 3}},
             [
                 "mine search.algorithm.use=nsga2 search.algorithm.local_search=0.1 training.epochs=10",
-                "mine training.epochs=3",
+                "mine search.algorithm.use=nsga2 search.algorithm.local_search=0.5 training.epochs=3",
             ],
         ),
         (

@@ -146,6 +146,21 @@ def test_a_restart_keeps_the_front_and_fills_up_with_newcomers(toy: Any, breedin
     assert algorithm.ask(14, rng_of(14)).parents  # as many as have left, then offspring
 
 
+def test_a_restart_of_a_population_that_is_all_front_keeps_the_least_crowded_half(
+    toy: Any, breeding: Breeding
+) -> None:
+    algorithm = SteadyStateNSGA2(breeding, toy.OBJECTIVES, SIZE, FULL, proposals=1, restart_after=1)
+    for ticket in range(SIZE):
+        algorithm.ask(ticket, rng_of(ticket))
+    for ticket, value in enumerate((0, 10, 20, 21, 22, 40)):
+        algorithm.tell(ticket, ok(value, -value))
+    algorithm.ask(6, rng_of(6))
+    algorithm.tell(6, ok(-1, -41))
+    assert {one.ticket for one in algorithm._population.individuals} == {0, 1, 5}
+    assert [algorithm.ask(ticket, rng_of(ticket)).parents for ticket in (7, 8, 9)] == [()] * 3
+    assert algorithm.ask(10, rng_of(10)).parents
+
+
 @pytest.mark.parametrize(
     ("form", "options", "complaint"),
     [
