@@ -24,6 +24,7 @@ POPULATION = 8
 MORE_THAN_SIX = 10  # tickets; each that finds nothing new takes many attempts
 FIDELITY = Fidelity(epochs=10, n_images=10)
 SEGMENTS = ("layers", "head", "recipe")
+NOT_SHARED = "keep what is told in the instance, for what lies in the class is shared by all"
 OBJECTIVES = Objectives(
     (
         Objective("validation_accuracy", 1.0, floor=0.2),
@@ -72,7 +73,9 @@ def check_algorithm(
             _Situation("no success", wide, n, failed=1.0),
             _Situation("a space of six genomes", _six_genomes(), min(n, MORE_THAN_SIX), failed=0.2),
         ):
-            beside = replace(situation, name=f"{situation.name}, beside another instance of it")
+            beside = replace(
+                situation, name=f"{situation.name}, beside another instance of it", remedy=NOT_SHARED
+            )
             alone, again = _Trial(choice, situation, seed), _Trial(choice, beside, seed)
             seed_everything(1)
             deque(alone.steps(), maxlen=0)
@@ -86,8 +89,7 @@ def check_algorithm(
                     beside,
                     "ask the same again where it is told the same",
                     f"{one}, then {other}",
-                    "draw from the rng of ask, keep what is told in the instance, for what lies in the class "
-                    "is shared by all, and sort a set before use",
+                    f"draw from the rng of ask, {NOT_SHARED}, and sort a set before use",
                 )
 
 
@@ -102,6 +104,7 @@ class _Situation:
         window: Tickets in flight.
         failed: Share of evaluations that fail.
         rejected: Share of offspring that are rejected.
+        remedy: What to do where a call raises.
     """
 
     name: str
@@ -110,6 +113,7 @@ class _Situation:
     window: int = 5
     failed: float = 0.0
     rejected: float = 0.0
+    remedy: str = "correct it"
 
 
 @dataclass
@@ -218,7 +222,7 @@ class _Trial:
             result = function(*arguments)
         except Exception as error:  # noqa: BLE001 - whatever the user's code raises
             value = f"{type(error).__name__}: {error}, raised after {self.log[-1:]}"
-            self._refuse(f"take every call of {function.__name__}", value, "correct it", cause=error)
+            self._refuse(f"take every call of {function.__name__}", value, self.situation.remedy, cause=error)
         if drawn := moved(states):
             self._refuse("draw from rng alone", f"drawn from {drawn}", "call rng's methods")
         return result
@@ -238,10 +242,17 @@ def _refuse(
 
 
 def _line(candidate: Candidate) -> str:
-    """Return a candidate in a line."""
-    request = candidate.request
-    origin = f" of {list(candidate.parents)}" if candidate.parents else ""
-    return f"{request.genome.text!r} to epoch {request.fidelity.stop}, replicate {request.replicate}{origin}"
+    """Return a candidate in a line, with all that a repetition must repeat."""
+    request, fidelity = candidate.request, candidate.request.fidelity
+    told = (
+        f"to epoch {fidelity.stop} of {fidelity.epochs} on {fidelity.n_images} images",
+        f"replicate {request.replicate}",
+        *([f"of {list(candidate.parents)} by {list(candidate.operators)}"] if candidate.parents else []),
+        *([f"continuing {request.continues}"] if request.continues is not None else []),
+        *([f"with weights of {request.donor}"] if request.donor is not None else []),
+        *(["saving its state"] if request.saves_state else []),
+    )
+    return f"{request.genome.text!r} {', '.join(told)}"
 
 
 def _share(*parts: str) -> float:

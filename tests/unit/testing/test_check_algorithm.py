@@ -115,6 +115,32 @@ class KeepsCandidatesInTheClass(Plain):
         self.last = self.shared.pop(ticket, None)
 
 
+class PopsOutOfTheClass(KeepsCandidatesInTheClass):
+    """Expects to find there what it asked."""
+
+    shared: ClassVar[dict[int, Candidate]] = {}
+
+    def tell(self, ticket: int, evaluation: Evaluation) -> None:
+        """Take the candidate out of the dictionary."""
+        self.last = self.shared.pop(ticket)
+
+
+class TrainsEachInstanceOnMore(Plain):
+    """Asks for more images with each instance there was."""
+
+    n_instances = 0
+
+    def __init__(self, breeding: Breeding) -> None:
+        super().__init__(breeding)
+        type(self).n_instances += 1
+
+    def ask(self, ticket: int, rng: np.random.Generator) -> Any:
+        """Return a founder."""
+        candidate = super().ask(ticket, rng)
+        fidelity = replace(candidate.request.fidelity, n_images=self.n_instances)
+        return replace(candidate, request=replace(candidate.request, fidelity=fidelity))
+
+
 class WaitsForever(Plain):
     """Never answers after the third ticket."""
 
@@ -254,6 +280,8 @@ def test_a_plain_algorithm_conforms() -> None:
         (DrawsGlobally, "must draw from rng alone, but it was drawn from Python's random"),
         (SharesBetweenInstances, "must ask the same again where it is told the same"),
         (KeepsCandidatesInTheClass, "must ask the same again.*beside another instance.*the class is shared"),
+        (PopsOutOfTheClass, "must take every call of tell, but it was KeyError.*; keep what is told"),
+        (TrainsEachInstanceOnMore, "must ask the same again.* on 1 images.* on 2 images"),
         (WaitsForever, "must answer once all it asked has been told, but it was None"),
         (AnswersGenomes, "must answer with a Candidate"),
         (AsksUnrepaired, "must ask for repaired genomes"),
