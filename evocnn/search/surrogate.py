@@ -38,7 +38,8 @@ class Surrogate:
     losses would add.
 
     Some offspring are asked without it. While these have widened the front more than those that it chose,
-    it chooses few.
+    it chooses few: a quarter, for it is to be seen when it pays again. Each counts once, at the first rung
+    where it is judged, with the front of that rung.
 
     Args:
         describe: From a genome to numbers, by the same names for each; `Space.describe`.

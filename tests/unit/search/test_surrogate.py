@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evocnn.evaluation import Fitness, Individual, Objective, Objectives
-from evocnn.search.surrogate import LEAST_GAINS, LEAST_TOLD, MOST_TOLD, TRUSTED, Surrogate
+from evocnn.search.surrogate import GREEDY, LEAST_GAINS, LEAST_TOLD, MOST_TOLD, TRUSTED, Surrogate
 
 SPACE_BITS = 8
 
@@ -67,6 +67,18 @@ def test_of_two_alike_the_one_unlike_those_in_flight_is_proposed(toy: SimpleName
     first = surrogate.choose(offspring)
     again = surrogate.choose([offspring[first], toy.Bits("00000000" if first == 0 else "11111111")])
     assert again == 1
+
+
+def test_each_third_proposal_goes_by_what_is_expected_alone(
+    toy: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is surely a little better than the best; the other perhaps much better, perhaps much worse."""
+    surrogate = taught(toy, lambda text: (text.count("1"),))
+    best = max(text.count("1") for text in texts(40))
+    predicted = -best + np.array([[-0.5], [0.0]]), np.array([[0.0], [5.0]])
+    monkeypatch.setattr(surrogate, "_predicted", lambda _: predicted)
+    offspring = [toy.Bits(text) for text in unseen(2)]
+    assert [surrogate.choose(offspring) for _ in range(GREEDY)] == [1, 1, 0]
 
 
 def test_a_share_of_the_training_is_told_from_the_whole(toy: SimpleNamespace) -> None:
