@@ -80,6 +80,9 @@ class AlgorithmChoice:
                 "correct them"
             )
             raise ExperimentError(message) from error
+        except ExperimentError as error:
+            message = f"algorithm '{self.name}': {error}"
+            raise ExperimentError(message) from error
         lacking = [name for name in METHODS if not callable(getattr(algorithm, name, None))]
         if lacking:
             message = (

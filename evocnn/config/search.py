@@ -20,13 +20,13 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 def parse_budget(value: object) -> Budget:
-    """Return a budget: `200` evaluations, `500 epochs`, or `90s`, `10m`, `2h` of time.
+    """Return a budget: `200` or `200 evaluations`, `500 epochs`, or `90s`, `10m`, `2h` of time.
 
     Raises:
         ExperimentError: The value is none of these.
     """
     text = str(value).strip() if type(value) in (int, str) else ""
-    match = re.fullmatch(r"(\d{1,9})([smh]| epochs|)", text)
+    match = re.fullmatch(r"(\d{1,9})([smh]| epochs| evaluations|)", text)
     if not match or int(match[1]) < 1:
         message = (
             f"a budget must be a number of evaluations, of epochs or a time, but it was {value!r}; write "
@@ -34,9 +34,9 @@ def parse_budget(value: object) -> Budget:
         )
         raise ExperimentError(message)
     amount, unit = int(match[1]), match[2].strip()
-    if unit == "epochs":
-        return Budget(epochs=amount)
-    return Budget(seconds=float(amount * _UNITS[unit])) if unit else Budget(evaluations=amount)
+    if unit in _UNITS:
+        return Budget(seconds=float(amount * _UNITS[unit]))
+    return Budget(epochs=amount) if unit == "epochs" else Budget(evaluations=amount)
 
 
 def _rungs(value: object) -> object:

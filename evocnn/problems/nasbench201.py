@@ -45,7 +45,7 @@ _LATENCY = "latency_ms_"
 _TESTS = {12: "test12_cifar10", 200: "test200_cifar10"}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CellTable:
     """What was measured of every cell, as an evaluator.
 

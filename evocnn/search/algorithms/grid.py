@@ -49,8 +49,8 @@ class Grid:
         if n_combinations > limit:
             message = (
                 f"a grid must hold at most {limit:,} combinations, but it held about "
-                f"{_counted(n_combinations)}; give fewer alleles, hold segments, lower limits.depth, or "
-                "raise the grid's limit"
+                f"{_counted(n_combinations)}; give fewer alleles or less depth, hold segments, or "
+                "allow as many: { use = 'grid', limit = N }"
             )
             raise ExperimentError(message)
         self._n_combinations = n_combinations

@@ -47,7 +47,7 @@ class MapElites:
         widths: Mapping[str, float] = WIDTHS,
     ) -> None:
         if not widths or min(widths.values()) <= 0:
-            message = f"widths of a grid must be above 0, but they were {dict(widths)}; correct them"
+            message = f"widths of map-elites must be above 0, but they were {dict(widths)}; correct them"
             raise ExperimentError(message)
         self._breeding = breeding
         self._objectives = objectives
@@ -93,7 +93,7 @@ class MapElites:
     def _cell(self, described: Mapping[str, float]) -> Cell:
         for name in self._widths:
             if name not in described:
-                hint = did_you_mean(name, described) or "; correct it"
+                hint = did_you_mean(name, described) or "; give widths = { NAME = WIDTH } with other names"
                 message = (
                     f"a width of map-elites must belong to one of {sorted(described)}, but it was for "
                     f"'{name}'{hint}"

@@ -1,9 +1,10 @@
 """The classic genetic algorithm of one objective: (mu + lambda) on a weighted sum."""
 
-from evocnn.evaluation import Objectives
+from evocnn.evaluation import Objective, Objectives
 from evocnn.operators import select_weighted_sum
 from evocnn.search.algorithms.generational import Generational
 from evocnn.search.breeding import Breeding
+from evocnn.search.budget import Budget
 from evocnn.search.rungs import Rungs
 
 
@@ -27,3 +28,25 @@ class WeightedSum(Generational):
         self, breeding: Breeding, objectives: Objectives, population: int, rungs: Rungs | None = None
     ) -> None:
         super().__init__(breeding, objectives, population, rungs, select_weighted_sum)
+
+    def plan(self, budget: Budget) -> str:
+        """Return what is summed: its weights decide everything."""
+        del budget
+        terms = " ".join(map(_term, self._objectives.items)).removeprefix("+ ")
+        return f"weighted-sum: seeks the largest {terms}, by the weights of [objectives]"
+
+    def outcome(self) -> str:
+        """Return which network has the largest sum."""
+        told = [one for one in self._found() if self._asked[one.ticket].request.fidelity.is_full]
+        found = select_weighted_sum([*self._survivors, *told], 1)
+        if not found:
+            return "weighted-sum: no network was trained in full"
+        (best,) = found
+        return f"weighted-sum: ticket {best.ticket} has the largest, {sum(best.fitness.wvalues):.4g}"
+
+
+def _term(objective: Objective) -> str:
+    """Return an objective as a summand, such as `- 0.1 log10(parameters)`."""
+    factor = "" if abs(objective.weight) == 1 else f"{abs(objective.weight):g} "
+    value = f"log10({objective.name})" if objective.log else objective.name
+    return f"{'+' if objective.weight > 0 else '-'} {factor}{value}"

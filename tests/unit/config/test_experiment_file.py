@@ -209,6 +209,7 @@ def test_a_mistake_of_the_file_keeps_its_line_beside_settings(write: Write, expe
         (1, Budget(evaluations=1)),
         (200, Budget(evaluations=200)),
         ("200", Budget(evaluations=200)),
+        ("200 evaluations", Budget(evaluations=200)),
         (" 90s ", Budget(seconds=90.0)),
         ("10m", Budget(seconds=600.0)),
         ("2h", Budget(seconds=7200.0)),

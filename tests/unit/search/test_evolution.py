@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from evocnn.errors import ExperimentError
-from evocnn.evaluation import Evaluation, Status
+from evocnn.evaluation import Evaluation, Objective, Objectives, Status
 from evocnn.search import (
     NSGA3,
     AgingEvolution,
     Breeding,
+    Budget,
     Islands,
     MapElites,
     Rungs,
@@ -167,8 +168,8 @@ def test_a_restart_of_a_population_that_is_all_front_keeps_the_least_crowded_hal
         (SteadyStateNSGA2, {"local_search": 1.5}, "local_search must lie within 0 and 1, but it was 1.5"),
         (SteadyStateNSGA2, {"restart_after": 0}, "restart_after must be at least 1, but it was 0"),
         (AgingEvolution, {"sample": 0}, "sample must be at least 1, but it was 0"),
-        (MapElites, {"widths": {"depth": 0}}, "widths of a grid must be above 0"),
-        (MapElites, {"widths": {}}, "widths of a grid must be above 0"),
+        (MapElites, {"widths": {"depth": 0}}, "widths of map-elites must be above 0"),
+        (MapElites, {"widths": {}}, "widths of map-elites must be above 0"),
         (Islands, {"n_islands": 4}, "at least 2 individuals for each of 4 islands, but it was 6"),
         (Islands, {"n_islands": 0}, "must be at least 1, but they were 0 and 25"),
         (Islands, {"n_islands": 2, "migrate_every": 0}, "must be at least 1, but they were 2 and 0"),
@@ -212,3 +213,21 @@ def test_nothing_is_asked_twice_while_the_space_has_others(
     algorithm = form(Breeding(space, toy.BitVariation(), toy.FIDELITY), toy.OBJECTIVES, 12, **options)
     outcome = toy.search(new_journal(), algorithm, space=space, evaluations=120, window=16)
     assert len({record.text for record in outcome.records}) == len(outcome.records) == 120
+
+
+def test_weighted_sum_says_what_it_sums_and_which_network_has_the_most(breeding: Breeding) -> None:
+    objectives = Objectives((Objective("ones", 1.0), Objective("zeros", -0.1, log=True)))
+    algorithm = WeightedSum(breeding, objectives, SIZE, FULL)
+    assert algorithm.plan(Budget()) == (
+        "weighted-sum: seeks the largest ones - 0.1 log10(zeros), by the weights of [objectives]"
+    )
+    assert algorithm.outcome() == "weighted-sum: no network was trained in full"
+    for ticket in range(SIZE):
+        algorithm.ask(ticket, rng_of(ticket))
+    for ticket, found in enumerate([(3, 10), (5, 1000), (4, 100), (1, 1), (1, 1), (1, 1)]):
+        algorithm.tell(ticket, ok(*found))
+    assert algorithm.outcome() == "weighted-sum: ticket 1 has the largest, 4.7"
+    algorithm.ask(SIZE, rng_of(SIZE))
+    algorithm.ask(SIZE + 1, rng_of(SIZE + 1))
+    algorithm.tell(SIZE + 1, ok(6, 1))
+    assert algorithm.outcome() == f"weighted-sum: ticket {SIZE + 1} has the largest, 6"
