@@ -143,6 +143,7 @@ def report(arms: list[Arm], comparison: Comparison, setting: Setting, runs: Path
     tables = "\n\n".join(section(comparison, measure) for measure in comparison.measures)
     costs = "\n".join(cost_row(arm) for arm in arms)
     n_validation = round(VALIDATION * setting.images)
+    commits = sorted({run.manifest["environment"]["commit"] for arm in arms for run in arm.runs})
     return f"""# The default against its controls at equal epochs
 
 Fashion-MNIST, {setting.images - n_validation:,} training and {n_validation:,} validation images, the space of
@@ -175,7 +176,8 @@ Medians over seeds; minutes of training are those of all workers together.
 
 Command: `evocnn reproduce benchmarks/fashion_mnist_equal_budget`
 Machine: {where["processor"]}, {where["cores"]} cores, load average at the end {os.getloadavg()[0]:.1f};
-Python {where["python"]}, torch {where["torch"]}, commit {where["commit"]}.
+Python {where["python"]}, torch {where["torch"]}, commits of the runs:
+{", ".join(commits)}.
 """
 
 
