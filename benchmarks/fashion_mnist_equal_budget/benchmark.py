@@ -196,7 +196,9 @@ def study(asked: Asked) -> Mapping[str, Figure]:
     asked.write("results.md", report(arms, comparison, setting, asked.runs).splitlines())
     plot_comparison(comparison, asked.out / "climb.svg")
     return {
-        f"{arm.name}.{measure}": Figure(float(arm.curves[measure].quartiles[1, -1]), tolerance)
+        f"{arm.name}.{measure}".replace(" ", "_"): Figure(
+            float(arm.curves[measure].quartiles[1, -1]), tolerance
+        )
         for arm in comparison.arms
         for measure, tolerance in zip(comparison.measures, (0.3, 0.05), strict=True)
     }
