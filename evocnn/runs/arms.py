@@ -125,11 +125,17 @@ def _described(runs: list[Run]) -> list[str]:
         for run, table in zip(runs, stated, strict=True)
     ]
     keys = _unlike(tables)
-    values = [{**(run.meaning or {}), **table} for run, table in zip(runs, tables, strict=True)]
+    values = [{**_meant(run), **table} for run, table in zip(runs, tables, strict=True)]
     return [
         " ".join([run.name, *(f"{key}={_short(own[key])}" for key in keys if own.get(key) is not None)])
         for run, own in zip(runs, values, strict=True)
     ]
+
+
+def _meant(run: Run) -> dict[str, Any]:
+    """Return what a run means, with the name of what has options also where a name alone would stand."""
+    meant = run.meaning or {}
+    return {**{key.removesuffix(".use"): value for key, value in meant.items()}, **meant}
 
 
 def _telling(run: Run, stated: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -112,6 +112,7 @@ def test_an_experiment_that_states_a_default_is_in_the_arm_of_one_that_does_not(
             {"search": {"window": 9}},
             ["mine search.window=8", "mine search.window=9"],
         ),
+        ({}, {"search": {"algorithm": "tpe"}}, ["mine search.algorithm=nsga2", "mine search.algorithm=tpe"]),
         (
             {"search": {"algorithm": "tpe", "window": 8}},
             {"search": {"algorithm": "random"}},
@@ -145,7 +146,7 @@ def test_arms_of_which_one_cannot_be_made_again_differ_in_what_they_state(
     made = written(tmp_path / "made", **TINY, search={"window": 8})
     gone = written(tmp_path / "gone", **TINY, search={"algorithm": "gone"})
     arms = arms_of([made, gone])
-    assert [arm.name for arm in arms] == ["mine", "mine search.algorithm=gone"]
+    assert [arm.name for arm in arms] == ["mine search.algorithm=nsga2", "mine search.algorithm=gone"]
     assert differing([arm.runs[0] for arm in arms]) == {
         "search.window": [8, None],
         "search.algorithm": [None, "gone"],
