@@ -40,3 +40,9 @@ def test_an_experiment_without_them_is_refused_as_it_is_read(tmp_path: Path) -> 
 
 def test_what_is_given_suffices() -> None:
     assert algorithm_named({"use": Own, "pace": 2}, None).options == {"pace": 2}
+
+
+def test_a_mistake_in_an_option_names_the_algorithm() -> None:
+    choice = algorithm_named({"use": "aging", "sample": 0}, None)
+    with pytest.raises(ExperimentError, match="algorithm 'aging': sample must be at least 1, but it was 0"):
+        choice.made(breeding=None, objectives=None, population=8)
