@@ -2,10 +2,12 @@
 
     evocnn reproduce experiments/what-matters [--quick] [--data FOLDER]
 
-A plain network of three convolutions is trained with five seeds, then again with one thing changed: a field
+A plain network of three convolutions is trained with 15 seeds, then with five and one thing changed: a field
 of its recipe, its head or its layers, or a kind of layer. The effect of a change is the difference between
-the mean validation accuracies; its interval is Welch's, at 95 %. Nothing is said of changes together, nor of
-other networks. Whatever is trained is kept, run by run.
+the mean validation accuracies; its interval is Welch's, at 95 %, its p is corrected for all changes by Holm.
+Blocks are held against plain layers of the same depth, too, and what may need a long training is tried in
+one, against the base trained as long. Nothing is said of other changes together, nor of other networks.
+Whatever is trained is kept, run by run.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +20,12 @@ from matplotlib.figure import Figure as Picture
 from scipy.stats import ttest_ind
 
 from evocnn.cli.study import Asked, kept_run, perform
+from evocnn.cli.tested import made_on
 from evocnn.config import Experiment, load_experiment
 from evocnn.report.colours import BLUE, GREY
 from evocnn.report.figures import Figure
 from evocnn.report.picture import write_picture
+from evocnn.report.rank_test import holm
 from evocnn.report.sweep import sweep_of
 
 HERE = Path(__file__).parent
@@ -31,14 +35,18 @@ HEAD = "gap"
 RECIPE = "sgd lr=.05 wd=.0005 batch=64"
 BASE = f"{LAYERS} | {HEAD} | {RECIPE}"
 EPOCHS = "training.epochs"
+LONG, QUICK_LONG = 32, 4  # epochs, among those that are varied
 SEEDS, QUICK_SEEDS = 5, 2
+BASE_SEEDS, QUICK_BASE_SEEDS = 15, 3  # of what all changes are held against
+CERTAIN = 0.05
+LINEAR = 2  # points of accuracy that the chart shows alike
 QUICK = ["data.images=1200", "training.epochs=2"]
 
 # Fields, with the values that they take beside the base's own.
 SWEEPS: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "learning rate": {"recipe.learning_rate": [0.005, 0.02, 0.2, 0.5]},
     "batch size": {"recipe.batch_size": [16, 32, 128, 256]},
-    "epochs": {EPOCHS: [4, 16, 32]},
+    "epochs": {EPOCHS: [4, 16, LONG]},  # the quick form: 1, QUICK_LONG
     "kernel size": {"conv.kernel": [1, 5, 7]},
     "schedule": {"recipe.schedule": ["constant", "step", "exponential", "restarts", "cyclical", "one-cycle"]},
     "initialization": {"recipe.initialization": ["he", "xavier", "orthogonal"]},
@@ -56,6 +64,10 @@ SWEEPS: Mapping[str, Mapping[str, Sequence[Any]]] = {
 }
 # Changes that no single field makes.
 VARIANTS: Mapping[str, Mapping[str, str]] = {
+    "batch size and rate": {
+        "16 at .0125": f"{LAYERS} | {HEAD} | sgd lr=.0125 wd=.0005 batch=16",
+        "256 at .2": f"{LAYERS} | {HEAD} | sgd lr=.2 wd=.0005 batch=256",
+    },
     "filters": {
         "a half": f"conv8k3 · pool · conv16k3 · pool · conv32k3 | {HEAD} | {RECIPE}",
         "twice": f"conv32k3 · pool · conv64k3 · pool · conv128k3 | {HEAD} | {RECIPE}",
@@ -80,6 +92,13 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
         "links": f"{STEM}conv32k3 · link1 concat · pool · conv64k3 · link1 concat | {HEAD} | {RECIPE}",
     },
 }
+SAME_DEPTH = ("residual blocks", "bottlenecks")  # as two convolutions more, at least
+# What may pay in a long training only.
+LONG_VARIANTS = {
+    "flip 0.5": f"{LAYERS} | {HEAD} | {RECIPE} flip=.5",
+    "shift 0.05": f"{LAYERS} | {HEAD} | {RECIPE} shift=.05",
+    "dropout 0.2": f"{LAYERS} | {HEAD} drop.2 | {RECIPE}",
+}
 
 
 @dataclass(frozen=True)
@@ -89,14 +108,16 @@ class Effect:
     Attributes:
         factor: What was varied, as `batch size`.
         level: The value, as `16`.
-        accuracies: Validation accuracy of each training that did not fail.
+        accuracies: Validation accuracy of each training that did not fail, at least two.
         base: The same without the change.
+        n_failed: How many trainings failed.
     """
 
     factor: str
     level: str
     accuracies: tuple[float, ...]
     base: tuple[float, ...]
+    n_failed: int = 0
 
     @property
     def size(self) -> float:
@@ -109,63 +130,93 @@ class Effect:
         found = ttest_ind(self.accuracies, self.base, equal_var=False).confidence_interval(0.95)
         return float(found.low), float(found.high)
 
+    @property
+    def p(self) -> float:
+        """How often chance alone makes a difference as large, by the same test."""
+        return float(ttest_ind(self.accuracies, self.base, equal_var=False).pvalue)
+
 
 def study(asked: Asked) -> Mapping[str, Figure]:
     """Train whatever is missing; return the effects."""
-    base = dict(trained(asked, "base", {EPOCHS: [base_epochs(asked)]}, BASE))
-    accuracies = next(iter(base.values()))
-    effects = [
-        Effect(factor, level, found, accuracies)
-        for factor, level, found in changes(asked)
-        if len(found) > 1  # one that failed has no spread
+    n_base = QUICK_BASE_SEEDS if asked.is_quick else BASE_SEEDS
+    base = trained_once(asked, "base", BASE, seeds=n_base)
+    n_seeds = QUICK_SEEDS if asked.is_quick else SEEDS
+    found = [
+        Effect(factor, level, own, against, n_seeds - len(own))
+        for factor, level, own, against in changes(asked, base)
     ]
+    effects = [one for one in found if len(one.accuracies) > 1]
     draw(effects, asked)
-    asked.write("results.md", table(effects, accuracies, asked))
+    asked.write("results.md", table(found, effects, base, asked))
     tolerance = 0.15 if asked.is_quick else 0.02
-    figures = {"base.validation_accuracy": Figure(fmean(accuracies), tolerance, is_exact=True)}
-    figures["base.standard_deviation"] = Figure(stdev(accuracies), tolerance, is_exact=True)
+    figures = {"base.validation_accuracy": Figure(fmean(base), tolerance, is_exact=True)}
+    figures["base.standard_deviation"] = Figure(stdev(base), tolerance, is_exact=True)
     for effect in effects:
         name = f"{effect.factor}.{effect.level}".replace(" ", "_")
         figures[name] = Figure(effect.size, tolerance, is_exact=True)
     return figures
 
 
-def changes(asked: Asked) -> Iterator[tuple[str, str, tuple[float, ...]]]:
-    """Yield factor, level and accuracies of each change, trained now or before."""
+Accuracies = tuple[float, ...]  # of the trainings that did not fail
+
+
+def changes(asked: Asked, base: Accuracies) -> Iterator[tuple[str, str, Accuracies, Accuracies]]:
+    """Yield factor, level and accuracies of each change and of what it is held against."""
+    long = QUICK_LONG if asked.is_quick else LONG
+    swept: dict[str, Accuracies] = {}
     for factor, sweeps in SWEEPS.items():
         for gene, values in sweeps.items():
-            wanted = [1, 4] if asked.is_quick and gene == EPOCHS else values
+            wanted = [1, QUICK_LONG] if asked.is_quick and gene == EPOCHS else values
             prefix = f"{gene.partition('.')[2]} " if len(sweeps) > 1 else ""
-            for level, found in trained(asked, gene, {gene: wanted}, BASE):
-                yield factor, f"{prefix}{level}", found
-    for factor, variants in VARIANTS.items():
-        for name, text in variants.items():
-            for _, found in trained(asked, f"{factor} {name}", {EPOCHS: [base_epochs(asked)]}, text):
-                yield factor, name, found
+            for level, found in trained(asked, gene, {gene: wanted}, BASE).items():
+                swept[f"{gene} {level}"] = found
+                yield factor, f"{prefix}{level}", found, base
+    varied = {
+        (factor, name): trained_once(asked, f"{factor} {name}", text)
+        for factor, variants in VARIANTS.items()
+        for name, text in variants.items()
+    }
+    for (factor, name), found in varied.items():
+        yield factor, name, found, base
+    plain = "2 convolutions more"
+    for name in SAME_DEPTH:
+        yield f"against {plain}", name, varied["blocks", name], varied["blocks", plain]
+    for name, text in LONG_VARIANTS.items():
+        found = trained_once(asked, f"long {name}", text, epochs=long)
+        yield f"in {long} epochs", name, found, swept[f"{EPOCHS} {long}"]
+
+
+def trained_once(
+    asked: Asked, name: str, text: str, epochs: int | None = None, seeds: int | None = None
+) -> Accuracies:
+    """Return the accuracies of a network, trained now or before."""
+    wanted = epochs or experiment_of(asked).training.epochs
+    (found,) = trained(asked, name, {EPOCHS: [wanted]}, text, seeds).values()
+    return found
 
 
 def trained(
-    asked: Asked, name: str, sweep: Mapping[str, Sequence[Any]], text: str
-) -> list[tuple[str, tuple[float, ...]]]:
-    """Return the accuracies of a network at each value of one field, trained now or before."""
+    asked: Asked, name: str, sweep: Mapping[str, Sequence[Any]], text: str, seeds: int | None = None
+) -> dict[str, Accuracies]:
+    """Return the accuracies of a network by the values of one field, trained now or before."""
     ((gene, values),) = sweep.items()
     experiment = experiment_of(asked)
-    seeds = QUICK_SEEDS if asked.is_quick else SEEDS
+    n_seeds = seeds or (QUICK_SEEDS if asked.is_quick else SEEDS)
     algorithm = {
         "use": "gene-sweep",
         "gene": gene,
         "values": list(values),
-        "seeds": seeds,
+        "seeds": n_seeds,
         "chromosome": text,
     }
-    tables = experiment.tables | {"search": {"algorithm": algorithm, "budget": len(values) * seeds}}
+    tables = experiment.tables | {"search": {"algorithm": algorithm, "budget": len(values) * n_seeds}}
     run = kept_run(
         Experiment.from_dict(tables, folder=HERE),
         asked.runs / name.replace(" ", "-"),
         asked.data_of("fashion-mnist"),
         asked.workers,
     )
-    return [(str(point.value), point.found["validation_accuracy"]) for point in sweep_of(run).points]
+    return {str(point.value): point.found["validation_accuracy"] for point in sweep_of(run).points}
 
 
 def experiment_of(asked: Asked) -> Experiment:
@@ -173,38 +224,41 @@ def experiment_of(asked: Asked) -> Experiment:
     return load_experiment(HERE / "experiment.toml", QUICK if asked.is_quick else [])
 
 
-def base_epochs(asked: Asked) -> int:
-    """Return the epochs of a training where they are not what is varied."""
-    return experiment_of(asked).training.epochs
-
-
 def draw(effects: Sequence[Effect], asked: Asked) -> None:
     """Draw all effects with their intervals, a dot a training."""
     picture = Picture(figsize=(9, 0.24 * len(effects) + 1.5), layout="constrained")
     axes = picture.add_subplot()
     labels, row, before = [], 0, None
-    for effect in effects:
+    for effect, p in zip(effects, holm([one.p for one in effects]), strict=True):
         row += 1 if before in (None, effect.factor) else 2
         before = effect.factor
         low, high = effect.interval
         axes.plot([100 * low, 100 * high], [row, row], color=BLUE, linewidth=2)
         dots = [100 * (one - fmean(effect.base)) for one in effect.accuracies]
         axes.plot(dots, [row] * len(dots), "o", color=GREY, markersize=3)
-        axes.plot(100 * effect.size, row, "o", color=BLUE, markersize=6)
+        filled = BLUE if p < CERTAIN else "white"
+        axes.plot(100 * effect.size, row, "o", color=BLUE, markerfacecolor=filled, markersize=6)
         labels.append((row, f"{effect.factor}: {effect.level}"))
     axes.axvline(0, color=GREY, linewidth=1)
     axes.set_yticks(*zip(*labels, strict=True), fontsize=8)
     axes.set_ylim(row + 1, 0)
     reach = 110 * max(abs(one - fmean(effect.base)) for effect in effects for one in effect.accuracies)
+    axes.set_xscale("symlog", linthresh=LINEAR, linscale=2)
+    ticks = [0.5, 1, 2, 5, 10, 20, 50]
+    axes.set_xticks([*(-tick for tick in ticks), 0, *ticks])
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlim(-reach, reach)
-    axes.set_xlabel("change of validation accuracy against the base, points")
-    axes.set_title(f"{BASE}\na dot a training; bars: 95 % intervals of the mean's difference", fontsize=9)
+    axes.set_xlabel(f"change of validation accuracy, points; beyond {LINEAR} on a logarithmic scale")
+    explained = "a dot a training; bars: 95 % intervals of the mean's difference; filled: p < .05 by Holm"
+    axes.set_title(f"{BASE}\n{explained}", fontsize=9)
     axes.grid(axis="x", alpha=0.25, color=GREY)
     write_picture(picture, asked.out / "effects.png")
 
 
-def table(effects: Sequence[Effect], base: Sequence[float], asked: Asked) -> list[str]:
-    """Return the effects as Markdown, factor by factor."""
+def table(
+    found: Sequence[Effect], effects: Sequence[Effect], base: Sequence[float], asked: Asked
+) -> list[str]:
+    """Return the effects as Markdown, and the changes that have none since trainings failed."""
     settings = experiment_of(asked)
     about = (
         f"Base: `{BASE}`, {settings.data.images:,} images, {settings.training.epochs} epochs: "
@@ -212,11 +266,17 @@ def table(effects: Sequence[Effect], base: Sequence[float], asked: Asked) -> lis
     )
     rows = [
         f"| {one.factor} | {one.level} | {one.size:+.4f} | {one.interval[0]:+.4f} to {one.interval[1]:+.4f} "
-        f"| {stdev(one.accuracies):.4f} | {len(one.accuracies)} |"
-        for one in effects
+        f"| {p:.2g} | {stdev(one.accuracies):.4f} | {len(one.accuracies)} | {one.n_failed} |"
+        for one, p in zip(effects, holm([one.p for one in effects]), strict=True)
     ]
-    titles = "| varied | to | change | 95 % interval | standard deviation | n |"
-    return ["# Effects on validation accuracy", "", about, "", titles, "|---|---|---|---|---|---|", *rows]
+    titles = "| varied | to | change | 95 % interval | p, Holm | standard deviation | n | failed |"
+    lines = "|---|---|---|---|---|---|---|---|"
+    lost = [
+        f"- {one.factor}, {one.level}: {one.n_failed} trainings failed, too many to compare"
+        for one in found
+        if one not in effects
+    ]
+    return ["# Effects on validation accuracy", "", about, "", titles, lines, *rows, "", *lost, "", made_on()]
 
 
 if __name__ == "__main__":
