@@ -13,6 +13,7 @@ from evocnn.deploy.terms import full_training, terms_of
 from evocnn.report.figures import Figure
 from evocnn.report.front_table import escaped
 from evocnn.runs import Run, Workers
+from evocnn.runs.pick import pick
 from evocnn.store import Record, environment
 
 
@@ -41,6 +42,19 @@ class Tested:
     interval: tuple[float, float]
     seconds: float
     overlap: str
+
+
+def best_up_to(run: Run, ceilings: Sequence[int]) -> dict[str, Record]:
+    """Return the best network of a run up to each number of parameters, by name; one may serve several.
+
+    Args:
+        run: The run.
+        ceilings: Parameters at most; the network of 20000 is `at_most_20000`.
+
+    Raises:
+        ExperimentError: No network is as small.
+    """
+    return {f"at_most_{ceiling}": pick(run, f"parameters<={ceiling}") for ceiling in ceilings}
 
 
 def models_of(

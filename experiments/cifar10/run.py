@@ -3,8 +3,8 @@
     evocnn reproduce experiments/cifar10 [--quick] [--data FOLDER]
 
 The best network found of at most 300,000 and of 100,000 parameters is trained in full on all 50,000 training
-images and tested once. It shows what evocnn finds in the time, not whether the aim of the form for a GPU can
-be met: that one, gpu.toml, has another space, longer trainings and no script.
+images and tested once. It shows what evocnn finds in the time, not whether the aim of experiments/cifar10-gpu
+can be met: that one has another space and longer trainings.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,11 @@ from pathlib import Path
 
 from evocnn.cli.search_study import search_figures
 from evocnn.cli.study import Asked, kept_run, perform
-from evocnn.cli.tested import tested_figures, tested_in_full, tested_lines
+from evocnn.cli.tested import best_up_to, tested_figures, tested_in_full, tested_lines
 from evocnn.config import load_experiment
 from evocnn.report.figures import Figure
 from evocnn.report.front_plot import plot_front
 from evocnn.report.front_table import front_markdown
-from evocnn.runs.pick import pick
 
 FILE = Path(__file__).parent / "experiment.toml"
 CEILINGS = (300_000, 100_000)
@@ -38,14 +37,9 @@ def study(asked: Asked) -> Mapping[str, Figure]:
     data = asked.data_of("cifar10")
     experiment = load_experiment(FILE, QUICK if asked.is_quick else [])
     run = kept_run(experiment, asked.runs / "search", data, asked.workers)
-    picked = {f"at_most_{ceiling}": pick(run, f"parameters<={ceiling}") for ceiling in CEILINGS}
-    chosen = {
-        record.ticket: (name, record) for name, record in picked.items()
-    }  # the lower name of one for two
+    chosen = best_up_to(run, CEILINGS)
     epochs = QUICK_EPOCHS if asked.is_quick else EPOCHS
-    tested = tested_in_full(
-        run, dict(chosen.values()), data, asked.workers, epochs, all_data=not asked.is_quick
-    )
+    tested = tested_in_full(run, chosen, data, asked.workers, epochs, all_data=not asked.is_quick)
     plot_front(run, asked.out / "front.png")
     asked.write("front.md", front_markdown(run))
     asked.write("results.md", tested_lines(tested))

@@ -14,14 +14,12 @@ from pathlib import Path
 
 from evocnn.cli.search_study import search_figures
 from evocnn.cli.study import Asked, kept_run, perform
-from evocnn.cli.tested import Tested, tested_figures, tested_in_full, tested_lines
+from evocnn.cli.tested import Tested, best_up_to, tested_figures, tested_in_full, tested_lines
 from evocnn.config import Experiment, load_experiment
 from evocnn.genotype.reference_networks import REFERENCE_NETWORKS
 from evocnn.report.figures import Figure
 from evocnn.report.front_plot import plot_front
 from evocnn.runs import Run
-from evocnn.runs.pick import pick
-from evocnn.store import Record
 
 HERE = Path(__file__).parent
 CEILINGS = (150_000, 50_000, 20_000)  # the costliest is trained first
@@ -42,7 +40,7 @@ def study(asked: Asked) -> Mapping[str, Figure]:
     data = asked.data_of("fashion-mnist")
     experiment = load_experiment(HERE / "study.toml", QUICK if asked.is_quick else [])
     run = kept_run(experiment, asked.runs / "search", data, asked.workers)
-    chosen = chosen_of(run)
+    chosen = best_up_to(run, CEILINGS)
     epochs = QUICK_EPOCHS if asked.is_quick else EPOCHS
     all_data = not asked.is_quick
     tested = tested_in_full(run, chosen, data, asked.workers, epochs, all_data=all_data)
@@ -54,15 +52,6 @@ def study(asked: Asked) -> Mapping[str, Figure]:
     plot_front(run, asked.out / "front.png")
     asked.write("results.md", tested_lines(tested))
     return search_figures(run) | figures_of(tested, asked)
-
-
-def chosen_of(run: Run) -> dict[str, Record]:
-    """Return the best network up to each size; one that is the best up to two has the lower one's name."""
-    by_ticket: dict[int, tuple[str, Record]] = {}
-    for ceiling in CEILINGS:
-        record = pick(run, f"parameters<={ceiling}")
-        by_ticket[record.ticket] = (f"at_most_{ceiling}", record)
-    return dict(by_ticket.values())
 
 
 def tutorial_run(experiment: Experiment, recipe: str, data: Path | None, asked: Asked) -> Run:
@@ -84,14 +73,9 @@ def figures_of(tested: Sequence[Tested], asked: Asked) -> dict[str, Figure]:
     tolerance = 0.15 if asked.is_quick else 0.01
     figures = tested_figures(tested, tolerance)
     for ceiling, aim in AIMS.items():
-        best = max(one.accuracy for one in tested if one.name in evolved_up_to(ceiling))
-        figures[f"above_aim_at_{ceiling}"] = Figure(round(best - aim, 6), tolerance, is_exact=True)
+        found = figures[f"at_most_{ceiling}.test_accuracy"].value
+        figures[f"above_aim_at_{ceiling}"] = Figure(round(found - aim, 6), tolerance, is_exact=True)
     return figures
-
-
-def evolved_up_to(ceiling: int) -> set[str]:
-    """Return the names of what was chosen up to a size."""
-    return {f"at_most_{n}" for n in CEILINGS if n <= ceiling}
 
 
 if __name__ == "__main__":

@@ -4,16 +4,17 @@
 
 The default search, TPE, random search, a grid and the manual depth sweep search one space with one trainer,
 for as many epochs, with 1,000, 5,000 and 20,000 training images, five seeds each. The grid is the one that a
-person would lay out: plain networks of 1 to 8 convolutions at two learning rates; one over the whole space
+person would lay out: plain networks of 1 to 12 convolutions at two learning rates; one over the whole space
 would not get beyond two layers. The sweep ends by itself once two layers more did not help.
 
 What a search recommends is the shallowest of the networks it trained in full whose validation accuracy is
-within one standard error of its best: deeper ones may have been lucky. The same is asked again of the same
-runs with a bound on the generalization gap; nothing is trained for that.
+within one standard error of its best: deeper ones may have been lucky. That network is trained once more on
+the same images, and tested. The same is asked again of the same runs with bounds on the generalization gap;
+nothing is trained for that.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -23,27 +24,29 @@ from typing import Any
 from matplotlib.figure import Figure as Picture
 
 from evocnn.cli.study import Asked, kept_run, perform
-from evocnn.cli.tested import made_on
+from evocnn.cli.tested import Tested, made_on, tested_in_full
 from evocnn.config import Experiment, load_experiment
 from evocnn.config.parts import space_of
+from evocnn.errors import ExperimentError
 from evocnn.genotype import LAYERS, Chromosome, Pool, baseline
 from evocnn.report.colours import BLUE, GREY
 from evocnn.report.figures import Figure
-from evocnn.report.front_table import escaped
+from evocnn.report.front_table import escaped, n_full
 from evocnn.report.picture import write_picture
 from evocnn.runs import Run
 from evocnn.store import Record, selectable
 
 FILE = Path(__file__).parent / "experiment.toml"
 N_VALIDATION = 2_000
-TRAININGS = 12  # in full, that the budget of a search pays for
-BOUND = 0.02  # on the gap: two points
-GRID_DEPTHS, GRID_RATES = (1, 2, 3, 4, 6, 8), (0.02, 0.1)
+TRAININGS = 24  # in full, that the budget of a search pays for
+BOUNDS = (0.05, 0.02, 0.01, 0.005)  # on the gap
+GRID_DEPTHS, GRID_RATES = range(1, 13), (0.02, 0.1)
 ARMS = ("nsga2", "tpe", "random", "grid", "depth-sweep")
 SEEDS, QUICK_SEEDS = 5, 2
+MARKS = ("o-", "s--", "^:", "v-.", "x-")  # of the arms
 TITLES = (
-    *("training images", "method", "layers", "validation accuracy", "gap", "parameters"),
-    *("layers within the bound", "epochs", "seconds", "looked at"),
+    *("training images", "method", "layers", "test accuracy", "validation accuracy", "gap", "parameters"),
+    *("epochs", "seconds", "looked at", "trained in full"),
 )
 
 
@@ -60,27 +63,8 @@ class Setting:
     epochs: int
 
 
-SETTINGS = (Setting(1_000, 25), Setting(5_000, 10), Setting(20_000, 5))
+SETTINGS = (Setting(1_000, 20), Setting(5_000, 8), Setting(20_000, 4))
 QUICK = (Setting(500, 4),)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one search recommends.
-
-    Attributes:
-        n_layers: Convolutions and the last linear layer; None where no network keeps the bound.
-        accuracy: Its validation accuracy.
-        gap: Its generalization gap.
-        n_parameters: Its size.
-        text: The network.
-    """
-
-    n_layers: int | None
-    accuracy: float = 0.0
-    gap: float = 0.0
-    n_parameters: int = 0
-    text: str = ""
 
 
 def experiment_of(arm: str, setting: Setting, seed: int) -> Experiment:
@@ -114,27 +98,19 @@ def grid_of(experiment: Experiment) -> list[str]:
     ]
 
 
-def answer_of(run: Run, bound: float | None = None) -> Answer:
-    """Return what a search recommends, of all networks or of those whose gap keeps a bound."""
+def recommended(run: Run, bound: float | None = None) -> Record | None:
+    """Return the network that a search recommends, of those whose gap keeps a bound; None where none does."""
     networks = [
         record
         for record, _ in selectable(run.records, run.objectives)
         if bound is None or record.metrics["generalization_gap"] <= bound
     ]
     if not networks:
-        return Answer(None)
+        return None
     best = max(record.metrics["validation_accuracy"] for record in networks)
     error = sqrt(best * (1 - best) / run.manifest["data"]["n_validation"])
     good = [one for one in networks if one.metrics["validation_accuracy"] >= best - error]
-    chosen = min(good, key=lambda one: (n_layers(one), -one.metrics["validation_accuracy"]))
-    figures = chosen.metrics
-    return Answer(
-        n_layers(chosen),
-        figures["validation_accuracy"],
-        figures["generalization_gap"],
-        int(figures["parameters"]),
-        chosen.text,
-    )
+    return min(good, key=lambda one: (n_layers(one), -one.metrics["validation_accuracy"], one.ticket))
 
 
 def n_layers(record: Record) -> int:
@@ -143,122 +119,182 @@ def n_layers(record: Record) -> int:
     return 1 + sum(not isinstance(gene, Pool) for gene in chromosome.layers)
 
 
-def study(asked: Asked) -> Mapping[str, Figure]:
-    """Search whatever is missing; return which depth each recommends and what it cost."""
-    settings, n_seeds = (QUICK, QUICK_SEEDS) if asked.is_quick else (SETTINGS, SEEDS)
-    data = asked.data_of("fashion-mnist")
-    runs: dict[tuple[int, str], list[Run]] = {}
-    for seed in range(1, n_seeds + 1):
-        for setting in settings:
-            for arm in ARMS:
-                folder = asked.runs / f"{setting.n_training}" / arm / str(seed)
-                run = kept_run(experiment_of(arm, setting, seed), folder, data, asked.workers)
-                runs.setdefault((setting.n_training, arm), []).append(run)
-    answers = {key: [answer_of(run) for run in found] for key, found in runs.items()}
-    bounded = {key: [answer_of(run, BOUND) for run in found] for key, found in runs.items()}
-    asked.write("results.md", table(runs, answers, bounded))
-    draw(answers, asked.out / "layers.png")
-    return figures_of(runs, answers, bounded, is_quick=asked.is_quick)
+@dataclass(frozen=True)
+class Answer:
+    """What one search says.
+
+    Attributes:
+        run: The search.
+        record: The network that it recommends.
+        tested: The same, trained once more and tested.
+        bounded: Layers of what it recommends under each bound, 0 where no network keeps it.
+    """
+
+    run: Run
+    record: Record
+    tested: Tested
+    bounded: tuple[int, ...]
+
+    @property
+    def n_layers(self) -> int:
+        """Layers of the network."""
+        return n_layers(self.record)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training that the search took, all workers together."""
+        return sum(one.evaluation.seconds for one in self.run.records if one.reused_from is None)
 
 
 Key = tuple[int, str]  # training images and arm
+Answers = Mapping[Key, Sequence[Answer]]  # one a seed
 
 
-def figures_of(
-    runs: Mapping[Key, Sequence[Run]],
-    answers: Mapping[Key, Sequence[Answer]],
-    bounded: Mapping[Key, Sequence[Answer]],
-    *,
-    is_quick: bool,
-) -> dict[str, Figure]:
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Search, train and test whatever is missing; return which depth each recommends and what it cost."""
+    settings, n_seeds = (QUICK, QUICK_SEEDS) if asked.is_quick else (SETTINGS, SEEDS)
+    answers: dict[Key, list[Answer]] = {}
+    for seed in range(1, n_seeds + 1):
+        for setting in settings:
+            for arm in ARMS:
+                answer = answer_of(arm, setting, seed, asked)
+                answers.setdefault((setting.n_training, arm), []).append(answer)
+    asked.write("results.md", [*table(answers), *bounds_table(answers), *networks(answers), made_on()])
+    draw(answers, asked.out / "layers.png")
+    return figures_of(answers, is_quick=asked.is_quick)
+
+
+def answer_of(arm: str, setting: Setting, seed: int, asked: Asked) -> Answer:
+    """Search, train what is recommended once more and test it, unless that was done before.
+
+    Raises:
+        ExperimentError: No network was trained in full without failure.
+    """
+    data = asked.data_of("fashion-mnist")
+    folder = asked.runs / f"{setting.n_training}" / arm / str(seed)
+    run = kept_run(experiment_of(arm, setting, seed), folder, data, asked.workers)
+    record = recommended(run)
+    if record is None:
+        message = f"a search must train a network in full, but '{folder}' holds none; raise the budget"
+        raise ExperimentError(message)
+    (tested,) = tested_in_full(
+        run, {"recommended": record}, data, asked.workers, setting.epochs, all_data=False
+    )
+    under = [recommended(run, bound) for bound in BOUNDS]
+    return Answer(run, record, tested, tuple(0 if one is None else n_layers(one) for one in under))
+
+
+def figures_of(answers: Answers, *, is_quick: bool) -> dict[str, Figure]:
     """Return the figures by number of training images and arm."""
     figures = {}
-    for key, found in runs.items():
-        name = ".".join(map(str, key))
-        mean = fmean(one.accuracy for one in answers[key])
-        layers = [one.n_layers for one in answers[key] if one.n_layers is not None]
-        figures[f"{name}.validation_accuracy"] = Figure(mean, 0.1 if is_quick else 0.02, is_exact=True)
-        if layers:
-            figures[f"{name}.layers"] = Figure(median(layers), 3, is_exact=True)
-        kept = [one.n_layers for one in bounded[key] if one.n_layers is not None]
-        figures[f"{name}.keep_bound"] = Figure(len(kept), len(found), is_exact=True)
-        if kept:
-            figures[f"{name}.layers_within_bound"] = Figure(median(kept), 3, is_exact=True)
-        figures[f"{name}.epochs"] = Figure(fmean(run.n_epochs for run in found), 200, is_exact=True)
-        figures[f"{name}.seconds"] = Figure(round(fmean(map(seconds_of, found)), 1), None, "s")
+    for key, found in answers.items():
+        name, tolerance = ".".join(map(str, key)), 0.15 if is_quick else 0.03
+        test = fmean(one.tested.accuracy for one in found)
+        figures[f"{name}.test_accuracy"] = Figure(test, tolerance, is_exact=True)
+        figures[f"{name}.layers"] = Figure(median(one.n_layers for one in found), 3, is_exact=True)
+        for place, bound in enumerate(BOUNDS):
+            kept = [one.bounded[place] for one in found if one.bounded[place]]
+            figures[f"{name}.keep_{bound}"] = Figure(len(kept), 2, is_exact=True)
+            layers = median(kept) if kept else 0
+            figures[f"{name}.layers_within_{bound}"] = Figure(layers, 4, is_exact=True)
+        epochs = fmean(one.run.n_epochs for one in found)
+        figures[f"{name}.epochs"] = Figure(epochs, 0.25 * epochs, is_exact=True)
+        figures[f"{name}.seconds"] = Figure(round(fmean(one.seconds for one in found), 1), None, "s")
     return figures
 
 
-def seconds_of(run: Run) -> float:
-    """Return the seconds of training that a run took, all workers together."""
-    return sum(record.evaluation.seconds for record in run.records if record.reused_from is None)
-
-
-def table(
-    runs: Mapping[Key, Sequence[Run]],
-    answers: Mapping[Key, Sequence[Answer]],
-    bounded: Mapping[Key, Sequence[Answer]],
-) -> list[str]:
-    """Return the answers as Markdown, and the networks that they are of."""
-    rows, networks = [], []
-    for (n_training, arm), found in runs.items():
-        own = answers[n_training, arm]
-        accuracies = [one.accuracy for one in own]
-        spread = f" ± {stdev(accuracies):.4f}" if len(accuracies) > 1 else ""
-        n_seen = median(len(run.candidates) for run in found)
+def table(answers: Answers) -> list[str]:
+    """Return what is recommended and what it cost, as Markdown."""
+    rows = []
+    for (n_training, arm), found in answers.items():
+        tests = [one.tested.accuracy for one in found]
+        metrics = [one.record.metrics for one in found]
         rows.append(
-            f"| {n_training:,} | {arm} | {depths(own)} | {fmean(accuracies):.4f}{spread} "
-            f"| {fmean(one.gap for one in own):.4f} | {median(one.n_parameters for one in own):,.0f} "
-            f"| {depths(bounded[n_training, arm])} | {fmean(run.n_epochs for run in found):.0f} "
-            f"| {fmean(map(seconds_of, found)):,.0f} | {n_seen:g} |"
+            f"| {n_training:,} | {arm} | {counted(one.n_layers for one in found)} "
+            f"| {fmean(tests):.4f} ± {stdev(tests):.4f} "
+            f"| {fmean(one['validation_accuracy'] for one in metrics):.4f} "
+            f"| {fmean(one['generalization_gap'] for one in metrics):.4f} "
+            f"| {median(one['parameters'] for one in metrics):,.0f} "
+            f"| {fmean(one.run.n_epochs for one in found):.0f} | {fmean(one.seconds for one in found):,.0f} "
+            f"| {median(len(one.run.candidates) for one in found):g} "
+            f"| {median(n_full(one.run) for one in found):g} |"
         )
-        networks += [
-            f"- {n_training:,}, {arm}, seed {seed}: `{escaped(one.text)}`" for seed, one in enumerate(own, 1)
-        ]
-    n = len(next(iter(runs.values())))
+    n = len(next(iter(answers.values())))
     return [
         "# How many layers each method recommends",
         "",
-        f"Layers with weights, the last linear one included: how often over n = {n} seeds. Accuracy is",
-        "that of validation images, which chose the network: a little too good. Epochs and seconds of",
-        f"training are means of a search. Within the bound: gap at most {BOUND}; none where no network of a",
-        "search keeps it.",
+        f"Layers with weights, the last linear one included: how often over n = {n} seeds. Validation",
+        "accuracy is that of the images which chose the network, so it is too good, and the more so the more",
+        "networks were trained in full; test accuracy is that of the same network trained once more on the",
+        "same images, mean ± standard deviation. Epochs and seconds of training are means of a search.",
         "",
         f"| {' | '.join(TITLES)} |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
         *rows,
         "",
-        "Networks recommended:",
-        "",
-        *networks,
-        "",
-        made_on(),
     ]
 
 
-def depths(answers: Sequence[Answer]) -> str:
+def bounds_table(answers: Answers) -> list[str]:
+    """Return how many layers are recommended where the gap has a bound, as Markdown."""
+    titles = ["no bound", *(f"at most {bound}" for bound in BOUNDS)]
+    rows = []
+    for (n_training, arm), found in answers.items():
+        columns = [[one.n_layers for one in found], *zip(*(one.bounded for one in found), strict=True)]
+        rows.append(f"| {n_training:,} | {arm} | {' | '.join(map(counted, columns))} |")
+    return [
+        "## With a bound on the generalization gap",
+        "",
+        "The same searches, asked again: layers of the shallowest network within a standard error of the",
+        "best of those that keep the bound; none where no network of a search does.",
+        "",
+        f"| training images | method | {' | '.join(titles)} |",
+        f"|---|---|{'---|' * len(titles)}",
+        *rows,
+        "",
+    ]
+
+
+def networks(answers: Answers) -> list[str]:
+    """Return which networks are recommended, as Markdown."""
+    lines = [
+        f"- {n_training:,}, {arm}, seed {seed}: `{escaped(one.record.text)}`"
+        for (n_training, arm), found in answers.items()
+        for seed, one in enumerate(found, 1)
+    ]
+    return ["## Networks recommended", "", *lines, ""]
+
+
+def counted(layers: Iterable[int]) -> str:
     """Return how often each number of layers was recommended, as `4 (3), 5 (2)`."""
-    counts = Counter("none" if one.n_layers is None else str(one.n_layers) for one in answers)
-    return ", ".join(f"{depth} ({n})" for depth, n in sorted(counts.items()))
+    counts = sorted(Counter(layers).items())
+    return ", ".join(f"{depth or 'none'} ({n})" for depth, n in counts)
 
 
-def draw(answers: Mapping[Key, Sequence[Answer]], path: Path) -> None:
-    """Draw what was recommended by training images, a dot a search, a bar at the median."""
+def draw(answers: Answers, path: Path) -> None:
+    """Draw what was recommended, a dot a search, a bar at the median; below, what bounds on the gap do."""
     sizes = list(dict.fromkeys(n_training for n_training, _ in answers))
-    picture = Picture(figsize=(2.6 * len(sizes) + 1, 3), layout="constrained")
-    plots = picture.subplots(1, len(sizes), sharey=True, squeeze=False)[0]
-    for axes, size in zip(plots, sizes, strict=True):
+    picture = Picture(figsize=(2.6 * len(sizes) + 1.6, 5.6), layout="constrained")
+    plots = picture.subplots(2, len(sizes), sharey=True, squeeze=False)
+    for axes, below, size in zip(*plots, sizes, strict=True):
         for place, arm in enumerate(ARMS):
-            layers = [one.n_layers for one in answers[size, arm] if one.n_layers is not None]
+            layers = [one.n_layers for one in answers[size, arm]]
             shifts = [place + 0.08 * (n - (len(layers) - 1) / 2) for n in range(len(layers))]
             axes.plot(shifts, layers, "o", color=GREY, markersize=4)
-            if layers:
-                axes.plot([place - 0.3, place + 0.3], [median(layers)] * 2, color=BLUE, linewidth=2)
+            axes.plot([place - 0.3, place + 0.3], [median(layers)] * 2, color=BLUE, linewidth=2)
+            columns = list(zip(*(one.bounded for one in answers[size, arm]), strict=True))
+            medians = [median(kept) if (kept := [n for n in column if n]) else None for column in columns]
+            below.plot(range(len(BOUNDS) + 1), [median(layers), *medians], MARKS[place], label=arm)
         axes.set_xticks(range(len(ARMS)), ARMS, rotation=45, ha="right", fontsize=8)
         axes.set_title(f"{size:,} training images", fontsize=9)
-        axes.set_ylim(bottom=0)
-        axes.grid(axis="y", alpha=0.25, color=GREY)
-    plots[0].set_ylabel("layers recommended")
+        below.set_xticks(range(len(BOUNDS) + 1), ["none", *map(str, BOUNDS)], fontsize=8)
+        below.set_xlabel("bound on the gap", fontsize=8)
+        for each in (axes, below):
+            each.set_ylim(bottom=0)
+            each.grid(axis="y", alpha=0.25, color=GREY)
+    plots[0][0].set_ylabel("layers recommended")
+    plots[1][0].set_ylabel("median of those\nthat keep the bound")
+    plots[1][-1].legend(fontsize=7)
     write_picture(picture, path)
 
 

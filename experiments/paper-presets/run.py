@@ -13,6 +13,7 @@ from evocnn.cli.search_study import search_figures
 from evocnn.cli.study import Asked, kept_run, perform
 from evocnn.config import load_experiment
 from evocnn.report.figures import Figure
+from evocnn.report.front_plot import plot_front
 from evocnn.report.front_table import front_markdown
 
 HERE = Path(__file__).parent
@@ -29,6 +30,7 @@ def study(asked: Asked) -> Mapping[str, Figure]:
         experiment = load_experiment(HERE / f"{paper}.toml", settings)
         run = kept_run(experiment, asked.runs / paper, asked.data_of(images), asked.workers)
         asked.write(f"{paper}.md", front_markdown(run))
+        plot_front(run, asked.out / f"{paper}.png")
         figures |= {f"{paper}.{name}": figure for name, figure in search_figures(run).items()}
     return figures
 

@@ -37,7 +37,7 @@ def test_shipped_experiments_load_and_permit_networks(path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "cifar10/gpu.toml",
+        "cifar10-gpu/experiment.toml",
         "fashion-mnist/study.toml",
         "paper-presets/cnn-ga.toml",
         "paper-presets/evocnn.toml",
