@@ -127,13 +127,13 @@ class Answer:
         run: The search.
         record: The network that it recommends.
         tested: The same, trained once more and tested.
-        bounded: Layers of what it recommends under each bound, 0 where no network keeps it.
+        bounded: What it recommends under each bound; None where no network keeps it.
     """
 
     run: Run
     record: Record
     tested: Tested
-    bounded: tuple[int, ...]
+    bounded: tuple[Record | None, ...]
 
     @property
     def n_layers(self) -> int:
@@ -180,8 +180,7 @@ def answer_of(arm: str, setting: Setting, seed: int, asked: Asked) -> Answer:
     (tested,) = tested_in_full(
         run, {"recommended": record}, data, asked.workers, setting.epochs, all_data=False
     )
-    under = [recommended(run, bound) for bound in BOUNDS]
-    return Answer(run, record, tested, tuple(0 if one is None else n_layers(one) for one in under))
+    return Answer(run, record, tested, tuple(recommended(run, bound) for bound in BOUNDS))
 
 
 def figures_of(answers: Answers, *, is_quick: bool) -> dict[str, Figure]:
@@ -193,9 +192,9 @@ def figures_of(answers: Answers, *, is_quick: bool) -> dict[str, Figure]:
         figures[f"{name}.test_accuracy"] = Figure(test, tolerance, is_exact=True)
         figures[f"{name}.layers"] = Figure(median(one.n_layers for one in found), 3, is_exact=True)
         for place, bound in enumerate(BOUNDS):
-            kept = [one.bounded[place] for one in found if one.bounded[place]]
+            kept = [record for one in found if (record := one.bounded[place])]
             figures[f"{name}.keep_{bound}"] = Figure(len(kept), 2, is_exact=True)
-            layers = median(kept) if kept else 0
+            layers = median(map(n_layers, kept)) if kept else 0
             figures[f"{name}.layers_within_{bound}"] = Figure(layers, 4, is_exact=True)
         epochs = fmean(one.run.n_epochs for one in found)
         figures[f"{name}.epochs"] = Figure(epochs, 0.25 * epochs, is_exact=True)
@@ -240,19 +239,27 @@ def bounds_table(answers: Answers) -> list[str]:
     titles = ["no bound", *(f"at most {bound}" for bound in BOUNDS)]
     rows = []
     for (n_training, arm), found in answers.items():
-        columns = [[one.n_layers for one in found], *zip(*(one.bounded for one in found), strict=True)]
-        rows.append(f"| {n_training:,} | {arm} | {' | '.join(map(counted, columns))} |")
+        columns = [[one.record for one in found], *zip(*(one.bounded for one in found), strict=True)]
+        rows.append(f"| {n_training:,} | {arm} | {' | '.join(map(kept_text, columns))} |")
     return [
         "## With a bound on the generalization gap",
         "",
         "The same searches, asked again: layers of the shallowest network within a standard error of the",
-        "best of those that keep the bound; none where no network of a search does.",
+        "best of those that keep the bound, none where no network of a search does; behind them the mean",
+        "validation accuracy.",
         "",
         f"| training images | method | {' | '.join(titles)} |",
         f"|---|---|{'---|' * len(titles)}",
         *rows,
         "",
     ]
+
+
+def kept_text(records: Sequence[Record | None]) -> str:
+    """Return how deep the networks of a cell are, and their mean accuracy, as `4 (3), none (2): 0.87`."""
+    depths = counted(0 if one is None else n_layers(one) for one in records)
+    accuracies = [one.metrics["validation_accuracy"] for one in records if one is not None]
+    return f"{depths}: {fmean(accuracies):.3f}" if accuracies else depths
 
 
 def networks(answers: Answers) -> list[str]:
@@ -283,7 +290,8 @@ def draw(answers: Answers, path: Path) -> None:
             axes.plot(shifts, layers, "o", color=GREY, markersize=4)
             axes.plot([place - 0.3, place + 0.3], [median(layers)] * 2, color=BLUE, linewidth=2)
             columns = list(zip(*(one.bounded for one in answers[size, arm]), strict=True))
-            medians = [median(kept) if (kept := [n for n in column if n]) else None for column in columns]
+            kept = [[n_layers(record) for record in column if record] for column in columns]
+            medians = [median(depths) if depths else None for depths in kept]
             below.plot(range(len(BOUNDS) + 1), [median(layers), *medians], MARKS[place], label=arm)
         axes.set_xticks(range(len(ARMS)), ARMS, rotation=45, ha="right", fontsize=8)
         axes.set_title(f"{size:,} training images", fontsize=9)

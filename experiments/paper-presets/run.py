@@ -18,7 +18,7 @@ from evocnn.report.front_table import front_markdown
 
 HERE = Path(__file__).parent
 PAPERS = {"evocnn": "fashion-mnist", "cnn-ga": "cifar10"}  # the folder of the images
-QUICK = ["data.images=300", "training.epochs=1", "search.population=4", "search.budget=8"]
+QUICK = ["data.images=300", "training.epochs=1", "search.population=10", "search.budget=14"]
 QUICK_FLOPS = "space.limits.flops=20000000"
 
 

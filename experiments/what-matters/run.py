@@ -46,7 +46,7 @@ QUICK = ["data.images=1200", "training.epochs=2"]
 SWEEPS: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "learning rate": {"recipe.learning_rate": [0.005, 0.02, 0.2, 0.5]},
     "batch size": {"recipe.batch_size": [16, 32, 128, 256]},
-    "epochs": {EPOCHS: [4, 16, LONG]},  # the quick form: 1, QUICK_LONG
+    "epochs": {EPOCHS: [4, 16, LONG]},
     "kernel size": {"conv.kernel": [1, 5, 7]},
     "schedule": {"recipe.schedule": ["constant", "step", "exponential", "restarts", "cyclical", "one-cycle"]},
     "initialization": {"recipe.initialization": ["he", "xavier", "orthogonal"]},
