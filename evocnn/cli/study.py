@@ -132,7 +132,7 @@ def _commits(runs: Path) -> set[str]:
     """Return the commits on which kept runs were begun, some perhaps in an earlier session."""
     found = set()
     for file in runs.rglob(FILE_NAME):
-        with suppress(EvocnnError):  # a benchmark of faults keeps damaged ones
+        with suppress(EvocnnError, KeyError):  # damaged ones of a benchmark; searches of a table name none
             found.add(str(open_run(file.parent).manifest["environment"]["commit"]))
     return found
 

@@ -133,7 +133,7 @@ def test_an_experiment_file_alone_is_a_study_that_repeats_and_goes_on(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(study, "WORKERS", Workers(0))
-    asked = Asked(None, tmp_path / "runs", tmp_path / "out", is_quick=False)
+    asked = Asked(tmp_path, tmp_path / "runs", tmp_path / "out", is_quick=False)  # with images for others
     figures = search_study(tiny)(asked)
     assert figures == search_study(tiny)(asked)  # what is kept
     run = open_run(tmp_path / "runs" / "run")
