@@ -128,3 +128,10 @@ def test_a_figure_that_is_its_source_rounded_is_right(text: str, root: Path) -> 
 )
 def test_a_figure_that_differs_or_names_no_source_is_found(text: str, mistake: str, root: Path) -> None:
     assert mistake in " ".join(mistakes_in(text, root))
+
+
+@pytest.mark.parametrize("folder", sorted(ROOT.glob("experiments/*")), ids=lambda folder: folder.name)
+def test_what_a_study_found_is_of_a_commit_of_an_installed_evocnn(folder: Path) -> None:
+    for outcome in read_outcomes(folder).values():  # bits are compared where versions are known and equal
+        assert "+" not in str(outcome.environment["commit"])
+        assert outcome.environment["evocnn"] != "not installed"
