@@ -58,7 +58,7 @@ def study(asked: Asked) -> Mapping[str, Figure]:
     for page in QUICK_PAGES if asked.is_quick else PAGES:
         text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
         printed = printed_by(page, text, asked.runs)
-        asked.write(f"{page.replace('/', '-')}.txt", printed.splitlines())
+        asked.write(f"{page.replace('/', '-')}.txt", [line.rstrip() for line in printed.splitlines()])
         outputs = outputs_in(text)
         same = [is_printed(CLOCK.sub("", output), CLOCK.sub("", printed)) for output in outputs]
         print(page, f"{sum(same)} of {len(same)} outputs were printed", flush=True)
