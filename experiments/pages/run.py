@@ -56,25 +56,25 @@ def study(asked: Asked) -> Mapping[str, Figure]:
     """Run the commands of each page; return how many outputs it shows, and how many of them were printed."""
     figures = {}
     for page in QUICK_PAGES if asked.is_quick else PAGES:
+        name = page.replace("/", "-")
         text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
-        printed = printed_by(page, text, asked.runs)
-        asked.write(f"{page.replace('/', '-')}.txt", [line.rstrip() for line in printed.splitlines()])
+        printed = printed_by(name, text, asked.runs)
+        asked.write(f"{name}.txt", [line.rstrip() for line in printed.splitlines()])
         outputs = outputs_in(text)
         same = [is_printed(CLOCK.sub("", output), CLOCK.sub("", printed)) for output in outputs]
         print(page, f"{sum(same)} of {len(same)} outputs were printed", flush=True)
-        figures[f"{page}.outputs"] = Figure(len(same), 0)
-        figures[f"{page}.printed"] = Figure(sum(same), len(same), is_exact=page != MEASURES)
+        figures[f"{name}.outputs"] = Figure(len(same), 0)
+        figures[f"{name}.printed"] = Figure(sum(same), len(same), is_exact=page != MEASURES)
     return figures
 
 
-def printed_by(page: str, text: str, runs: Path) -> str:
+def printed_by(name: str, text: str, runs: Path) -> str:
     """Return what the commands of a page print; a page that came to its end is not run again.
 
     Raises:
         ExperimentError: A command failed.
     """
-    folder = runs / page.replace("/", "-")
-    kept = folder.with_suffix(".txt")
+    folder, kept = runs / name, runs / f"{name}.txt"
     if kept.exists():
         return kept.read_text(encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
@@ -83,8 +83,8 @@ def printed_by(page: str, text: str, runs: Path) -> str:
     else:
         folder.mkdir(parents=True)
         (folder / "experiments").symlink_to(ROOT / "experiments")
-    for name, program in re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
-        (folder / name).write_text(program, encoding="utf-8")
+    for file, program in re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        (folder / file).write_text(program, encoding="utf-8")
     script = "".join(commands_in(text))
     for command, other in INSTEAD.items():
         script = script.replace(command, other)
@@ -99,7 +99,7 @@ def printed_by(page: str, text: str, runs: Path) -> str:
     )
     if done.returncode:
         message = (
-            f"the commands of docs/{page}.md must end with exit code 0, but the last of these ended with "
+            f"the commands of the page '{name}' must end with exit code 0, but the last of these ended with "
             f"{done.returncode}:\n{done.stdout}its message stands above; mend the page or the command"
         )
         raise ExperimentError(message)
