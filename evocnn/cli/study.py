@@ -6,6 +6,7 @@ A script hands `perform` a function that takes what was asked and returns its fi
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -105,7 +106,7 @@ def perform(study: Study, about: str | None, arguments: Sequence[str] | None = N
 
 
 def conclude(study: Study, asked: Asked, name: str) -> None:
-    """Run a study and write its figures, with the time that all its sessions took.
+    """Run a study and write its figures, with the time and the commits of all its sessions.
 
     Raises:
         ExperimentError: There are images given that do not lie there.
@@ -123,7 +124,17 @@ def conclude(study: Study, asked: Asked, name: str) -> None:
         seconds = before + monotonic() - began
         file.write_text(f"{seconds:.1f}", encoding="utf-8")
     command = f"evocnn reproduce {name}{' --quick' if asked.is_quick else ''}"
+    where["commit"] = " ".join(sorted({*_commits(asked.runs), str(where["commit"])}))
     write_outcome(asked.out, asked.form, Outcome(figures, command, round(seconds, 1), where))
+
+
+def _commits(runs: Path) -> set[str]:
+    """Return the commits on which kept runs were begun, some perhaps in an earlier session."""
+    found = set()
+    for file in runs.rglob(FILE_NAME):
+        with suppress(EvocnnError, KeyError):  # damaged ones of a benchmark; searches of a table name none
+            found.add(str(open_run(file.parent).manifest["environment"]["commit"]))
+    return found
 
 
 def kept_run(experiment: Experiment, folder: Path, data: Path | None, workers: Workers) -> Run:

@@ -28,11 +28,18 @@ def environment() -> dict[str, str | int]:
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        first, *_ = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")
     except OSError:
         return platform.processor() or platform.machine()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
+    about = {
+        name.strip(): value.strip() for name, _, value in (one.partition(":") for one in first.splitlines())
+    }
+    name, family, model = about.get("model name"), about.get("cpu family"), about.get("model")
+    if name is None:
+        return platform.machine()
+    return (
+        f"{name}, family {family}, model {model}" if family and model else name
+    )  # virtual ones share a name
 
 
 def _commit() -> str:

@@ -29,7 +29,7 @@ def study(asked: Asked) -> Mapping[str, Figure]:
         settings = [*QUICK, QUICK_FLOPS] if asked.is_quick else []
         experiment = load_experiment(HERE / f"{paper}.toml", settings)
         run = kept_run(experiment, asked.runs / paper, asked.data_of(images), asked.workers)
-        asked.write(f"{paper}.md", front_markdown(run))
+        asked.write(f"results-{paper}.md", front_markdown(run))
         plot_front(run, asked.out / f"{paper}.png")
         figures |= {f"{paper}.{name}": figure for name, figure in search_figures(run).items()}
     return figures

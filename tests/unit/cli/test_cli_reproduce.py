@@ -133,7 +133,7 @@ def test_an_experiment_file_alone_is_a_study_that_repeats_and_goes_on(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(study, "WORKERS", Workers(0))
-    asked = Asked(None, tmp_path / "runs", tmp_path / "out", is_quick=False)
+    asked = Asked(tmp_path, tmp_path / "runs", tmp_path / "out", is_quick=False)  # with images for others
     figures = search_study(tiny)(asked)
     assert figures == search_study(tiny)(asked)  # what is kept
     run = open_run(tmp_path / "runs" / "run")
@@ -155,6 +155,21 @@ def test_what_was_begun_with_another_experiment_is_refused(
         perform(search_study(other), None, options)
     assert ending.value.code == 1
     assert "must hold a run of this experiment" in capsys.readouterr().err
+
+
+def test_what_is_kept_from_an_earlier_commit_is_said_to_be(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study, "WORKERS", Workers(0))
+    options = ["--runs", str(tmp_path / "runs")]
+    perform(search_study(tiny), None, options)
+    now = environment()
+    assert read_outcomes(tmp_path / "runs")["full"].environment["commit"] == now["commit"]
+    (tmp_path / "runs" / "damaged").mkdir()
+    (tmp_path / "runs" / "damaged" / "run.sqlite").write_text("no run")
+    monkeypatch.setattr(study, "environment", lambda: {**now, "commit": "~later"})
+    perform(search_study(tiny), None, options)
+    assert read_outcomes(tmp_path / "runs")["full"].environment["commit"] == f"{now['commit']} ~later"
 
 
 def test_images_lie_in_a_folder_of_their_name_or_in_the_one_given(tmp_path: Path) -> None:

@@ -1,0 +1,156 @@
+"""What the studies of `experiments/` compute from runs, on runs that nobody trained."""
+
+import runpy
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from evocnn.config import Experiment, space_of
+from evocnn.runs import Run
+from evocnn.store import Record
+
+EXPERIMENTS = Path(__file__).parents[3] / "experiments"
+SPACE = space_of(
+    Experiment.from_dict(
+        {
+            "name": "studied",
+            "data": {"source": "digits"},
+            "space": {"layers": {"conv": {"filters": [4, 8], "kernel": 3}, "pool": {}}},
+        }
+    ),
+    (1, 8, 8),
+    10,
+)
+
+
+def script(name: str) -> dict[str, Any]:
+    return runpy.run_path(str(EXPERIMENTS / name / "run.py"))
+
+
+@pytest.fixture
+def search(make_record: Callable[..., Record], make_run: Callable[..., Run]) -> Callable[..., Run]:
+    """Return a function of networks with their accuracies, sizes and gaps that makes a run of them."""
+
+    def run(**networks: tuple[float, float, float]) -> Run:
+        records = []
+        for ticket, (layers, figures) in enumerate(networks.items()):
+            text = f"{layers.replace('_', ' · ')} | gap | sgd lr=.05"
+            genome = SPACE.parse(text).to_json()
+            records.append(make_record(ticket, *figures, genome=genome, text=text, key=text))
+        made = make_run(*records)
+        return replace(
+            made, manifest={**made.manifest, "data": {**made.manifest["data"], "n_validation": 400}}
+        )
+
+    return run
+
+
+class TestHowManyLayers:
+    def test_the_shallowest_within_a_standard_error_is_recommended(self, search: Callable[..., Run]) -> None:
+        run = search(
+            conv4k3=(0.70, 100, 0.01),
+            conv4k3_pool_conv8k3=(0.79, 500, 0.06),
+            conv4k3_conv4k3_conv8k3=(0.80, 900, 0.03),  # the standard error of 400 images is 0.02
+        )
+        study = script("how-many-layers")
+        assert study["recommended"](run).ticket == 1
+        assert study["n_layers"](study["recommended"](run)) == 3  # the pool has no weights, the output has
+        assert study["recommended"](run, bound=0.05).ticket == 2
+        assert study["recommended"](run, bound=0.02).ticket == 0
+        assert study["recommended"](run, bound=0.005) is None
+
+    def test_of_equally_deep_networks_the_better_is_recommended(self, search: Callable[..., Run]) -> None:
+        run = search(conv4k3=(0.79, 100, 0), conv8k3=(0.80, 200, 0), conv4k3_conv4k3=(0.81, 300, 0))
+        assert script("how-many-layers")["recommended"](run).ticket == 1
+
+    def test_a_cell_tells_depths_and_the_mean_accuracy_of_what_keeps_the_bound(
+        self, search: Callable[..., Run]
+    ) -> None:
+        first, second = search(conv4k3=(0.7, 100, 0), conv8k3=(0.8, 200, 0)).records
+        assert script("how-many-layers")["kept_text"]([first, second, None]) == "none (1), 2 (2): 0.750"
+
+    def test_the_grid_is_as_large_as_the_budget_and_goes_from_one_layer_to_twelve(self) -> None:
+        study = script("how-many-layers")
+        grid = study["experiment_of"]("grid", study["SETTINGS"][0], 1).space.founders
+        assert len(set(grid)) == len(grid) == study["TRAININGS"]
+        assert {text.count("conv") for text in grid} == set(range(1, 13))
+
+    def test_all_arms_have_equal_budgets_and_begin_alike(self) -> None:
+        study = script("how-many-layers")
+        experiments = [study["experiment_of"](arm, study["SETTINGS"][2], 1) for arm in study["ARMS"]]
+        assert {one.search.budget.epochs for one in experiments} == {24 * 4}
+        assert {one.space.founder_prior for one in experiments} == {"uniform"}
+
+
+class TestGeneralizationGap:
+    def test_each_rule_takes_its_network_for_each_size(self, search: Callable[..., Run]) -> None:
+        members = search(
+            conv4k3=(0.70, 4_000, 0.00),
+            conv4k3_conv4k3=(0.79, 9_000, 0.01),
+            conv4k3_conv8k3=(0.80, 9_500, 0.05),
+            conv8k3=(0.90, 60_000, 0.02),
+        ).records
+        study = script("generalization-gap")
+        taken = study["taken_from"](members, 400)
+        assert [taken[f"accurate {ceiling}"].ticket for ceiling in study["CEILINGS"]] == [0, 2, 2, 2]
+        assert [taken[f"careful {ceiling}"].ticket for ceiling in study["CEILINGS"]] == [0, 1, 1, 1]
+
+    def test_a_front_without_small_networks_gives_its_smallest(self, search: Callable[..., Run]) -> None:
+        members = search(conv8k3=(0.9, 60_000, 0.02), conv4k3=(0.8, 40_000, 0.02)).records
+        taken = script("generalization-gap")["taken_from"](members, 400)
+        assert {one.ticket for one in taken.values()} == {1}
+
+    def test_shifts_do_what_they_say(self) -> None:
+        study = script("generalization-gap")
+        grey = torch.full((3, 1, 9, 9), 0.5)
+        line = torch.zeros(1, 1, 9, 9)
+        line[..., 4, :] = 1
+        assert study["noisy"](grey, 0.15).std().item() == pytest.approx(0.15, rel=0.15)
+        assert torch.equal(study["noisy"](grey, 0.15), study["noisy"](grey, 0.15))
+        assert torch.allclose(study["blurred"](grey, 1.0), grey)
+        assert study["blurred"](line, 1.0)[0, 0, :, 4].argmax() == 4
+        assert study["blurred"](line, 1.0).max() < 0.5
+        assert torch.allclose(study["rotated"](line, 90.0)[0, 0, 1:-1, 4], torch.ones(7), atol=1e-5)
+        assert torch.allclose(study["brighter"](grey, 0.2), torch.full_like(grey, 0.7))
+        assert study["unchanged"](grey, 0.0) is grey
+
+    def test_the_arms_differ_in_the_gap_alone(self) -> None:
+        study = script("generalization-gap")
+        asked = type("Asked", (), {"is_quick": False})
+        ours, others = (study["experiment_of"](arm, 1, asked).tables for arm in study["ARMS"])
+        assert set(ours["objectives"]) - set(others["objectives"]) == {"generalization_gap"}
+        assert {**ours, "objectives": None} == {**others, "objectives": None}
+
+
+class TestWhatMatters:
+    def test_an_effect_is_the_difference_of_the_means_with_its_interval(self) -> None:
+        effect = script("what-matters")["Effect"]("batch size", "16", (0.82, 0.84), (0.79, 0.80, 0.81))
+        assert effect.size == pytest.approx(0.03)
+        assert effect.interval[0] < 0.03 < effect.interval[1]
+        assert 0 < effect.p < 0.2
+
+    def test_changes_are_distinct_and_differ_from_the_base(self) -> None:
+        study = script("what-matters")
+        texts = [text for variants in study["VARIANTS"].values() for text in variants.values()]
+        texts += study["LONG_VARIANTS"].values()
+        assert len({study["BASE"], *texts}) == len(texts) + 1
+
+
+class TestCluster:
+    def test_searches_that_differ_in_a_ticket_are_not_all_alike(self) -> None:
+        share = script("cluster")["share_alike"]
+        assert share({0: "a", 1: "b"}, {0: "a", 1: "b"}) == 1
+        assert share({0: "a", 1: "b"}, {0: "a", 1: "c"}) == 0.5
+        assert share({0: "a"}, {0: "a", 1: "b"}) == 0.5
+
+
+def test_own_photos_arms_differ_in_augmentation_alone() -> None:
+    study = script("own-photos")
+    asked = type("Asked", (), {"is_quick": False})
+    ours, others = (dict(study["experiment_of"](arm, 1, asked).tables["space"]) for arm in study["ARMS"])
+    assert set(ours["recipe"]) - set(others["recipe"]) == set(study["AUGMENTATIONS"])
+    assert {**ours, "recipe": None} == {**others, "recipe": None}
