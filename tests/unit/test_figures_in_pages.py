@@ -2,11 +2,14 @@
 
 A mark stands right behind a figure: `0.889<!-- experiments/digits full best_validation_accuracy -->` is held
 against `figures.json` of that folder, `1.16<!-- benchmarks/replicates/results.md -->` must stand in that
-file, and `0.05<!-- stated -->` is a setting or somebody else's figure.
+file, and `0.05<!-- stated -->` is a setting or somebody else's figure. A block of output is held against what
+the page's commands print in experiments/pages.
 """
 
+import importlib
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -135,3 +138,64 @@ def test_what_a_study_found_is_of_a_commit_of_an_installed_evocnn(folder: Path) 
     for outcome in read_outcomes(folder).values():  # bits are compared where versions are known and equal
         assert "+" not in str(outcome.environment["commit"])
         assert outcome.environment["evocnn"] != "not installed"
+
+
+@pytest.fixture
+def blocks(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(STUDY))
+    return importlib.import_module("blocks")
+
+
+STUDY = ROOT / "experiments" / "pages"  # runs the pages' commands, and keeps what they print
+OUTPUT = """\
+        validation
+ticket    accuracy  network
+   308      0.9972  conv16k3 · pool | flatten |
+                    adamw lr=.0185
+"""
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))], ids=lambda page: page.stem
+)
+def test_every_output_that_a_page_shows_was_printed(page: Path, blocks: ModuleType) -> None:
+    name = "-".join(page.relative_to(ROOT).with_suffix("").parts).removeprefix("docs-")
+    kept = STUDY / f"{name}.txt"
+    printed = kept.read_text(encoding="utf-8") if kept.exists() else ""
+    outputs = blocks.outputs_in(page.read_text(encoding="utf-8"))
+    assert [one for one in outputs if not blocks.is_printed(one, printed)] == []
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        OUTPUT,
+        "308 0.9972 conv16k3 ·\npool | flatten | adamw lr=.0185\n",
+        "...\n0.9972 conv16k3\n  ...\nlr=.0185\n",
+        "validation\n…\n308 0.9972\n…\n",
+    ],
+)
+def test_an_output_may_be_wrapped_otherwise_and_leave_lines_out(shown: str, blocks: ModuleType) -> None:
+    assert blocks.is_printed(shown, f"$ evocnn show runs/demo\n{OUTPUT}see it again\n")
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        OUTPUT.replace("0.9972", "0.9971"),
+        OUTPUT.replace("0.9972", "0.997"),
+        OUTPUT.replace("308", "08"),
+        "308 conv16k3\n",
+        "lr=.0185\n...\n0.9972\n",
+    ],
+)
+def test_an_output_that_was_not_printed_is_found(shown: str, blocks: ModuleType) -> None:
+    assert not blocks.is_printed(shown, f"$ evocnn show runs/demo\n{OUTPUT}see it again\n")
+
+
+def test_outputs_are_blocks_without_a_language_that_hold_a_number(blocks: ModuleType) -> None:
+    page = (
+        "```sh\nrun 1\n```\n\n```\n0.1\n```\n\n    0.2\n\n<!-- stated -->\n```\n0.3\n```\n\n```\nfew\n```\n"
+    )
+    assert blocks.outputs_in(page) == ["0.1\n", "    0.2\n"]
+    assert blocks.commands_in(page) == ["run 1\n"]
