@@ -106,7 +106,7 @@ def perform(study: Study, about: str | None, arguments: Sequence[str] | None = N
 
 
 def conclude(study: Study, asked: Asked, name: str) -> None:
-    """Run a study and write its figures, with the time and the commits of all its sessions.
+    """Run a study and write its figures, with the time of all its sessions and the commits of what is kept.
 
     Raises:
         ExperimentError: There are images given that do not lie there.

@@ -27,6 +27,7 @@ def environment() -> dict[str, str | int]:
 
 
 def _processor() -> str:
+    """Return name, family and model: virtual processors of several kinds share a name."""
     try:
         first, *_ = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")
     except OSError:
@@ -37,9 +38,7 @@ def _processor() -> str:
     name, family, model = about.get("model name"), about.get("cpu family"), about.get("model")
     if name is None:
         return platform.machine()
-    return (
-        f"{name}, family {family}, model {model}" if family and model else name
-    )  # virtual ones share a name
+    return f"{name}, family {family}, model {model}" if family and model else name
 
 
 def _commit() -> str:

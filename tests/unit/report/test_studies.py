@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from evocnn.cli.study import Asked
 from evocnn.config import Experiment, space_of
 from evocnn.runs import Run
 from evocnn.store import Record
@@ -120,7 +121,7 @@ class TestGeneralizationGap:
 
     def test_the_arms_differ_in_the_gap_alone(self) -> None:
         study = script("generalization-gap")
-        asked = type("Asked", (), {"is_quick": False})
+        asked = Asked(None, Path(), Path(), is_quick=False)
         ours, others = (study["experiment_of"](arm, 1, asked).tables for arm in study["ARMS"])
         assert set(ours["objectives"]) - set(others["objectives"]) == {"generalization_gap"}
         assert {**ours, "objectives": None} == {**others, "objectives": None}
@@ -150,7 +151,7 @@ class TestCluster:
 
 def test_own_photos_arms_differ_in_augmentation_alone() -> None:
     study = script("own-photos")
-    asked = type("Asked", (), {"is_quick": False})
+    asked = Asked(None, Path(), Path(), is_quick=False)
     ours, others = (dict(study["experiment_of"](arm, 1, asked).tables["space"]) for arm in study["ARMS"])
     assert set(ours["recipe"]) - set(others["recipe"]) == set(study["AUGMENTATIONS"])
     assert {**ours, "recipe": None} == {**others, "recipe": None}
