@@ -9,13 +9,10 @@ full form has not been run. Its search ends by the clock, so it takes another co
 from collections.abc import Mapping
 from pathlib import Path
 
-from evocnn.cli.search_study import search_figures
 from evocnn.cli.study import Asked, kept_run, perform
-from evocnn.cli.tested import best_up_to, tested_figures, tested_in_full, tested_lines
+from evocnn.cli.tested_front import tested_front
 from evocnn.config import load_experiment
 from evocnn.report.figures import Figure
-from evocnn.report.front_plot import plot_front
-from evocnn.report.front_table import front_markdown
 from evocnn.runs import Workers
 
 FILE = Path(__file__).parent / "experiment.toml"
@@ -39,15 +36,10 @@ def study(asked: Asked) -> Mapping[str, Figure]:
     experiment = load_experiment(FILE, QUICK if asked.is_quick else [])
     workers = asked.workers if asked.is_quick else WORKERS
     run = kept_run(experiment, asked.runs / "search", data, workers)
-    epochs = QUICK_EPOCHS if asked.is_quick else EPOCHS
-    chosen = best_up_to(run, [CEILING])
-    tested = tested_in_full(run, chosen, data, workers, epochs, all_data=not asked.is_quick)
-    plot_front(run, asked.out / "front.png")
-    asked.write("front.md", front_markdown(run))
-    asked.write("results.md", tested_lines(tested))
-    figures = search_figures(run) | tested_figures(tested, 0.3 if asked.is_quick else 0.01)
-    figures["above_aim"] = Figure(round(tested[0].accuracy - AIM, 6), 0.3 if asked.is_quick else 0.01)
-    return figures
+    epochs, tolerance = (QUICK_EPOCHS, 0.3) if asked.is_quick else (EPOCHS, 0.01)
+    figures = tested_front(asked, run, data, workers, ceilings=[CEILING], epochs=epochs, tolerance=tolerance)
+    above = figures[f"at_most_{CEILING}.test_accuracy"].value - AIM
+    return figures | {"above_aim": Figure(round(above, 6), tolerance)}
 
 
 if __name__ == "__main__":

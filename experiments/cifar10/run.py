@@ -10,13 +10,10 @@ can be met: that one has another space and longer trainings.
 from collections.abc import Mapping
 from pathlib import Path
 
-from evocnn.cli.search_study import search_figures
 from evocnn.cli.study import Asked, kept_run, perform
-from evocnn.cli.tested import best_up_to, tested_figures, tested_in_full, tested_lines
+from evocnn.cli.tested_front import tested_front
 from evocnn.config import load_experiment
 from evocnn.report.figures import Figure
-from evocnn.report.front_plot import plot_front
-from evocnn.report.front_table import front_markdown
 
 FILE = Path(__file__).parent / "experiment.toml"
 CEILINGS = (300_000, 100_000)
@@ -37,13 +34,9 @@ def study(asked: Asked) -> Mapping[str, Figure]:
     data = asked.data_of("cifar10")
     experiment = load_experiment(FILE, QUICK if asked.is_quick else [])
     run = kept_run(experiment, asked.runs / "search", data, asked.workers)
-    chosen = best_up_to(run, CEILINGS)
-    epochs = QUICK_EPOCHS if asked.is_quick else EPOCHS
-    tested = tested_in_full(run, chosen, data, asked.workers, epochs, all_data=not asked.is_quick)
-    plot_front(run, asked.out / "front.png")
-    asked.write("front.md", front_markdown(run))
-    asked.write("results.md", tested_lines(tested))
-    return search_figures(run) | tested_figures(tested, 0.3 if asked.is_quick else 0.02)
+    epochs, tolerance = (QUICK_EPOCHS, 0.3) if asked.is_quick else (EPOCHS, 0.02)
+    workers = asked.workers
+    return tested_front(asked, run, data, workers, ceilings=CEILINGS, epochs=epochs, tolerance=tolerance)
 
 
 if __name__ == "__main__":

@@ -58,3 +58,18 @@ def test_a_machine_without_cpuinfo_still_has_a_processor(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Path, "read_text", missing)
     assert environment()["processor"] == (platform.processor() or platform.machine())
+
+
+@pytest.mark.parametrize(
+    ("told", "processor"),
+    [
+        ("model name\t: AMD EPYC\ncpu family\t: 25\nmodel\t\t: 17\n", "AMD EPYC, family 25, model 17"),
+        ("model name\t: AMD EPYC\n", "AMD EPYC"),
+        ("BogoMIPS\t: 50.00\n", platform.machine()),
+    ],
+)
+def test_a_processor_is_named_with_family_and_model(
+    monkeypatch: pytest.MonkeyPatch, told: str, processor: str
+) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda _, encoding: f"processor\t: 0\n{told}\nprocessor\t: 1\n")
+    assert environment()["processor"] == processor
