@@ -32,7 +32,7 @@ QUICK = [
     "search.budget='24 epochs'",
     "objectives.validation_accuracy.floor=0.3",
 ]
-EPOCHS, QUICK_EPOCHS = 40, 2  # of full training
+EPOCHS, QUICK_EPOCHS = 50, 2  # of full training
 
 
 def study(asked: Asked) -> Mapping[str, Figure]:
