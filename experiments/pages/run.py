@@ -44,7 +44,7 @@ INSTEAD = {
     "evocnn doctor --data photos\n": "",  # tells of one machine
     "--budget 20m": "--budget '300 epochs'",  # shorter, and not by the clock
     "evocnn serve runs/photos\n": "",  # ends with Ctrl-C alone
-    "evocnn resume runs/demo-longer --budget 80\n": "",  # the questions are asked of the run before it
+    "evocnn resume runs/demo-longer --budget 80\n": "",  # the page shows nothing of it
     "/NAME/": "/*/",  # the only one there
     "evocnn run ": "evocnn run --workers 0 ",  # Ray makes it faster and finds the same
 }
