@@ -14,7 +14,7 @@ ExperimentOrRun = Annotated[
     Path,
     typer.Argument(metavar="EXPERIMENT.toml|RUN", help="The experiment file, or a run, whose own is taken."),
 ]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/digits.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/demo.")]
 ModelFile = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A model.safetensors that evocnn train made.")
 ]

@@ -142,7 +142,7 @@ def learning_rate_range(
 
     Example: evocnn lr-range my.toml --chromosome 'conv16k3 > pool | gap | adamw lr=.01'
 
-    Example: evocnn lr-range runs/digits --pick knee
+    Example: evocnn lr-range runs/demo --pick knee
     """
     from evocnn.cli.learning_rate import show_learning_rates
     from evocnn.cli.source import source_of

@@ -34,7 +34,7 @@ def show(
 ) -> None:
     """Show the Pareto front of a run, also while it is running, or one network of it.
 
-    Example: evocnn show runs/digits --pick "parameters<5000"
+    Example: evocnn show runs/demo --pick "parameters<5000"
     """
     from evocnn.cli.show import show_run
 
@@ -63,9 +63,9 @@ def plot(
 ) -> None:
     """Draw the Pareto front of a run with every candidate behind it, or another picture of the search.
 
-    Example: evocnn plot runs/digits --out front.svg
+    Example: evocnn plot runs/demo --out front.svg
 
-    Example: evocnn plot runs/digits --what architecture --pick knee --out knee.pdf
+    Example: evocnn plot runs/demo --what architecture --pick knee --out knee.pdf
     """
     from evocnn.cli.plot import plot_run
 
@@ -92,7 +92,7 @@ def report(
 ) -> None:
     """Write a run as one page that any browser shows: what was found, the front, its networks, the search.
 
-    Example: evocnn report runs/digits --out digits.html
+    Example: evocnn report runs/demo --out digits.html
     """
     from evocnn.cli.report import write_report
 
@@ -112,7 +112,7 @@ def serve(
 ) -> None:
     """Show the reports of runs as live pages in a browser on this machine; nothing there can change a run.
 
-    Example: evocnn serve runs/digits runs/control
+    Example: evocnn serve runs/demo runs/control
     """
     from evocnn.cli.serve import serve_runs
 
@@ -123,7 +123,7 @@ def serve(
 def importance(folder: RunFolder, *, trust: TrustRun = False) -> None:
     """Show which genes and sizes explain the validation accuracies of a run, and how well they do.
 
-    Example: evocnn importance runs/digits
+    Example: evocnn importance runs/demo
     """
     from evocnn.cli.show import TRUST_RUN
     from evocnn.config.user_code import refusing_code
@@ -183,7 +183,7 @@ def sweep(
 
     Example: evocnn sweep experiments/digits/experiment.toml --gene recipe.batch_size --values 32,64,128
 
-    Example: evocnn sweep runs/digits --pick knee --gene recipe.batch_size --values 32,64,128
+    Example: evocnn sweep runs/demo --pick knee --gene recipe.batch_size --values 32,64,128
     """
     from evocnn.cli.sweep import run_sweep
 

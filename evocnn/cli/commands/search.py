@@ -66,7 +66,7 @@ def resume(
 ) -> None:
     """Go on with a run that was interrupted, or give a finished one a larger budget.
 
-    Example: evocnn resume runs/digits --budget 200
+    Example: evocnn resume runs/demo --budget 200
     """
     from evocnn.cli.search import resume_search
 
@@ -84,7 +84,7 @@ def watch(
     A run that has ended, or whose process is gone, is shown once. Where the output is no terminal, plain
     lines are printed.
 
-    Example: evocnn watch runs/digits
+    Example: evocnn watch runs/demo
     """
     from evocnn.cli.watch import watch_run
 
@@ -105,7 +105,7 @@ def log(
 
     The search hears nothing of it. They come with extras: pip install 'evocnn[tensorboard]'.
 
-    Example: evocnn log runs/digits --to tensorboard
+    Example: evocnn log runs/demo --to tensorboard
     """
     from evocnn.cli.log import log_run
 
@@ -125,7 +125,7 @@ def verify(
 
     Says whether the run repeats on this machine. Exit code 0: it does, 1: it does not, or it is damaged.
 
-    Example: evocnn verify runs/digits --retrain 5
+    Example: evocnn verify runs/demo --retrain 5
     """
     from evocnn.cli.verify import verify_run
 
@@ -142,7 +142,7 @@ def rescue(
 
     The damaged one is left as it is. What was lost is trained again when the new one is resumed.
 
-    Example: evocnn rescue runs/digits --out runs/digits-rescued
+    Example: evocnn rescue runs/demo --out runs/demo-rescued
     """
     from evocnn.cli.rescue import rescue_run
 

@@ -43,7 +43,7 @@ def train(
 
     The same command goes on after Ctrl-C or a crash. Model, curves and confusions lie in RUN/models.
 
-    Example: evocnn train runs/digits --pick knee --epochs 50 --seeds 3
+    Example: evocnn train runs/demo --pick knee --epochs 50 --seeds 3
     """
     from evocnn.cli.train import run_train
 
@@ -64,7 +64,7 @@ def ensemble(
 
     All members of the front are trained in full first, those that evocnn train has trained aside.
 
-    Example: evocnn ensemble runs/digits --size 3
+    Example: evocnn ensemble runs/demo --size 3
     """
     from evocnn.cli.ensemble import run_ensemble
 
@@ -86,7 +86,7 @@ def export(
 ) -> None:
     """Write a model as a file for other programs, check it on the validation images, write its model card.
 
-    Example: evocnn export runs/digits/models/NAME/model.safetensors --out digits.onnx
+    Example: evocnn export runs/demo/models/NAME/model.safetensors --out digits.onnx
     """
     from evocnn.cli.export import export_model
 
@@ -121,7 +121,7 @@ def prune(
 
     Accuracies are on validation images. Models, table and picture lie beside the model.
 
-    Example: evocnn prune runs/digits/models/NAME/model.safetensors --sparsity .5,.8
+    Example: evocnn prune runs/demo/models/NAME/model.safetensors --sparsity .5,.8
     """
     from evocnn.cli.prune import prune_model
 
@@ -143,7 +143,7 @@ def quantize(
 ) -> None:
     """Write a model, pruned or not, as an ONNX file of 8-bit integers, calibrated on training images.
 
-    Example: evocnn quantize runs/digits/models/NAME/model.safetensors --max-drop .01
+    Example: evocnn quantize runs/demo/models/NAME/model.safetensors --max-drop .01
     """
     from evocnn.cli.quantize import quantize_model
 
