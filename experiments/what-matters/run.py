@@ -5,13 +5,14 @@
 A plain network of three convolutions is trained with 15 seeds, then with five and one thing changed: a field
 of its recipe, its head or its layers, or a kind of layer. The effect of a change is the difference between
 the mean validation accuracies; its interval is Welch's, at 95 %, its p is corrected for all changes by Holm.
-Blocks are held against plain layers of the same depth, too, and what may need a long training is tried in
-one, against the base trained as long. Nothing is said of other changes together, nor of other networks.
-Whatever is trained is kept, run by run.
+Blocks are held against as many plain convolutions, too. Augmentation and dropout, which hold a training back
+that is short, are tried in one of 32 epochs, against the base trained as long. Nothing is said of other
+changes together, nor of other networks. Whatever is trained is kept, run by run.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -32,24 +33,28 @@ HERE = Path(__file__).parent
 STEM = "conv16k3 · pool · "
 LAYERS = f"{STEM}conv32k3 · pool · conv64k3"
 HEAD = "gap"
-RECIPE = "sgd lr=.05 wd=.0005 batch=64"
+RECIPE = "sgd lr=.2 wd=.0005 batch=64"  # the best rate of the first sweep
 BASE = f"{LAYERS} | {HEAD} | {RECIPE}"
 EPOCHS = "training.epochs"
-LONG, QUICK_LONG = 32, 4  # epochs, among those that are varied
+LONG, QUICK_LONG = 32, 8  # epochs
 SEEDS, QUICK_SEEDS = 5, 2
 BASE_SEEDS, QUICK_BASE_SEEDS = 15, 3  # of what all changes are held against
 CERTAIN = 0.05
+WIDTHS, LEAST = 5, 0.003  # standard errors, and points of accuracy, that an effect may differ by elsewhere
 LINEAR = 2  # points of accuracy that the chart shows alike
 QUICK = ["data.images=1200", "training.epochs=2"]
 
 # Fields, with the values that they take beside the base's own.
 SWEEPS: Mapping[str, Mapping[str, Sequence[Any]]] = {
-    "learning rate": {"recipe.learning_rate": [0.005, 0.02, 0.2, 0.5]},
+    "learning rate": {"recipe.learning_rate": [0.005, 0.02, 0.05, 0.5]},
     "batch size": {"recipe.batch_size": [16, 32, 128, 256]},
-    "epochs": {EPOCHS: [4, 16, LONG]},
+    "epochs": {EPOCHS: [4, 16]},
     "kernel size": {"conv.kernel": [1, 5, 7]},
     "schedule": {"recipe.schedule": ["constant", "step", "exponential", "restarts", "cyclical", "one-cycle"]},
     "initialization": {"recipe.initialization": ["he", "xavier", "orthogonal"]},
+}
+# The same in a long training, which is held against the base trained as long.
+LONG_SWEEPS: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "dropout": {"head.dropout": [0.2, 0.5]},
     "augmentation": {
         "recipe.flip": [0.5],
@@ -65,8 +70,8 @@ SWEEPS: Mapping[str, Mapping[str, Sequence[Any]]] = {
 # Changes that no single field makes.
 VARIANTS: Mapping[str, Mapping[str, str]] = {
     "batch size and rate": {
-        "16 at .0125": f"{LAYERS} | {HEAD} | sgd lr=.0125 wd=.0005 batch=16",
-        "256 at .2": f"{LAYERS} | {HEAD} | sgd lr=.2 wd=.0005 batch=256",
+        "16 at .05": f"{LAYERS} | {HEAD} | sgd lr=.05 wd=.0005 batch=16",
+        "256 at .8": f"{LAYERS} | {HEAD} | sgd lr=.8 wd=.0005 batch=256",
     },
     "filters": {
         "a half": f"conv8k3 · pool · conv16k3 · pool · conv32k3 | {HEAD} | {RECIPE}",
@@ -76,29 +81,32 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
     "optimizer": {
         "adam .001": f"{LAYERS} | {HEAD} | adam lr=.001 batch=64",
         "adam .005": f"{LAYERS} | {HEAD} | adam lr=.005 batch=64",
+        "adam .02": f"{LAYERS} | {HEAD} | adam lr=.02 batch=64",
         "adamw .005": f"{LAYERS} | {HEAD} | adamw lr=.005 wd=.01 batch=64",
+        "adamw .02": f"{LAYERS} | {HEAD} | adamw lr=.02 wd=.01 batch=64",
         "rmsprop .001": f"{LAYERS} | {HEAD} | rmsprop lr=.001 batch=64",
+        "rmsprop .005": f"{LAYERS} | {HEAD} | rmsprop lr=.005 batch=64",
         "muon .01": f"{LAYERS} | {HEAD} | muon lr=.01 wd=.01 batch=64",
+        "muon .03": f"{LAYERS} | {HEAD} | muon lr=.03 wd=.01 batch=64",
     },
     "head": {
         "flatten": f"{LAYERS} | flatten | {RECIPE}",
+        "flatten at .05": f"{LAYERS} | flatten | sgd lr=.05 wd=.0005 batch=64",
         "gap dense64": f"{LAYERS} | gap dense64 | {RECIPE}",
         "flatten dense64": f"{LAYERS} | flatten dense64 | {RECIPE}",
     },
     "blocks": {
         "2 convolutions more": f"{STEM}conv32k3 · conv32k3 · pool · conv64k3 · conv64k3 | {HEAD} | {RECIPE}",
+        "4 convolutions more": f"{STEM}conv32k3 · conv32k3 · conv32k3 · pool · "
+        f"conv64k3 · conv64k3 · conv64k3 | {HEAD} | {RECIPE}",
         "residual blocks": f"{STEM}res32k3 · pool · res64k3 | {HEAD} | {RECIPE}",
         "bottlenecks": f"{STEM}neck32k3 reduction=2 · pool · neck64k3 reduction=2 | {HEAD} | {RECIPE}",
         "links": f"{STEM}conv32k3 · link1 concat · pool · conv64k3 · link1 concat | {HEAD} | {RECIPE}",
     },
 }
-SAME_DEPTH = ("residual blocks", "bottlenecks")  # as two convolutions more, at least
-# What may pay in a long training only.
-LONG_VARIANTS = {
-    "flip 0.5": f"{LAYERS} | {HEAD} | {RECIPE} flip=.5",
-    "shift 0.05": f"{LAYERS} | {HEAD} | {RECIPE} shift=.05",
-    "dropout 0.2": f"{LAYERS} | {HEAD} drop.2 | {RECIPE}",
-}
+# Blocks, and plain layers with as many convolutions.
+AS_DEEP = {"residual blocks": "2 convolutions more", "bottlenecks": "4 convolutions more"}
+FACTORS = [*SWEEPS, *VARIANTS, *(f"against {plain}" for plain in AS_DEEP.values()), *LONG_SWEEPS]
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,11 @@ class Effect:
         return fmean(self.accuracies) - fmean(self.base)
 
     @property
+    def error(self) -> float:
+        """Standard error of the difference."""
+        return sqrt(sum(stdev(one) ** 2 / len(one) for one in (self.accuracies, self.base)))
+
+    @property
     def interval(self) -> tuple[float, float]:
         """Bounds of the difference at 95 % confidence, where spreads may differ (Welch 1947)."""
         found = ttest_ind(self.accuracies, self.base, equal_var=False).confidence_interval(0.95)
@@ -136,72 +149,80 @@ class Effect:
         return float(ttest_ind(self.accuracies, self.base, equal_var=False).pvalue)
 
 
-def study(asked: Asked) -> Mapping[str, Figure]:
-    """Train whatever is missing; return the effects."""
-    n_base = QUICK_BASE_SEEDS if asked.is_quick else BASE_SEEDS
-    base = trained_once(asked, "base", BASE, seeds=n_base)
-    n_seeds = QUICK_SEEDS if asked.is_quick else SEEDS
-    found = [
-        Effect(factor, level, own, against, n_seeds - len(own))
-        for factor, level, own, against in changes(asked, base)
-    ]
-    effects = [one for one in found if len(one.accuracies) > 1]
-    draw(effects, asked)
-    asked.write("results.md", table(found, effects, base, asked))
-    tolerance = 0.15 if asked.is_quick else 0.02
-    figures = {"base.validation_accuracy": Figure(fmean(base), tolerance, is_exact=True)}
-    figures["base.standard_deviation"] = Figure(stdev(base), tolerance, is_exact=True)
-    for effect in effects:
-        name = f"{effect.factor}.{effect.level}".replace(" ", "_")
-        figures[name] = Figure(effect.size, tolerance, is_exact=True)
-    return figures
-
-
 Accuracies = tuple[float, ...]  # of the trainings that did not fail
 
 
-def changes(asked: Asked, base: Accuracies) -> Iterator[tuple[str, str, Accuracies, Accuracies]]:
-    """Yield factor, level and accuracies of each change and of what it is held against."""
+def study(asked: Asked) -> Mapping[str, Figure]:
+    """Train whatever is missing; return the effects."""
+    n_base = QUICK_BASE_SEEDS if asked.is_quick else BASE_SEEDS
     long = QUICK_LONG if asked.is_quick else LONG
-    swept: dict[str, Accuracies] = {}
-    for factor, sweeps in SWEEPS.items():
-        for gene, values in sweeps.items():
-            wanted = [1, QUICK_LONG] if asked.is_quick and gene == EPOCHS else values
-            prefix = f"{gene.partition('.')[2]} " if len(sweeps) > 1 else ""
-            for level, found in trained(asked, gene, {gene: wanted}, BASE).items():
-                swept[f"{gene} {level}"] = found
-                yield factor, f"{prefix}{level}", found, base
+    base = trained_once(asked, "base", BASE, n_base)
+    long_base = trained_once(asked, "long base", BASE, n_base, long)
+    n_seeds = QUICK_SEEDS if asked.is_quick else SEEDS
+    found = [
+        Effect(factor, level, own, against, n_seeds - len(own))
+        for factor, level, own, against in changes(asked, n_seeds, base, long_base, long)
+    ]
+    found.append(Effect("epochs", str(long), long_base, base, n_base - len(long_base)))
+    found.sort(key=lambda one: FACTORS.index(one.factor))
+    effects = [one for one in found if len(one.accuracies) > 1]
+    about = described(asked, base, long_base, long)
+    draw(effects, about, asked)
+    asked.write("results.md", table(found, effects, about))
+    tolerance = 0.15 if asked.is_quick else 0.02
+    figures = {
+        "base.validation_accuracy": Figure(fmean(base), tolerance, is_exact=True),
+        "base.standard_deviation": Figure(stdev(base), is_exact=True),
+        "long_base.validation_accuracy": Figure(fmean(long_base), tolerance, is_exact=True),
+    }
+    for effect in effects:
+        name = f"{effect.factor}.{effect.level}".replace(" ", "_")
+        figures[name] = Figure(effect.size, max(WIDTHS * effect.error, LEAST), is_exact=True)
+    return figures
+
+
+def changes(
+    asked: Asked, n_seeds: int, base: Accuracies, long_base: Accuracies, long: int
+) -> Iterator[tuple[str, str, Accuracies, Accuracies]]:
+    """Yield factor, level and accuracies of each change and of what it is held against."""
+    for sweeps, against, epochs in ((SWEEPS, base, None), (LONG_SWEEPS, long_base, long)):
+        for factor, genes in sweeps.items():
+            for gene, values in genes.items():
+                prefix = f"{gene.partition('.')[2]} " if len(genes) > 1 else ""
+                for level, found in trained(
+                    asked, gene, {gene: values}, BASE, n_seeds=n_seeds, epochs=epochs
+                ).items():
+                    yield factor, f"{prefix}{level}", found, against
     varied = {
-        (factor, name): trained_once(asked, f"{factor} {name}", text)
+        (factor, name): trained_once(asked, f"{factor} {name}", text, n_seeds)
         for factor, variants in VARIANTS.items()
         for name, text in variants.items()
     }
     for (factor, name), found in varied.items():
         yield factor, name, found, base
-    plain = "2 convolutions more"
-    for name in SAME_DEPTH:
+    for name, plain in AS_DEEP.items():
         yield f"against {plain}", name, varied["blocks", name], varied["blocks", plain]
-    for name, text in LONG_VARIANTS.items():
-        found = trained_once(asked, f"long {name}", text, epochs=long)
-        yield f"in {long} epochs", name, found, swept[f"{EPOCHS} {long}"]
 
 
-def trained_once(
-    asked: Asked, name: str, text: str, epochs: int | None = None, seeds: int | None = None
-) -> Accuracies:
+def trained_once(asked: Asked, name: str, text: str, n_seeds: int, epochs: int | None = None) -> Accuracies:
     """Return the accuracies of a network, trained now or before."""
     wanted = epochs or experiment_of(asked).training.epochs
-    (found,) = trained(asked, name, {EPOCHS: [wanted]}, text, seeds).values()
+    (found,) = trained(asked, name, {EPOCHS: [wanted]}, text, n_seeds=n_seeds).values()
     return found
 
 
 def trained(
-    asked: Asked, name: str, sweep: Mapping[str, Sequence[Any]], text: str, seeds: int | None = None
+    asked: Asked,
+    name: str,
+    sweep: Mapping[str, Sequence[Any]],
+    text: str,
+    *,
+    n_seeds: int,
+    epochs: int | None = None,
 ) -> dict[str, Accuracies]:
     """Return the accuracies of a network by the values of one field, trained now or before."""
     ((gene, values),) = sweep.items()
     experiment = experiment_of(asked)
-    n_seeds = seeds or (QUICK_SEEDS if asked.is_quick else SEEDS)
     algorithm = {
         "use": "gene-sweep",
         "gene": gene,
@@ -210,6 +231,8 @@ def trained(
         "chromosome": text,
     }
     tables = experiment.tables | {"search": {"algorithm": algorithm, "budget": len(values) * n_seeds}}
+    if epochs is not None:
+        tables |= {"training": experiment.tables["training"] | {"epochs": epochs}}
     run = kept_run(
         Experiment.from_dict(tables, folder=HERE),
         asked.runs / name.replace(" ", "-"),
@@ -224,9 +247,19 @@ def experiment_of(asked: Asked) -> Experiment:
     return load_experiment(HERE / "experiment.toml", QUICK if asked.is_quick else [])
 
 
-def draw(effects: Sequence[Effect], asked: Asked) -> None:
+def described(asked: Asked, base: Accuracies, long_base: Accuracies, long: int) -> list[str]:
+    """Return what all is held against, in two lines."""
+    settings = experiment_of(asked)
+    shown, long_shown = (f"{fmean(one):.4f} ± {stdev(one):.4f}, n = {len(one)}" for one in (base, long_base))
+    return [
+        f"{settings.data.images:,} images, {settings.training.epochs} epochs: {shown}",
+        f"{' and '.join(LONG_SWEEPS)}: {long} epochs, against the base trained as long: {long_shown}",
+    ]
+
+
+def draw(effects: Sequence[Effect], about: Sequence[str], asked: Asked) -> None:
     """Draw all effects with their intervals, a dot a training."""
-    picture = Picture(figsize=(9, 0.24 * len(effects) + 1.5), layout="constrained")
+    picture = Picture(figsize=(9, 0.24 * len(effects) + 2), layout="constrained")
     axes = picture.add_subplot()
     labels, row, before = [], 0, None
     for effect, p in zip(effects, holm([one.p for one in effects]), strict=True):
@@ -250,20 +283,13 @@ def draw(effects: Sequence[Effect], asked: Asked) -> None:
     axes.set_xlim(-reach, reach)
     axes.set_xlabel(f"change of validation accuracy, points; beyond {LINEAR} on a logarithmic scale")
     explained = "a dot a training; bars: 95 % intervals of the mean's difference; filled: p < .05 by Holm"
-    axes.set_title(f"{BASE}\n{explained}", fontsize=9)
+    axes.set_title("\n".join([BASE, *about, explained]), fontsize=9)
     axes.grid(axis="x", alpha=0.25, color=GREY)
     write_picture(picture, asked.out / "effects.png")
 
 
-def table(
-    found: Sequence[Effect], effects: Sequence[Effect], base: Sequence[float], asked: Asked
-) -> list[str]:
+def table(found: Sequence[Effect], effects: Sequence[Effect], about: Sequence[str]) -> list[str]:
     """Return the effects as Markdown, and the changes that have none since trainings failed."""
-    settings = experiment_of(asked)
-    about = (
-        f"Base: `{BASE}`, {settings.data.images:,} images, {settings.training.epochs} epochs: "
-        f"{fmean(base):.4f} ± {stdev(base):.4f}, n = {len(base)} seeds."
-    )
     rows = [
         f"| {one.factor} | {one.level} | {one.size:+.4f} | {one.interval[0]:+.4f} to {one.interval[1]:+.4f} "
         f"| {p:.2g} | {stdev(one.accuracies):.4f} | {len(one.accuracies)} | {one.n_failed} |"
@@ -276,7 +302,19 @@ def table(
         for one in found
         if one not in effects
     ]
-    return ["# Effects on validation accuracy", "", about, "", titles, lines, *rows, "", *lost, "", made_on()]
+    return [
+        "# Effects on validation accuracy",
+        "",
+        f"Base: `{BASE}`, {'; '.join(about)}.",
+        "",
+        titles,
+        lines,
+        *rows,
+        "",
+        *lost,
+        "",
+        made_on(),
+    ]
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ SPACE = space_of(
     10,
 )
 
+ASKED = Asked(None, Path(), Path(), is_quick=False)
+
 
 def script(name: str) -> dict[str, Any]:
     return runpy.run_path(str(EXPERIMENTS / name / "run.py"))
@@ -121,8 +123,7 @@ class TestGeneralizationGap:
 
     def test_the_arms_differ_in_the_gap_alone(self) -> None:
         study = script("generalization-gap")
-        asked = Asked(None, Path(), Path(), is_quick=False)
-        ours, others = (study["experiment_of"](arm, 1, asked).tables for arm in study["ARMS"])
+        ours, others = (study["experiment_of"](arm, 1, ASKED).tables for arm in study["ARMS"])
         assert set(ours["objectives"]) - set(others["objectives"]) == {"generalization_gap"}
         assert {**ours, "objectives": None} == {**others, "objectives": None}
 
@@ -136,9 +137,31 @@ class TestWhatMatters:
 
     def test_changes_are_distinct_and_differ_from_the_base(self) -> None:
         study = script("what-matters")
+        space = space_of(study["experiment_of"](ASKED), (1, 28, 28), 10)
+        base = space.parse(study["BASE"])
+        fields = base.to_json()
         texts = [text for variants in study["VARIANTS"].values() for text in variants.values()]
-        texts += study["LONG_VARIANTS"].values()
-        assert len({study["BASE"], *texts}) == len(texts) + 1
+        assert len({base.key, *(space.parse(text).key for text in texts)}) == len(texts) + 1
+        for genes in (*study["SWEEPS"].values(), *study["LONG_SWEEPS"].values()):
+            for gene, values in genes.items():
+                segment, _, field = gene.partition(".")
+                assert len(set(values)) == len(values)
+                assert fields.get(segment, {}).get(field) not in values
+
+    def test_blocks_are_held_against_as_many_convolutions(self) -> None:
+        study = script("what-matters")
+        blocks = study["VARIANTS"]["blocks"]
+        convolutions = {"res": 2, "neck": 3, "conv": 1}
+        for name, plain in study["AS_DEEP"].items():
+            counts = [
+                sum(
+                    n * blocks[one].count(f"{kind}{filters}k3")
+                    for kind, n in convolutions.items()
+                    for filters in (16, 32, 64)
+                )
+                for one in (name, plain)
+            ]
+            assert counts[0] == counts[1]
 
 
 class TestCluster:
@@ -151,7 +174,6 @@ class TestCluster:
 
 def test_own_photos_arms_differ_in_augmentation_alone() -> None:
     study = script("own-photos")
-    asked = Asked(None, Path(), Path(), is_quick=False)
-    ours, others = (dict(study["experiment_of"](arm, 1, asked).tables["space"]) for arm in study["ARMS"])
+    ours, others = (dict(study["experiment_of"](arm, 1, ASKED).tables["space"]) for arm in study["ARMS"])
     assert set(ours["recipe"]) - set(others["recipe"]) == set(study["AUGMENTATIONS"])
     assert {**ours, "recipe": None} == {**others, "recipe": None}
