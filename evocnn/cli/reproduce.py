@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from evocnn.cli.search import EXIT_INTERRUPTED
 from evocnn.cli.study import EXPERIMENT
@@ -13,11 +15,11 @@ from evocnn.errors import ExperimentError
 from evocnn.report.figures import (
     FULL,
     QUICK,
+    ComparedFigure,
+    Figure,
     Outcome,
     compare_outcomes,
-    figure_text,
     read_outcomes,
-    show_figures,
     write_outcome,
 )
 from evocnn.report.wording import duration
@@ -40,7 +42,8 @@ def reproduce_study(folder: Path, data: Path | None, out: Path | None, *, is_qui
         typer.Exit: It was interrupted, failed, or did not repeat.
     """
     command, form = _command(folder), QUICK if is_quick else FULL
-    runs = Path("runs") / "reproduce" / f"{folder.resolve().name}-{form}"
+    whole = folder.resolve()
+    runs = Path("runs") / "reproduce" / whole.parent.name / f"{whole.name}-{form}"
     out = out or runs
     expected = read_outcomes(folder).get(form)  # before it may be written anew
     is_written = _is_same(out, folder)
@@ -75,11 +78,11 @@ def _conclude(expected: Outcome | None, found: Outcome, out: Path, *, is_written
     typer.echo(f"took {duration(found.seconds)}; figures, tables and pictures are in '{out}'")
     if expected is None:
         for name, figure in found.figures.items():
-            typer.echo(f"{name}: {figure_text(figure)}")
+            typer.echo(f"{name}: {_text(figure)}")
         typer.echo("nothing is expected of this form yet, so nothing could be compared")
         raise typer.Exit(0 if is_written else EXIT_DIFFERS)
     comparisons = compare_outcomes(expected, found)
-    show_figures(comparisons)
+    _show(comparisons)
     for name in ("processor", "torch", "commit"):
         before, now = expected.environment.get(name), found.environment.get(name)
         if before != now:
@@ -89,6 +92,33 @@ def _conclude(expected: Outcome | None, found: Outcome, out: Path, *, is_written
         typer.echo(f"did not repeat: {len(comparisons) - n_same} of {len(comparisons)} figures differ")
         raise typer.Exit(EXIT_DIFFERS)
     typer.echo(f"repeated: all {n_same} figures are the same within their tolerances")
+
+
+def _show(comparisons: tuple[ComparedFigure, ...]) -> None:
+    """Print what was expected and what was found, figure by figure."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("figure")
+    for title in ("expected", "found", "tolerance"):
+        table.add_column(title, justify="right")
+    table.add_column("")
+    for one in comparisons:
+        verdict = "same" if one.is_same else "DIFFERS"
+        if one.expected is not None and one.tolerance is None:
+            verdict = "not compared" if one.found else "MISSING"
+        elif one.expected is None or one.found is None:
+            verdict = "NEW" if one.expected is None else "MISSING"
+        tolerance = "" if one.tolerance is None else f"{one.tolerance:.4g}"
+        table.add_row(one.name, _text(one.expected), _text(one.found), tolerance, verdict)
+    Console(emoji=False).print(table)
+
+
+def _text(figure: Figure | None) -> str:
+    """Return a figure as people read it."""
+    if figure is None:
+        return "-"
+    value = figure.value
+    number = f"{value:,.0f}" if value == int(value) else f"{value:.6g}"
+    return f"{number} {figure.unit}".strip()
 
 
 def _command(folder: Path) -> list[str]:

@@ -5,7 +5,7 @@ A script hands `perform` a function that takes what was asked and returns its fi
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from evocnn.config import Experiment, to_plain
 from evocnn.errors import EvocnnError, ExperimentError, ReplayError
 from evocnn.report.figures import FULL, QUICK, Figure, Outcome, write_outcome
 from evocnn.runs import Run, Workers, open_run
+from evocnn.runs.search import FINAL
 from evocnn.search import Ending
 from evocnn.store import environment
 from evocnn.store.journal import FILE_NAME
@@ -25,7 +26,7 @@ from evocnn.store.journal import FILE_NAME
 EXPERIMENT = "experiment.toml"  # in the folder of a study that needs no script of its own
 SECONDS = "seconds.txt"  # of the sessions so far
 WORKERS = Workers(2)  # which all studies are stated for
-EXIT_FAILED, EXIT_MISTAKE = 1, 2
+EXIT_MISTAKE = 2  # 1 says of `evocnn reproduce` that figures did not repeat
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def perform(study: Study, about: str | None, arguments: Sequence[str] | None = N
 
 
 def conclude(study: Study, asked: Asked, name: str) -> None:
-    """Run a study and write its figures, with the time of all its sessions and the commits of what is kept.
+    """Run a study and write its figures, with the time of all its sessions and what kept runs were made with.
 
     Raises:
         ExperimentError: There are images given that do not lie there.
@@ -124,17 +125,24 @@ def conclude(study: Study, asked: Asked, name: str) -> None:
         seconds = before + monotonic() - began
         file.write_text(f"{seconds:.1f}", encoding="utf-8")
     command = f"evocnn reproduce {name}{' --quick' if asked.is_quick else ''}"
-    where["commit"] = " ".join(sorted({*_commits(asked.runs), str(where["commit"])}))
-    write_outcome(asked.out, asked.form, Outcome(figures, command, round(seconds, 1), where))
+    made_with = _joined([where, *_environments(asked.runs)])
+    write_outcome(asked.out, asked.form, Outcome(figures, command, round(seconds, 1), made_with))
 
 
-def _commits(runs: Path) -> set[str]:
-    """Return the commits on which kept runs were begun, some perhaps in an earlier session."""
-    found = set()
+def _environments(runs: Path) -> Iterator[Mapping[str, str | int]]:
+    """Yield what kept runs were begun with, some perhaps in an earlier session."""
     for file in runs.rglob(FILE_NAME):
         with suppress(EvocnnError, KeyError):  # damaged ones of a benchmark; searches of a table name none
-            found.add(str(open_run(file.parent).manifest["environment"]["commit"]))
-    return found
+            yield open_run(file.parent).manifest["environment"]
+
+
+def _joined(environments: Sequence[Mapping[str, str | int]]) -> dict[str, str | int]:
+    """Return the first of several environments, with all values where they differ."""
+    joined = dict(environments[0])
+    for name, value in joined.items():
+        if any(one.get(name) != value for one in environments):
+            joined[name] = ", ".join(sorted({str(one.get(name, "unknown")) for one in environments}))
+    return joined
 
 
 def kept_run(experiment: Experiment, folder: Path, data: Path | None, workers: Workers) -> Run:
@@ -145,13 +153,14 @@ def kept_run(experiment: Experiment, folder: Path, data: Path | None, workers: W
         KeyboardInterrupt: Somebody asked to stop.
     """
     if (folder / FILE_NAME).exists():
-        if open_run(folder).manifest["experiment"] != to_plain(experiment.tables):
+        known = open_run(folder)
+        if known.manifest["experiment"] != to_plain(experiment.tables):
             message = (
                 f"'{folder}' must hold a run of this experiment, but it was begun with another; remove that "
                 "folder to begin anew"
             )
             raise ReplayError(message)
-        found = resumed(folder, workers, data)
+        found = known if known.status in FINAL else resumed(folder, workers, data)
     else:
         found = searched(experiment, folder, workers, data)
     if found.status == Ending.INTERRUPTED:
@@ -169,4 +178,4 @@ def _end(action: Callable[[], None]) -> None:
         sys.exit(ending.exit_code)
     except EvocnnError as error:
         typer.echo(f"error: {error}", err=True)
-        sys.exit(EXIT_FAILED if isinstance(error, ReplayError) else EXIT_MISTAKE)
+        sys.exit(EXIT_MISTAKE)

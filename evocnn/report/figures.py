@@ -10,9 +10,6 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from evocnn.errors import ExperimentError
 from evocnn.runs.search import DECISIVE
 from evocnn.store.durable import write_durably
@@ -133,33 +130,6 @@ def write_outcome(folder: Path, form: str, outcome: Outcome) -> Path:
     text = json.dumps(dict(sorted({**known, form: asdict(outcome)}.items())), indent=1, ensure_ascii=False)
     write_durably(folder / FILE_NAME, f"{text}\n".encode())
     return folder / FILE_NAME
-
-
-def show_figures(comparisons: tuple[ComparedFigure, ...]) -> None:
-    """Print what was expected and what was found, figure by figure."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("figure")
-    for title in ("expected", "found", "tolerance"):
-        table.add_column(title, justify="right")
-    table.add_column("")
-    for one in comparisons:
-        verdict = "same" if one.is_same else "DIFFERS"
-        if one.expected is not None and one.tolerance is None:
-            verdict = "not compared" if one.found else "MISSING"
-        elif one.expected is None or one.found is None:
-            verdict = "NEW" if one.expected is None else "MISSING"
-        tolerance = "" if one.tolerance is None else f"{one.tolerance:.4g}"
-        table.add_row(one.name, figure_text(one.expected), figure_text(one.found), tolerance, verdict)
-    Console(emoji=False).print(table)
-
-
-def figure_text(figure: Figure | None) -> str:
-    """Return a figure as people read it."""
-    if figure is None:
-        return "-"
-    value = figure.value
-    number = f"{value:,.0f}" if value == int(value) else f"{value:.6g}"
-    return f"{number} {figure.unit}".strip()
 
 
 def _outcome(

@@ -237,9 +237,7 @@ def reproduce(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", help="For figures, tables and pictures; default: runs/reproduce/NAME-full, or -quick."
-        ),
+        typer.Option("--out", help="For figures, tables and pictures; default: in runs/reproduce."),
     ] = None,
 ) -> None:
     """Run a study or a benchmark again and say, figure by figure, whether it repeated.

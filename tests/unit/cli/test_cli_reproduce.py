@@ -1,6 +1,5 @@
 """Repeating a study: what is compared, what is said, and how it ends."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 from evocnn.cli import study
 from evocnn.cli.search_study import search_study
 from evocnn.cli.study import Asked, perform
+from evocnn.config import load_experiment
 from evocnn.report.figures import Figure, Outcome, read_outcomes, write_outcome
 from evocnn.runs import Workers, open_run
 from evocnn.store import environment
@@ -153,11 +153,11 @@ def test_what_was_begun_with_another_experiment_is_refused(
     other.write_text(tiny.read_text().replace("seed = 5", "seed = 6"))
     with pytest.raises(SystemExit) as ending:
         perform(search_study(other), None, options)
-    assert ending.value.code == 1
+    assert ending.value.code == 2
     assert "must hold a run of this experiment" in capsys.readouterr().err
 
 
-def test_what_is_kept_from_an_earlier_commit_is_said_to_be(
+def test_what_is_kept_from_an_earlier_commit_or_version_is_said_to_be(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(study, "WORKERS", Workers(0))
@@ -167,9 +167,20 @@ def test_what_is_kept_from_an_earlier_commit_is_said_to_be(
     assert read_outcomes(tmp_path / "runs")["full"].environment["commit"] == now["commit"]
     (tmp_path / "runs" / "damaged").mkdir()
     (tmp_path / "runs" / "damaged" / "run.sqlite").write_text("no run")
-    monkeypatch.setattr(study, "environment", lambda: {**now, "commit": "~later"})
+    monkeypatch.setattr(study, "environment", lambda: {**now, "commit": "~later", "torch": "~3"})
     perform(search_study(tiny), None, options)
-    assert read_outcomes(tmp_path / "runs")["full"].environment["commit"] == f"{now['commit']} ~later"
+    found = read_outcomes(tmp_path / "runs")["full"].environment
+    assert found == {**now, "commit": f"{now['commit']}, ~later", "torch": f"{now['torch']}, ~3"}
+
+
+def test_a_run_that_came_to_its_end_is_not_opened_again(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = load_experiment(tiny)
+    first = study.kept_run(experiment, tmp_path / "run", None, Workers(0))
+    monkeypatch.setattr(study, "resumed", None)
+    again = study.kept_run(experiment, tmp_path / "run", tmp_path, Workers(0))
+    assert again.records == first.records
 
 
 def test_images_lie_in_a_folder_of_their_name_or_in_the_one_given(tmp_path: Path) -> None:
@@ -177,4 +188,3 @@ def test_images_lie_in_a_folder_of_their_name_or_in_the_one_given(tmp_path: Path
     assert asked.data_of("fashion-mnist") == tmp_path
     (tmp_path / "fashion-mnist").mkdir()
     assert asked.data_of("fashion-mnist") == tmp_path / "fashion-mnist"
-    assert json.dumps(asked.form) == '"quick"'
