@@ -16,7 +16,7 @@ from evocnn.config import load_experiment
 from evocnn.report.figures import Figure
 
 FILE = Path(__file__).parent / "experiment.toml"
-CEILINGS = (300_000, 100_000)
+AIMS = {300_000: None, 100_000: None}  # none is stated for them
 EPOCHS, QUICK_EPOCHS = 20, 1  # of full training
 QUICK = [
     "data.images=1000",
@@ -35,8 +35,9 @@ def study(asked: Asked) -> Mapping[str, Figure]:
     experiment = load_experiment(FILE, QUICK if asked.is_quick else [])
     run = kept_run(experiment, asked.runs / "search", data, asked.workers)
     epochs, tolerance = (QUICK_EPOCHS, 0.3) if asked.is_quick else (EPOCHS, 0.02)
-    workers = asked.workers
-    return tested_front(asked, run, data, workers, ceilings=CEILINGS, epochs=epochs, tolerance=tolerance)
+    return tested_front(
+        asked, run, data, asked.workers, aims=AIMS, epochs=epochs, tolerance=tolerance, beside=[]
+    )
 
 
 if __name__ == "__main__":

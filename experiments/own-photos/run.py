@@ -10,10 +10,8 @@ training photographs, and tested once.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
-
-from scipy.stats import ttest_rel
 
 from evocnn.cli.study import Asked, kept_run, perform
 from evocnn.cli.tested import Tested, tested_in_full, tested_lines
@@ -21,6 +19,7 @@ from evocnn.config import Experiment, load_experiment
 from evocnn.report.figures import Figure
 from evocnn.report.front_plot import plot_front
 from evocnn.report.front_table import front_markdown
+from evocnn.report.paired_difference import mean_and_deviation, paired_difference
 from evocnn.runs.pick import pick
 
 FILE = Path(__file__).parent / "experiment.toml"
@@ -58,6 +57,7 @@ def study(asked: Asked) -> Mapping[str, Figure]:
     """Search, train and test whatever is missing; return test accuracies and sizes."""
     data = asked.given_data("sign-digits", "photographs")
     tested: dict[str, list[Tested]] = {arm: [] for arm in ARMS}
+    runs = []
     for seed in range(1, (QUICK_SEEDS if asked.is_quick else SEEDS) + 1):
         for arm in ARMS:
             run = kept_run(experiment_of(arm, seed, asked), asked.runs / arm / str(seed), data, asked.workers)
@@ -66,36 +66,33 @@ def study(asked: Asked) -> Mapping[str, Figure]:
             tested[arm] += tested_in_full(
                 run, records, data, asked.workers, epochs, all_data=not asked.is_quick
             )
-            if (arm, seed) == (ARMS[0], 1):
-                plot_front(run, asked.out / "front.png")
-                asked.write("front.md", front_markdown(run))
+            runs.append(run)
+    plot_front(runs[0], asked.out / "front.png")
+    asked.write("front.md", front_markdown(runs[0]))
     asked.write("results.md", table(tested))
-    tolerance = 0.3 if asked.is_quick else 0.05
+    tolerance = 0.12 if asked.is_quick else 0.05
     figures = {}
     for arm, found in tested.items():
-        figures[f"{arm}.test_accuracy"] = Figure(accuracy_of(found), tolerance, is_exact=True)
-        size = fmean(one.n_parameters for one in found)
-        figures[f"{arm}.parameters"] = Figure(size, size, is_exact=True)
-    return figures
+        figures[f"{arm}.test_accuracy"] = Figure(fmean(accuracies_of(found)), tolerance, is_exact=True)
+        figures[f"{arm}.parameters"] = Figure(fmean(one.n_parameters for one in found), is_exact=True)
+    ours, others = map(accuracies_of, tested.values())
+    return figures | {"augmented.above_plain": paired_difference(ours, others).figure(0.02)}
 
 
-def accuracy_of(tested: Sequence[Tested]) -> float:
-    """Return the mean test accuracy."""
-    return fmean(one.accuracy for one in tested)
+def accuracies_of(tested: Sequence[Tested]) -> list[float]:
+    """Return the test accuracies, seed by seed."""
+    return [one.accuracy for one in tested]
 
 
 def table(tested: Mapping[str, Sequence[Tested]]) -> list[str]:
     """Return what came out as Markdown: each network, and the arms against each other."""
-    accuracies = {arm: [one.accuracy for one in found] for arm, found in tested.items()}
-    described = ", ".join(
-        f"{arm} {fmean(values):.4f} ± {stdev(values):.4f}" for arm, values in accuracies.items()
-    )
-    interval = ttest_rel(*accuracies.values()).confidence_interval(0.95)
+    accuracies = {arm: accuracies_of(found) for arm, found in tested.items()}
+    described = ", ".join(f"{arm} {mean_and_deviation(values)}" for arm, values in accuracies.items())
     return [
         *tested_lines([one for found in tested.values() for one in found]),
         "",
         f"Mean ± standard deviation over n = {len(tested[ARMS[0]])} seeds: {described}. The difference,",
-        f"paired by seed, has the 95 % interval {interval.low:+.4f} to {interval.high:+.4f} (Student).",
+        f"paired by seed, with its 95 % interval (Student): {paired_difference(*accuracies.values())}.",
     ]
 
 

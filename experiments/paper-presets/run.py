@@ -11,6 +11,7 @@ from pathlib import Path
 
 from evocnn.cli.search_study import search_figures
 from evocnn.cli.study import Asked, kept_run, perform
+from evocnn.cli.tested import made_on
 from evocnn.config import load_experiment
 from evocnn.report.figures import Figure
 from evocnn.report.front_plot import plot_front
@@ -24,12 +25,14 @@ QUICK_FLOPS = "space.limits.flops=20000000"
 
 def study(asked: Asked) -> Mapping[str, Figure]:
     """Search as both papers do; return what each search found."""
-    figures: dict[str, Figure] = {}
+    runs = {}
     for paper, images in PAPERS.items():
         settings = [*QUICK, QUICK_FLOPS] if asked.is_quick else []
         experiment = load_experiment(HERE / f"{paper}.toml", settings)
-        run = kept_run(experiment, asked.runs / paper, asked.data_of(images), asked.workers)
-        asked.write(f"results-{paper}.md", front_markdown(run))
+        runs[paper] = kept_run(experiment, asked.runs / paper, asked.data_of(images), asked.workers)
+    figures: dict[str, Figure] = {}
+    for paper, run in runs.items():
+        asked.write(f"results-{paper}.md", [*front_markdown(run), "", made_on()])
         plot_front(run, asked.out / f"{paper}.png")
         figures |= {f"{paper}.{name}": figure for name, figure in search_figures(run).items()}
     return figures

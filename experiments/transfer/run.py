@@ -13,7 +13,7 @@ validation accuracy is trained once more, for as many epochs in both arms, and t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 from evocnn.cli.study import Asked, kept_run, perform
@@ -22,6 +22,7 @@ from evocnn.config import Experiment
 from evocnn.config.toml import read_toml
 from evocnn.report.figures import Figure
 from evocnn.report.front_table import escaped
+from evocnn.report.paired_difference import mean_and_deviation
 from evocnn.runs.pick import pick
 
 HERE = Path(__file__).parent
@@ -128,7 +129,7 @@ def table_of(found: Found) -> list[str]:
     n_seeds = len(next(iter(found.values()))[ARMS[0]])
     rows = [
         f"| {setting.data} | {setting.n_training or 'all'} | {setting.budget} | {setting.epochs} "
-        f"| {' | '.join(map(shown, accuracies_of(by_arm).values()))} |"
+        f"| {' | '.join(map(mean_and_deviation, accuracies_of(by_arm).values()))} |"
         for setting, by_arm in found.items()
     ]
     networks = [
@@ -153,12 +154,6 @@ def table_of(found: Found) -> list[str]:
         "",
         made_on(),
     ]
-
-
-def shown(values: Sequence[float]) -> str:
-    """Return mean and standard deviation."""
-    spread = f" ± {stdev(values):.4f}" if len(values) > 1 else ""
-    return f"{fmean(values):.4f}{spread}"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ of these; both are trained in full, on the validation images, too, and tested on
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, median, stdev
+from statistics import fmean, median
 from typing import Any
 
 from evocnn.cli.study import Asked, kept_run, perform
@@ -21,6 +21,7 @@ from evocnn.genotype import LAYERS, Pool
 from evocnn.genotype.chromosome import parse_layers
 from evocnn.report.figures import Figure
 from evocnn.report.front_table import escaped
+from evocnn.report.paired_difference import mean_and_deviation
 from evocnn.runs.pick import pick
 
 FILE = Path(__file__).parent / "experiment.toml"
@@ -173,11 +174,10 @@ def table_of(pairs: Sequence[Sequence[str]], answers: Answers) -> list[str]:
 def cells_of(answers: Sequence[Answer]) -> str:
     """Return layers, parameters and test accuracy of a pair, as cells of a table."""
     accuracies = [answer.tested.accuracy for answer in answers]
-    spread = f" ± {stdev(accuracies):.4f}" if len(accuracies) > 1 else ""
     cells = (
         ", ".join(str(answer.n_layers) for answer in answers),
         ", ".join(f"{answer.tested.n_parameters:,}" for answer in answers),
-        f"{fmean(accuracies):.4f}{spread}",
+        mean_and_deviation(accuracies),
     )
     return " | ".join(cells)
 
