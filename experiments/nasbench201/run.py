@@ -52,7 +52,7 @@ def study(asked: Asked) -> Mapping[str, Figure]:
     plot_comparison(comparison, asked.out / "climb.png")
     asked.write("results.md", table(gaps, comparison, budget))
     return {
-        f"{name}.gap": Figure(median(values), 0.05 if asked.is_quick else 0.01, is_exact=True)
+        f"{name}.gap": Figure(median(values), 0.02 if asked.is_quick else 0.003, is_exact=True)
         for name, values in gaps.items()
     }
 

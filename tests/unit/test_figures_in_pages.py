@@ -23,6 +23,7 @@ MARKED = re.compile(
     r"<!-- (?P<folder>(?:experiments|benchmarks)/[\w-]+)(?:/results\.md| (?P<form>\w+) (?P<name>[\w.-]+)) -->"
 )
 BLOCK = re.compile(r"^(?: *)```.*?^(?: *)```|^    .*?$|`[^`\n]*`", re.DOTALL | re.MULTILINE)
+FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.DOTALL | re.MULTILINE)  # indent, language, lines
 MARK = re.compile(r"<!-- (?:stated|(?:experiments|benchmarks)/[^>]*) -->")
 # What looks measured: three decimals or more, whole numbers of four digits that are not round, a spread, a
 # share, a time, a size of a file, a ratio.
@@ -38,7 +39,8 @@ SCALES = {"%": 0.01, "points": 0.01, "ms": 1e-3, "s": 1.0, "seconds": 1.0, "minu
 def mistakes_in(text: str, root: Path = ROOT) -> list[str]:
     """Return what is wrong with the figures of a page."""
     plain = BLOCK.sub("", text)
-    shown = {number for block in BLOCK.findall(text) for number in re.findall(NUMBER, block)}
+    outputs = [lines for _, language, lines in FENCED.findall(text) if not language]
+    shown = {number for lines in outputs for number in re.findall(NUMBER, lines)}
     found = [
         f"'{one[0].strip()}' names no source"
         for one in MEASURED.finditer(plain)
@@ -103,7 +105,7 @@ def root(tmp_path: Path) -> Path:
         "0.7 ms<!-- experiments/one full ask -->, 1 minutes<!-- experiments/one full seconds -->",
         "1.16<!-- experiments/one/results.md --> of 3,000<!-- experiments/one/results.md -->",
         "0.0005<!-- stated --> at 12 s<!-- stated -->, `lr=.284`, 60,000 images, 1e-5 times, v0.11.1",
-        "```\n0.123\n```\n\n    0.123\n",
+        "```\n0.123\n```\n\n    0.123\n\nThat 0.123 was printed above.\n",
     ],
 )
 def test_a_figure_that_is_its_source_rounded_is_right(text: str, root: Path) -> None:
@@ -127,6 +129,8 @@ def test_a_figure_that_is_its_source_rounded_is_right(text: str, root: Path) -> 
         ("99 % of them, 1.2 points more", "'99 %' names no source"),
         ("0.889<!-- todo -->", "<!-- todo --> is no source"),
         ("20,131 parameters", "'20,131' names no source"),
+        ("`--workers 2`, for 2 hours", "'2 hours' names no source"),
+        ("```sh\nevocnn run --budget 25\n```\n\ntakes 25 s", "'25 s' names no source"),
     ],
 )
 def test_a_figure_that_differs_or_names_no_source_is_found(text: str, mistake: str, root: Path) -> None:
