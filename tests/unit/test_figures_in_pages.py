@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from evocnn.report.figures import Figure, Outcome, read_outcomes, write_outcome
+from evocnn.report.figures import FULL, Figure, Outcome, read_outcomes, write_outcome
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("experiments/*/README.md")])
@@ -142,6 +142,17 @@ def test_what_a_study_found_is_of_a_commit_of_an_installed_evocnn(folder: Path) 
     for outcome in read_outcomes(folder).values():  # bits are compared where versions are known and equal
         assert "+" not in str(outcome.environment["commit"])
         assert outcome.environment["evocnn"] != "not installed"
+
+
+@pytest.mark.parametrize("folder", sorted(ROOT.glob("experiments/*")), ids=lambda folder: folder.name)
+def test_the_page_of_a_study_says_how_to_repeat_it_and_is_honest_about_what_was_run(folder: Path) -> None:
+    page = " ".join((folder / "README.md").read_text(encoding="utf-8").split())
+    assert f"evocnn reproduce experiments/{folder.name}" in page
+    assert re.search(r"count(s|ing)? as the same", page)
+    assert re.search(r"\b(minutes?|hours?)\b", page)
+    assert f"({'../experiments/' + folder.name}/README.md)" in (ROOT / "docs" / "reproducing.md").read_text()
+    has_run = FULL in read_outcomes(folder)
+    assert has_run != bool(re.search(r"full form has (not|never) been run", page))
 
 
 @pytest.fixture
