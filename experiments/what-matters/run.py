@@ -28,6 +28,7 @@ from evocnn.report.figures import Figure
 from evocnn.report.picture import write_picture
 from evocnn.report.rank_test import holm
 from evocnn.report.sweep import sweep_of
+from evocnn.runs import open_run
 
 HERE = Path(__file__).parent
 STEM = "conv16k3 · pool · "
@@ -174,11 +175,18 @@ def study(asked: Asked) -> Mapping[str, Figure]:
         "base.validation_accuracy": Figure(fmean(base), tolerance, is_exact=True),
         "base.standard_deviation": Figure(stdev(base), is_exact=True),
         "long_base.validation_accuracy": Figure(fmean(long_base), tolerance, is_exact=True),
+        "training_seconds": Figure(round(training_seconds(asked.runs), 1), None, "s"),
     }
     for effect in effects:
         name = f"{effect.factor}.{effect.level}".replace(" ", "_")
         figures[name] = Figure(effect.size, max(WIDTHS * effect.error, LEAST), is_exact=True)
     return figures
+
+
+def training_seconds(runs: Path) -> float:
+    """Return the seconds of all trainings together."""
+    folders = [folder for folder in runs.iterdir() if folder.is_dir()]
+    return sum(record.evaluation.seconds for folder in folders for record in open_run(folder).records)
 
 
 def changes(
