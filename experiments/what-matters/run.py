@@ -285,7 +285,7 @@ def draw(effects: Sequence[Effect], about: Sequence[str], asked: Asked) -> None:
     axes.set_ylim(row + 1, 0)
     reach = 110 * max(abs(one - fmean(effect.base)) for effect in effects for one in effect.accuracies)
     axes.set_xscale("symlog", linthresh=LINEAR, linscale=2)
-    ticks = [0.5, 1, 2, 5, 10, 20, 50]
+    ticks = [0.5, 1, 2, 5, 10, 50]
     axes.set_xticks([*(-tick for tick in ticks), 0, *ticks])
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlim(-reach, reach)
