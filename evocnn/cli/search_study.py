@@ -49,7 +49,7 @@ def search_figures(run: Run) -> dict[str, Figure]:
         "validation_images": Figure(run.manifest["data"]["n_validation"], 0),
         "best_validation_accuracy": figure(best, 0.0, 0.02),
         "hypervolume": figure(run.front.hypervolume, 0.1),
-        "front_size": figure(len(members), 0.75, 3),
+        "front_size": Figure(len(members), is_exact=is_exact),
         "looked_at": figure(len(run.candidates), 0.25),
         "trained_in_full": figure(n_full(run), 0.5, 4),
         "epochs": figure(run.n_epochs, 0.1),

@@ -117,7 +117,7 @@ def figures_of(pairs: Sequence[Sequence[str]], answers: Answers, asked: Asked) -
         most = max(answer.tested.n_parameters for answer in found)
         figures |= {
             f"{arm}.test_accuracy": Figure(accuracy_of(found), tolerance, is_exact=True),
-            f"{arm}.most_parameters": Figure(most, most, is_exact=True),
+            f"{arm}.most_parameters": Figure(most, is_exact=True),
             f"{arm}.median_layers": Figure(median(layers), 2, is_exact=True),
             f"{arm}.least_layers": Figure(min(layers), 2, is_exact=True),
             f"{arm}.most_layers": Figure(max(layers), 3, is_exact=True),
