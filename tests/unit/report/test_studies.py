@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from evocnn.cli import tested
 from evocnn.cli.study import Asked
 from evocnn.config import Experiment, space_of
 from evocnn.runs import Run
@@ -83,6 +84,30 @@ class TestHowManyLayers:
         assert len(set(grid)) == len(grid) == study["SETTINGS"][0].n_trainings
         assert {text.count("conv") for text in grid} == set(study["GRID_DEPTHS"])
         assert {text.partition(" ")[0] for text in grid} == {"conv16k3"}
+
+    def test_test_accuracies_are_held_against_those_of_random_search_seed_by_seed(
+        self, search: Callable[..., Run]
+    ) -> None:
+        study = script("how-many-layers")
+        run = search(conv4k3=(0.70, 100, 0.08), conv4k3_conv8k3=(0.80, 900, 0.01))
+
+        def answers(*accuracies: float) -> list[Any]:
+            return [
+                study["Answer"](
+                    run,
+                    run.records[1],
+                    judged_at(accuracy),
+                    tuple(study["recommended"](run, bound) for bound in study["BOUNDS"]),
+                )
+                for accuracy in accuracies
+            ]
+
+        found = {(500, "nsga2"): answers(0.75, 0.85), (500, "random"): answers(0.70, 0.70)}
+        figures = study["figures_of"](found, is_quick=False)
+        assert figures["500.nsga2.above_random"].value == pytest.approx(0.1)
+        assert figures["500.nsga2.layers"].value == 3
+        assert [figures[f"500.random.keep_{bound}"].value for bound in study["BOUNDS"]] == [2, 2, 2]
+        assert "| 500 | nsga2 | +0.1000 (-0.5353 to +0.7353) |" in "\n".join(study["tests_table"](found))
 
     def test_all_arms_have_equal_budgets_and_may_draw_any_depth_and_kind(self) -> None:
         study = script("how-many-layers")
@@ -184,6 +209,23 @@ class TestWhatMatters:
             ]
             assert counts[0] == counts[1]
 
+    def test_every_change_is_yielded_once_beside_what_it_is_held_against(self) -> None:
+        study = script("what-matters")
+        base, long_base = (0.5, 0.6), (0.7, 0.8)
+
+        def trained(
+            _: Any, name: str, sweep: dict[str, list[Any]], *_rest: Any, **_given: Any
+        ) -> dict[str, Any]:
+            ((_gene, values),) = sweep.items()
+            return {f"{name} {value}": (0.1, 0.2) for value in values}
+
+        study["changes"].__globals__["trained"] = trained
+        found = list(study["changes"](ASKED, 2, base, long_base, 32))
+        assert len({(factor, level) for factor, level, *_ in found}) == len(found) == 58
+        assert {factor for factor, *_ in found} == set(study["FACTORS"])
+        against = {factor: held for factor, _, _, held in found}
+        assert {factor for factor, held in against.items() if held == long_base} == set(study["LONG_SWEEPS"])
+
 
 class TestCluster:
     def test_searches_that_differ_in_a_ticket_are_not_all_alike(self) -> None:
@@ -191,6 +233,17 @@ class TestCluster:
         assert share({0: "a", 1: "b"}, {0: "a", 1: "b"}) == 1
         assert share({0: "a", 1: "b"}, {0: "a", 1: "c"}) == 0.5
         assert share({0: "a"}, {0: "a", 1: "b"}) == 0.5
+
+
+def judged_at(accuracy: float) -> tested.Tested:
+    return tested.Tested("one", "conv4k3 | gap | sgd lr=.05", 500, 400, 20, accuracy, (0.0, 1.0), 1.0, "")
+
+
+def test_own_photos_tells_the_difference_seed_by_seed() -> None:
+    lines = script("own-photos")["table"](
+        {"augmented": [judged_at(0.9), judged_at(0.8)], "plain": [judged_at(0.8), judged_at(0.6)]}
+    )
+    assert lines[-1] == "paired by seed, with its 95 % interval (Student): +0.1500 (-0.4853 to +0.7853)."
 
 
 def test_own_photos_arms_differ_in_augmentation_alone() -> None:
