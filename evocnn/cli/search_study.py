@@ -34,10 +34,15 @@ def search_study(file: Path) -> Study:
     return study
 
 
+def repeats_exactly(run: Run) -> bool:
+    """Return whether nothing of the machine decides on a search's course: no clock, no measured costs."""
+    experiment = run.experiment
+    return experiment.training.cost is not None and experiment.search.budget.seconds is None
+
+
 def search_figures(run: Run) -> dict[str, Figure]:
     """Return what a search found; bit for bit where nothing of the machine decides on its course."""
-    experiment = run.experiment
-    is_exact = experiment.training.cost is not None and experiment.search.budget.seconds is None
+    is_exact = repeats_exactly(run)
 
     def figure(value: float, share: float, least: float = 0.0) -> Figure:
         return Figure(value, max(share * abs(value), least), is_exact=is_exact)

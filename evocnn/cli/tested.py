@@ -136,7 +136,7 @@ def tested_of(name: str, model: Model) -> Tested:
     )
 
 
-def tested_figures(tested: Sequence[Tested], tolerance: float) -> dict[str, Figure]:
+def tested_figures(tested: Sequence[Tested], tolerance: float, *, is_exact: bool) -> dict[str, Figure]:
     """Return size, test accuracy and time of each network; the tolerance is that of the accuracy.
 
     Sizes are not compared elsewhere: there another search chooses another network.
@@ -144,8 +144,8 @@ def tested_figures(tested: Sequence[Tested], tolerance: float) -> dict[str, Figu
     figures: dict[str, Figure] = {}
     for one in tested:
         figures |= {
-            f"{one.name}.test_accuracy": Figure(one.accuracy, tolerance, is_exact=True),
-            f"{one.name}.parameters": Figure(one.n_parameters, is_exact=True),
+            f"{one.name}.test_accuracy": Figure(one.accuracy, tolerance, is_exact=is_exact),
+            f"{one.name}.parameters": Figure(one.n_parameters, is_exact=is_exact),
             f"{one.name}.training_seconds": Figure(round(one.seconds, 1), None, "s"),
         }
     return figures

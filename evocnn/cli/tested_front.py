@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from evocnn.cli.search_study import search_figures
+from evocnn.cli.search_study import repeats_exactly, search_figures
 from evocnn.cli.study import Asked
 from evocnn.cli.tested import Tested, best_up_to, tested_figures, tested_in_full, tested_lines
 from evocnn.report.figures import Figure
@@ -44,9 +44,10 @@ def tested_front(
     plot_front(run, asked.out / "front.png")
     asked.write("front.md", front_markdown(run))
     asked.write("results.md", tested_lines(tested))
-    figures = search_figures(run) | tested_figures(tested, tolerance)
+    is_exact = repeats_exactly(run)
+    figures = search_figures(run) | tested_figures(tested, tolerance, is_exact=is_exact)
     for ceiling, aim in aims.items():
         if aim is not None:
             above = round(figures[f"at_most_{ceiling}.test_accuracy"].value - aim, 6)
-            figures[f"above_aim_at_{ceiling}"] = Figure(above, tolerance, is_exact=True)
+            figures[f"above_aim_at_{ceiling}"] = Figure(above, tolerance, is_exact=is_exact)
     return figures

@@ -34,7 +34,7 @@ HERE = Path(__file__).parent
 STEM = "conv16k3 · pool · "
 LAYERS = f"{STEM}conv32k3 · pool · conv64k3"
 HEAD = "gap"
-RECIPE = "sgd lr=.2 wd=.0005 batch=64"  # the best rate of the first sweep
+RECIPE = "sgd lr=.2 wd=.0005 batch=64"  # of the rates of the first sweep one of the two best
 BASE = f"{LAYERS} | {HEAD} | {RECIPE}"
 EPOCHS = "training.epochs"
 LONG, QUICK_LONG = 32, 8  # epochs

@@ -27,7 +27,7 @@ def test_networks_are_trained_and_tested_together_once_and_told_alike_again(fini
     (reading,) = open_run(finished).readings
     assert reading["accuracies"] == {one.name: one.accuracy for one in first}
     assert {(one.n_images, one.epochs) for one in first} == {(1442, 2)}
-    figures = tested.tested_figures(first, 0.1)
+    figures = tested.tested_figures(first, 0.1, is_exact=True)
     assert figures["one.test_accuracy"].value == first[0].accuracy
     assert figures["one.parameters"].value == records["one"].metrics["parameters"]
     assert [line.count("|") - line.count("\\|") for line in tested.tested_lines(first)[4:-2]] == [9] * (
