@@ -27,7 +27,7 @@ from evocnn.report.colours import BLUE, GREY
 from evocnn.report.figures import Figure
 from evocnn.report.picture import write_picture
 from evocnn.report.rank_test import holm
-from evocnn.report.sweep import sweep_of
+from evocnn.report.sweep import Point, sweep_of
 from evocnn.runs import open_run
 
 HERE = Path(__file__).parent
@@ -117,40 +117,49 @@ class Effect:
     Attributes:
         factor: What was varied, as `batch size`.
         level: The value, as `16`.
-        accuracies: Validation accuracy of each training that did not fail, at least two.
-        base: The same without the change.
-        n_failed: How many trainings failed.
+        changed: What was found with the change.
+        base: What was found without it.
     """
 
     factor: str
     level: str
-    accuracies: tuple[float, ...]
-    base: tuple[float, ...]
-    n_failed: int = 0
+    changed: Point
+    base: Point
+
+    @property
+    def accuracies(self) -> tuple[float, ...]:
+        """Validation accuracy of each training with the change that did not fail."""
+        return accuracies_of(self.changed)
 
     @property
     def size(self) -> float:
         """Difference between the means."""
-        return fmean(self.accuracies) - fmean(self.base)
+        return fmean(self.accuracies) - fmean(accuracies_of(self.base))
 
     @property
     def error(self) -> float:
         """Standard error of the difference."""
-        return sqrt(sum(stdev(one) ** 2 / len(one) for one in (self.accuracies, self.base)))
+        both = self.accuracies, accuracies_of(self.base)
+        return sqrt(sum(stdev(one) ** 2 / len(one) for one in both))
 
     @property
     def interval(self) -> tuple[float, float]:
         """Bounds of the difference at 95 % confidence, where spreads may differ (Welch 1947)."""
-        found = ttest_ind(self.accuracies, self.base, equal_var=False).confidence_interval(0.95)
+        found = self._compared().confidence_interval(0.95)
         return float(found.low), float(found.high)
 
     @property
     def p(self) -> float:
         """How often chance alone makes a difference as large, by the same test."""
-        return float(ttest_ind(self.accuracies, self.base, equal_var=False).pvalue)
+        return float(self._compared().pvalue)
+
+    def _compared(self) -> Any:
+        return ttest_ind(self.accuracies, accuracies_of(self.base), equal_var=False)
 
 
-Accuracies = tuple[float, ...]  # of the trainings that did not fail
+def accuracies_of(point: Point) -> tuple[float, ...]:
+    """Return the validation accuracy of each training that did not fail."""
+    return point.found["validation_accuracy"]
 
 
 def study(asked: Asked) -> Mapping[str, Figure]:
@@ -160,11 +169,7 @@ def study(asked: Asked) -> Mapping[str, Figure]:
     base = trained_once(asked, "base", BASE, n_base)
     long_base = trained_once(asked, "long base", BASE, n_base, long)
     n_seeds = QUICK_SEEDS if asked.is_quick else SEEDS
-    found = [
-        Effect(factor, level, own, against, n_seeds - len(own))
-        for factor, level, own, against in changes(asked, n_seeds, base, long_base, long)
-    ]
-    found.append(Effect("epochs", str(long), long_base, base, n_base - len(long_base)))
+    found = [*changes(asked, n_seeds, base, long_base, long), Effect("epochs", str(long), long_base, base)]
     found.sort(key=lambda one: FACTORS.index(one.factor))
     effects = [one for one in found if len(one.accuracies) > 1]
     about = described(asked, base, long_base, long)
@@ -172,9 +177,9 @@ def study(asked: Asked) -> Mapping[str, Figure]:
     asked.write("results.md", table(found, effects, about))
     tolerance = 0.15 if asked.is_quick else 0.02
     figures = {
-        "base.validation_accuracy": Figure(fmean(base), tolerance, is_exact=True),
-        "base.standard_deviation": Figure(stdev(base), is_exact=True),
-        "long_base.validation_accuracy": Figure(fmean(long_base), tolerance, is_exact=True),
+        "base.validation_accuracy": Figure(fmean(accuracies_of(base)), tolerance, is_exact=True),
+        "base.standard_deviation": Figure(stdev(accuracies_of(base)), is_exact=True),
+        "long_base.validation_accuracy": Figure(fmean(accuracies_of(long_base)), tolerance, is_exact=True),
         "training_seconds": Figure(round(training_seconds(asked.runs), 1), None, "s"),
     }
     for effect in effects:
@@ -189,10 +194,8 @@ def training_seconds(runs: Path) -> float:
     return sum(record.evaluation.seconds for folder in folders for record in open_run(folder).records)
 
 
-def changes(
-    asked: Asked, n_seeds: int, base: Accuracies, long_base: Accuracies, long: int
-) -> Iterator[tuple[str, str, Accuracies, Accuracies]]:
-    """Yield factor, level and accuracies of each change and of what it is held against."""
+def changes(asked: Asked, n_seeds: int, base: Point, long_base: Point, long: int) -> Iterator[Effect]:
+    """Yield each change beside what it is held against."""
     for sweeps, against, epochs in ((SWEEPS, base, None), (LONG_SWEEPS, long_base, long)):
         for factor, genes in sweeps.items():
             for gene, values in genes.items():
@@ -200,20 +203,20 @@ def changes(
                 for level, found in trained(
                     asked, gene, {gene: values}, BASE, n_seeds=n_seeds, epochs=epochs
                 ).items():
-                    yield factor, f"{prefix}{level}", found, against
+                    yield Effect(factor, f"{prefix}{level}", found, against)
     varied = {
         (factor, name): trained_once(asked, f"{factor} {name}", text, n_seeds)
         for factor, variants in VARIANTS.items()
         for name, text in variants.items()
     }
     for (factor, name), found in varied.items():
-        yield factor, name, found, base
+        yield Effect(factor, name, found, base)
     for name, plain in AS_DEEP.items():
-        yield f"against {plain}", name, varied["blocks", name], varied["blocks", plain]
+        yield Effect(f"against {plain}", name, varied["blocks", name], varied["blocks", plain])
 
 
-def trained_once(asked: Asked, name: str, text: str, n_seeds: int, epochs: int | None = None) -> Accuracies:
-    """Return the accuracies of a network, trained now or before."""
+def trained_once(asked: Asked, name: str, text: str, n_seeds: int, epochs: int | None = None) -> Point:
+    """Return what was found of a network, trained now or before."""
     wanted = epochs or experiment_of(asked).training.epochs
     (found,) = trained(asked, name, {EPOCHS: [wanted]}, text, n_seeds=n_seeds).values()
     return found
@@ -227,8 +230,8 @@ def trained(
     *,
     n_seeds: int,
     epochs: int | None = None,
-) -> dict[str, Accuracies]:
-    """Return the accuracies of a network by the values of one field, trained now or before."""
+) -> dict[str, Point]:
+    """Return what was found of a network by the values of one field, trained now or before."""
     ((gene, values),) = sweep.items()
     experiment = experiment_of(asked)
     algorithm = {
@@ -247,7 +250,7 @@ def trained(
         asked.data_of("fashion-mnist"),
         asked.workers,
     )
-    return {str(point.value): point.found["validation_accuracy"] for point in sweep_of(run).points}
+    return {str(point.value): point for point in sweep_of(run).points}
 
 
 def experiment_of(asked: Asked) -> Experiment:
@@ -255,12 +258,17 @@ def experiment_of(asked: Asked) -> Experiment:
     return load_experiment(HERE / "experiment.toml", QUICK if asked.is_quick else [])
 
 
-def described(asked: Asked, base: Accuracies, long_base: Accuracies, long: int) -> list[str]:
+def described(asked: Asked, base: Point, long_base: Point, long: int) -> list[str]:
     """Return what all is held against, in two lines."""
     settings = experiment_of(asked)
-    shown, long_shown = (f"{fmean(one):.4f} ± {stdev(one):.4f}, n = {len(one)}" for one in (base, long_base))
+    shown, long_shown = (
+        f"{fmean(accuracies_of(one)):.4f} ± {stdev(accuracies_of(one)):.4f}, "
+        f"gap {fmean(one.found['generalization_gap']):.4f}, n = {one.n}"
+        for one in (base, long_base)
+    )
+    n_parameters = base.found["parameters"][0]
     return [
-        f"{settings.data.images:,} images, {settings.training.epochs} epochs: {shown}",
+        f"{n_parameters:,.0f} parameters; {settings.data.images:,} images, {settings.training.epochs} epochs: {shown}",
         f"{' and '.join(LONG_SWEEPS)}: {long} epochs, against the base trained as long: {long_shown}",
     ]
 
@@ -275,7 +283,7 @@ def draw(effects: Sequence[Effect], about: Sequence[str], asked: Asked) -> None:
         before = effect.factor
         low, high = effect.interval
         axes.plot([100 * low, 100 * high], [row, row], color=BLUE, linewidth=2)
-        dots = [100 * (one - fmean(effect.base)) for one in effect.accuracies]
+        dots = [100 * one for one in deviations(effect)]
         axes.plot(dots, [row] * len(dots), "o", color=GREY, markersize=3)
         filled = BLUE if p < CERTAIN else "white"
         axes.plot(100 * effect.size, row, "o", color=BLUE, markerfacecolor=filled, markersize=6)
@@ -283,9 +291,9 @@ def draw(effects: Sequence[Effect], about: Sequence[str], asked: Asked) -> None:
     axes.axvline(0, color=GREY, linewidth=1)
     axes.set_yticks(*zip(*labels, strict=True), fontsize=8)
     axes.set_ylim(row + 1, 0)
-    reach = 110 * max(abs(one - fmean(effect.base)) for effect in effects for one in effect.accuracies)
+    reach = 130 * max(abs(one) for effect in effects for one in deviations(effect))
     axes.set_xscale("symlog", linthresh=LINEAR, linscale=2)
-    ticks = [0.5, 1, 2, 5, 10, 50]
+    ticks = [0.5, 1, 2, 5, 10, 30]
     axes.set_xticks([*(-tick for tick in ticks), 0, *ticks])
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlim(-reach, reach)
@@ -296,17 +304,27 @@ def draw(effects: Sequence[Effect], about: Sequence[str], asked: Asked) -> None:
     write_picture(picture, asked.out / "effects.png")
 
 
+def deviations(effect: Effect) -> list[float]:
+    """Return how far each training with the change is from the mean without it."""
+    mean = fmean(accuracies_of(effect.base))
+    return [one - mean for one in effect.accuracies]
+
+
 def table(found: Sequence[Effect], effects: Sequence[Effect], about: Sequence[str]) -> list[str]:
     """Return the effects as Markdown, and the changes that have none since trainings failed."""
     rows = [
         f"| {one.factor} | {one.level} | {one.size:+.4f} | {one.interval[0]:+.4f} to {one.interval[1]:+.4f} "
-        f"| {p:.2g} | {stdev(one.accuracies):.4f} | {len(one.accuracies)} | {one.n_failed} |"
+        f"| {p:.2g} | {stdev(one.accuracies):.4f} | {fmean(one.changed.found['generalization_gap']):.4f} "
+        f"| {one.changed.found['parameters'][0]:,.0f} | {one.changed.n} | {one.changed.n_failed} |"
         for one, p in zip(effects, holm([one.p for one in effects]), strict=True)
     ]
-    titles = "| varied | to | change | 95 % interval | p, Holm | standard deviation | n | failed |"
-    lines = "|---|---|---|---|---|---|---|---|"
+    titles = (
+        "| varied | to | change | 95 % interval | p, Holm | standard deviation | generalization gap "
+        "| parameters | n | failed |"
+    )
+    lines = "|---|---|---|---|---|---|---|---|---|---|"
     lost = [
-        f"- {one.factor}, {one.level}: {one.n_failed} trainings failed, too many to compare"
+        f"- {one.factor}, {one.level}: {one.changed.n_failed} trainings failed, too many to compare"
         for one in found
         if one not in effects
     ]

@@ -13,6 +13,7 @@ import torch
 from evocnn.cli import tested
 from evocnn.cli.study import Asked
 from evocnn.config import Experiment, space_of
+from evocnn.report.sweep import Point
 from evocnn.runs import Run
 from evocnn.store import Record
 
@@ -174,9 +175,14 @@ class TestGeneralizationGap:
         assert {**ours, "objectives": None} == {**others, "objectives": None}
 
 
+def point_of(*accuracies: float) -> Point:
+    return Point(1, "", {"validation_accuracy": accuracies, "seconds": (1.0,) * len(accuracies)}, 0)
+
+
 class TestWhatMatters:
     def test_an_effect_is_the_difference_of_the_means_with_its_interval(self) -> None:
-        effect = script("what-matters")["Effect"]("batch size", "16", (0.82, 0.84), (0.79, 0.80, 0.81))
+        study = script("what-matters")
+        effect = study["Effect"]("batch size", "16", point_of(0.82, 0.84), point_of(0.79, 0.80, 0.81))
         assert effect.size == pytest.approx(0.03)
         assert effect.interval[0] < 0.03 < effect.interval[1]
         assert 0 < effect.p < 0.2
@@ -211,20 +217,19 @@ class TestWhatMatters:
 
     def test_every_change_is_yielded_once_beside_what_it_is_held_against(self) -> None:
         study = script("what-matters")
-        base, long_base = (0.5, 0.6), (0.7, 0.8)
+        base, long_base = point_of(0.5, 0.6), point_of(0.7, 0.8)
 
         def trained(
             _: Any, name: str, sweep: dict[str, list[Any]], *_rest: Any, **_given: Any
         ) -> dict[str, Any]:
             ((_gene, values),) = sweep.items()
-            return {f"{name} {value}": (0.1, 0.2) for value in values}
+            return {f"{name} {value}": point_of(0.1, 0.2) for value in values}
 
         study["changes"].__globals__["trained"] = trained
         found = list(study["changes"](ASKED, 2, base, long_base, 32))
-        assert len({(factor, level) for factor, level, *_ in found}) == len(found) == 58
-        assert {factor for factor, *_ in found} == set(study["FACTORS"])
-        against = {factor: held for factor, _, _, held in found}
-        assert {factor for factor, held in against.items() if held == long_base} == set(study["LONG_SWEEPS"])
+        assert len({(one.factor, one.level) for one in found}) == len(found) == 58
+        assert {one.factor for one in found} == set(study["FACTORS"])
+        assert {one.factor for one in found if one.base is long_base} == set(study["LONG_SWEEPS"])
 
 
 class TestCluster:
