@@ -266,9 +266,9 @@ def described(asked: Asked, base: Point, long_base: Point, long: int) -> list[st
         f"gap {fmean(one.found['generalization_gap']):.4f}, n = {one.n}"
         for one in (base, long_base)
     )
-    n_parameters = base.found["parameters"][0]
+    size = f"{base.found['parameters'][0]:,.0f} parameters"
     return [
-        f"{n_parameters:,.0f} parameters; {settings.data.images:,} images, {settings.training.epochs} epochs: {shown}",
+        f"{size}; {settings.data.images:,} images, {settings.training.epochs} epochs: {shown}",
         f"{' and '.join(LONG_SWEEPS)}: {long} epochs, against the base trained as long: {long_shown}",
     ]
 
