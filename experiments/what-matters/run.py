@@ -269,7 +269,7 @@ def described(asked: Asked, base: Point, long_base: Point, long: int) -> list[st
     size = f"{base.found['parameters'][0]:,.0f} parameters"
     return [
         f"{size}; {settings.data.images:,} images, {settings.training.epochs} epochs: {shown}",
-        f"{' and '.join(LONG_SWEEPS)}: {long} epochs, against the base trained as long: {long_shown}",
+        f"{' and '.join(LONG_SWEEPS)}: {long} epochs, base as long: {long_shown}",
     ]
 
 
