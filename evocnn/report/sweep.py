@@ -36,7 +36,7 @@ class Point:
     Attributes:
         value: The value.
         text: The network; empty where nothing was trained yet.
-        found: For each figure, what each training gave that did not fail.
+        found: For each of the figures and for `flops`, what each training gave that did not fail.
         n_failed: Trainings that failed.
     """
 
@@ -147,7 +147,7 @@ def _point(value: Any, records: Sequence[Record]) -> Point:
     ok = [record for record in records if record.evaluation.status is Status.OK]
     found = {
         name: tuple(record.evaluation.seconds if name == "seconds" else record.metrics[name] for record in ok)
-        for name in FIGURES
+        for name in (*FIGURES, "flops")
     }
     return Point(value, records[0].text if records else "", found, len(records) - len(ok))
 

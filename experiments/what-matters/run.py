@@ -6,7 +6,8 @@ A plain network of three convolutions is trained with 15 seeds, then with five a
 of its recipe, its head or its layers, or a kind of layer. The effect of a change is the difference between
 the mean validation accuracies; its interval is Welch's, at 95 %, its p is corrected for all changes by Holm.
 Blocks are held against as many plain convolutions, too. Augmentation and dropout, which hold a training back
-that is short, are tried in one of 32 epochs, against the base trained as long. Nothing is said of other
+that is short, are tried in one of 32 epochs, against the base trained as long, and so are four changes that
+helped or were expected to. Nothing is said of other
 changes together, nor of other networks. Whatever is trained is kept, run by run.
 """
 
@@ -56,8 +57,8 @@ SWEEPS: Mapping[str, Mapping[str, Sequence[Any]]] = {
 }
 # The same in a long training, which is held against the base trained as long.
 LONG_SWEEPS: Mapping[str, Mapping[str, Sequence[Any]]] = {
-    "dropout": {"head.dropout": [0.2, 0.5]},
-    "augmentation": {
+    "long dropout": {"head.dropout": [0.2, 0.5]},
+    "long augmentation": {
         "recipe.flip": [0.5],
         "recipe.shift": [0.05, 0.15],
         "recipe.rotate": [10],
@@ -73,6 +74,10 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
     "batch size and rate": {
         "16 at .05": f"{LAYERS} | {HEAD} | sgd lr=.05 wd=.0005 batch=16",
         "256 at .8": f"{LAYERS} | {HEAD} | sgd lr=.8 wd=.0005 batch=256",
+    },
+    "constant schedule and rate": {
+        "constant at .02": f"{LAYERS} | {HEAD} | sgd lr=.02 wd=.0005 batch=64 constant",
+        "constant at .05": f"{LAYERS} | {HEAD} | sgd lr=.05 wd=.0005 batch=64 constant",
     },
     "filters": {
         "a half": f"conv8k3 · pool · conv16k3 · pool · conv32k3 | {HEAD} | {RECIPE}",
@@ -107,7 +112,25 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
 }
 # Blocks, and plain layers with as many convolutions.
 AS_DEEP = {"residual blocks": "2 convolutions more", "bottlenecks": "4 convolutions more"}
-FACTORS = [*SWEEPS, *VARIANTS, *(f"against {plain}" for plain in AS_DEEP.values()), *LONG_SWEEPS]
+# Of these it is asked whether they last.
+LONG_VARIANTS: Mapping[str, Mapping[str, str]] = {
+    "long training": {
+        name: VARIANTS[factor][name]
+        for factor, name in (
+            ("batch size and rate", "256 at .8"),
+            ("optimizer", "muon .03"),
+            ("head", "flatten"),
+            ("blocks", "2 convolutions more"),
+        )
+    }
+}
+FACTORS = [
+    *SWEEPS,
+    *VARIANTS,
+    *(f"against {plain}" for plain in AS_DEEP.values()),
+    *LONG_VARIANTS,
+    *LONG_SWEEPS,
+]
 
 
 @dataclass(frozen=True)
@@ -204,13 +227,13 @@ def changes(asked: Asked, n_seeds: int, base: Point, long_base: Point, long: int
                     asked, gene, {gene: values}, BASE, n_seeds=n_seeds, epochs=epochs
                 ).items():
                     yield Effect(factor, f"{prefix}{level}", found, against)
-    varied = {
-        (factor, name): trained_once(asked, f"{factor} {name}", text, n_seeds)
-        for factor, variants in VARIANTS.items()
-        for name, text in variants.items()
-    }
-    for (factor, name), found in varied.items():
-        yield Effect(factor, name, found, base)
+    varied = {}
+    for variants, against, epochs in ((VARIANTS, base, None), (LONG_VARIANTS, long_base, long)):
+        for factor, texts in variants.items():
+            for name, text in texts.items():
+                found = trained_once(asked, f"{factor} {name}", text, n_seeds, epochs)
+                varied[factor, name] = found
+                yield Effect(factor, name, found, against)
     for name, plain in AS_DEEP.items():
         yield Effect(f"against {plain}", name, varied["blocks", name], varied["blocks", plain])
 
@@ -263,13 +286,13 @@ def described(asked: Asked, base: Point, long_base: Point, long: int) -> list[st
     settings = experiment_of(asked)
     shown, long_shown = (
         f"{fmean(accuracies_of(one)):.4f} ± {stdev(accuracies_of(one)):.4f}, "
-        f"gap {fmean(one.found['generalization_gap']):.4f}, n = {one.n}"
+        f"generalization gap {fmean(one.found['generalization_gap']):.4f}, n = {one.n}"
         for one in (base, long_base)
     )
     size = f"{base.found['parameters'][0]:,.0f} parameters"
     return [
         f"{size}; {settings.data.images:,} images, {settings.training.epochs} epochs: {shown}",
-        f"{' and '.join(LONG_SWEEPS)}: {long} epochs, base as long: {long_shown}",
+        f"long: {long} epochs, against this network trained as long: {long_shown}",
     ]
 
 
@@ -284,19 +307,19 @@ def draw(effects: Sequence[Effect], about: Sequence[str], asked: Asked) -> None:
         low, high = effect.interval
         axes.plot([100 * low, 100 * high], [row, row], color=BLUE, linewidth=2)
         dots = [100 * one for one in deviations(effect)]
-        axes.plot(dots, [row] * len(dots), "o", color=GREY, markersize=3)
         filled = BLUE if p < CERTAIN else "white"
         axes.plot(100 * effect.size, row, "o", color=BLUE, markerfacecolor=filled, markersize=6)
+        axes.plot(dots, [row + 0.3] * len(dots), "o", color=GREY, markersize=2)
         labels.append((row, f"{effect.factor}: {effect.level}"))
     axes.axvline(0, color=GREY, linewidth=1)
     axes.set_yticks(*zip(*labels, strict=True), fontsize=8)
     axes.set_ylim(row + 1, 0)
-    reach = 130 * max(abs(one) for effect in effects for one in deviations(effect))
+    reached = [130 * one for effect in effects for one in deviations(effect)]
     axes.set_xscale("symlog", linthresh=LINEAR, linscale=2)
     ticks = [0.5, 1, 2, 5, 10, 30]
     axes.set_xticks([*(-tick for tick in ticks), 0, *ticks])
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.set_xlim(-reach, reach)
+    axes.set_xlim(min(reached), max(reached))
     axes.set_xlabel(f"change of validation accuracy, points; beyond {LINEAR} on a logarithmic scale")
     explained = "a dot a training; bars: 95 % intervals of the mean's difference; filled: p < .05 by Holm"
     axes.set_title("\n".join([BASE, *about, explained]), fontsize=9)
@@ -313,16 +336,19 @@ def deviations(effect: Effect) -> list[float]:
 def table(found: Sequence[Effect], effects: Sequence[Effect], about: Sequence[str]) -> list[str]:
     """Return the effects as Markdown, and the changes that have none since trainings failed."""
     rows = [
-        f"| {one.factor} | {one.level} | {one.size:+.4f} | {one.interval[0]:+.4f} to {one.interval[1]:+.4f} "
-        f"| {p:.2g} | {stdev(one.accuracies):.4f} | {fmean(one.changed.found['generalization_gap']):.4f} "
-        f"| {one.changed.found['parameters'][0]:,.0f} | {one.changed.n} | {one.changed.n_failed} |"
+        f"| {one.factor} | {one.level} | {100 * one.size:+.2f} "
+        f"| {100 * one.interval[0]:+.2f} to {100 * one.interval[1]:+.2f} "
+        f"| {p:.2g} | {100 * stdev(one.accuracies):.2f} "
+        f"| {100 * fmean(one.changed.found['generalization_gap']):.1f} "
+        f"| {one.changed.found['parameters'][0]:,.0f} | {one.changed.found['flops'][0] / 1e6:.1f} "
+        f"| {one.changed.n} | {one.changed.n_failed} |"
         for one, p in zip(effects, holm([one.p for one in effects]), strict=True)
     ]
     titles = (
-        "| varied | to | change | 95 % interval | p, Holm | standard deviation | generalization gap "
-        "| parameters | n | failed |"
+        "| varied | to | change, points | 95 % interval | p, Holm | standard deviation, points "
+        "| generalization gap, points | parameters | MFLOPs | n | failed |"
     )
-    lines = "|---|---|---|---|---|---|---|---|---|---|"
+    lines = "|---|---|---|---|---|---|---|---|---|---|---|"
     lost = [
         f"- {one.factor}, {one.level}: {one.changed.n_failed} trainings failed, too many to compare"
         for one in found
@@ -330,6 +356,8 @@ def table(found: Sequence[Effect], effects: Sequence[Effect], about: Sequence[st
     ]
     return [
         "# Effects on validation accuracy",
+        "",
+        "Welch's intervals; p is corrected for all rows by Holm. FLOPs are those of one image, forward.",
         "",
         f"Base: `{BASE}`, {'; '.join(about)}.",
         "",

@@ -227,9 +227,12 @@ class TestWhatMatters:
 
         study["changes"].__globals__["trained"] = trained
         found = list(study["changes"](ASKED, 2, base, long_base, 32))
-        assert len({(one.factor, one.level) for one in found}) == len(found) == 58
+        assert len({(one.factor, one.level) for one in found}) == len(found) == 64
         assert {one.factor for one in found} == set(study["FACTORS"])
-        assert {one.factor for one in found if one.base is long_base} == set(study["LONG_SWEEPS"])
+        assert {one.factor for one in found if one.base is long_base} == {
+            *study["LONG_SWEEPS"],
+            *study["LONG_VARIANTS"],
+        }
 
 
 class TestCluster:

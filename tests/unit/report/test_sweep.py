@@ -18,8 +18,13 @@ Make = Callable[..., Any]
 OPTIONS = {"use": "gene-sweep", "gene": "conv.filters", "values": [4, 64], "seeds": 2}
 
 
+def with_flops(record: Record) -> Record:
+    metrics = {**record.metrics, "flops": 1e6}
+    return replace(record, evaluation=replace(record.evaluation, metrics=metrics))
+
+
 def sweep_run(make_run: Make, *records: Record, options: Any = OPTIONS) -> Run:
-    run: Run = make_run(*records)
+    run: Run = make_run(*map(with_flops, records))
     experiment = {**run.manifest["experiment"], "search": {"algorithm": options}}
     return replace(run, manifest={**run.manifest, "experiment": experiment})
 
