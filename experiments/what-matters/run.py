@@ -286,7 +286,7 @@ def described(asked: Asked, base: Point, long_base: Point, long: int) -> list[st
     settings = experiment_of(asked)
     shown, long_shown = (
         f"{fmean(accuracies_of(one)):.4f} ± {stdev(accuracies_of(one)):.4f}, "
-        f"generalization gap {fmean(one.found['generalization_gap']):.4f}, n = {one.n}"
+        f"generalization gap {100 * fmean(one.found['generalization_gap']):.1f} points, n = {one.n}"
         for one in (base, long_base)
     )
     size = f"{base.found['parameters'][0]:,.0f} parameters"
