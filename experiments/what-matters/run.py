@@ -75,7 +75,7 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
         "16 at .05": f"{LAYERS} | {HEAD} | sgd lr=.05 wd=.0005 batch=16",
         "256 at .8": f"{LAYERS} | {HEAD} | sgd lr=.8 wd=.0005 batch=256",
     },
-    "constant schedule and rate": {
+    "schedule and rate": {
         "constant at .02": f"{LAYERS} | {HEAD} | sgd lr=.02 wd=.0005 batch=64 constant",
         "constant at .05": f"{LAYERS} | {HEAD} | sgd lr=.05 wd=.0005 batch=64 constant",
     },
@@ -322,7 +322,7 @@ def draw(effects: Sequence[Effect], about: Sequence[str], asked: Asked) -> None:
     axes.set_xlim(min(reached), max(reached))
     axes.set_xlabel(f"change of validation accuracy, points; beyond {LINEAR} on a logarithmic scale")
     explained = "a dot a training; bars: 95 % intervals of the mean's difference; filled: p < .05 by Holm"
-    axes.set_title("\n".join([BASE, *about, explained]), fontsize=9)
+    picture.suptitle("\n".join([BASE, *about, explained]), fontsize=9)
     axes.grid(axis="x", alpha=0.25, color=GREY)
     write_picture(picture, asked.out / "effects.png")
 
